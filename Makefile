@@ -1,0 +1,22 @@
+# The front door: `make demo` and `make test` set up whatever is missing first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: demo test lint setup clean
+
+demo: setup  ## train on the embedded demo: supervised against Pose-MUM
+	@$(PY) tools/demo.py $(ARGS)
+
+test: setup  ## run the tests (ARGS='-m slow' for the long ones)
+	@$(PY) -m pytest $(ARGS)
+
+lint: setup
+	@$(PY) -m ruff check .
+
+setup:  ## make .venv, or see that it is up to date
+	@$(PYTHON) tools/setup_env.py
+
+clean:  ## remove the environment and everything that was built
+	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

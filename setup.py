@@ -84,7 +84,7 @@ setup(
             'mmdet>=3.2.0,<3.4',
             'mmpose>=1.3.0,<2.0',
         ],
-        # what some of MMPose's own configs need: the ViTs mmpretrain, RTMPose's views albumentations
+        # some of MMPose's own configs need them: ViTs mmpretrain, RTMPose's views albumentations
         'models': ['mmpretrain>=1.2.0,<2.0', 'albumentations>=1.3.1,<1.4'],
     },
     cmdclass={'build_py': BuildPyWithMim, 'develop': DevelopWithMim},

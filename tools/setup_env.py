@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""Makes ``.venv`` with all that the project needs, in the versions of ``requirements.txt``.
+
+PyTorch comes first, then mmcv with its compiled ops, then the rest. A set-up that was interrupted
+continues where it stopped, and one that is complete is only looked at. Runs with the standard
+library alone, and keeps to old syntax, so that a Python that is too old still hears what is wrong.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from threading import Thread
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, '.venv')
+PYTHON = os.path.join(VENV, 'bin', 'python')
+LOG = os.path.join(VENV, 'setup.log')
+STAMP = os.path.join(VENV, 'setup.stamp')
+REQUIREMENTS = os.path.join(ROOT, 'requirements.txt')
+# A change of one of these sets up again; pip then finds most of it done.
+INPUTS = ('requirements.txt', 'setup.py', 'setup.cfg', 'tools/setup_env.py', 'tools/build_mmcv.py')
+
+FIRST_PYTHON, LAST_PYTHON = (3, 8), (3, 11)
+DISK_GB = 9  # the environment with PyTorch's CUDA build, and what pip unpacks on the way
+TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+MMCV_INDEX = 'https://download.openmmlab.com/mmcv/dist/{build}/torch{torch}/index.html'
+PATIENCE_S = 5  # how long such an index may take to answer
+
+# Loads the compiled ops alone: at that moment nothing else that mmcv imports is installed.
+LOAD_OPS = """
+import glob, importlib.util, os, torch
+folder = os.path.dirname(importlib.util.find_spec('mmcv').origin)
+spec = importlib.util.spec_from_file_location('_ext', glob.glob(folder + '/_ext*.so')[0])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+module.nms
+"""
+IMPORTS = ('cv2', 'mmengine', 'mmcv.ops.nms', 'xtcocotools.mask', 'pycocotools.mask', 'mmdet',
+           'mmpose', 'mim', 'mmpose_mum')
+
+
+class SetupError(Exception):
+    """A reason to stop: what was found, what is expected, and what to do."""
+
+    def __init__(self, found, expected, remedy):
+        super().__init__(found)
+        self.found, self.expected, self.remedy = found, expected, remedy
+
+    def __str__(self):
+        return (f'set-up failed\n  found:    {self.found}\n  expected: {self.expected}\n'
+                f'  to do:    {self.remedy}')
+
+
+def check_python(version=tuple(sys.version_info[:2]), which=shutil.which):
+    """Refuses a Python for which the pinned packages do not exist."""
+    if FIRST_PYTHON <= version <= LAST_PYTHON:
+        return
+    names = [f'python3.{minor}' for minor in range(LAST_PYTHON[1], FIRST_PYTHON[1] - 1, -1)]
+    present = [name for name in names if which(name)]
+    raise SetupError(
+        f'Python {version[0]}.{version[1]} ({sys.executable})',
+        'Python 3.8 to 3.11, for which PyTorch 2.1 and its mmcv exist',
+        'make setup PYTHON=' + present[0] if present
+        else 'install one (Debian: apt-get install python3.11 python3.11-venv python3.11-dev), '
+        'then: make setup PYTHON=python3.11')
+
+
+def check_venv_module(version=tuple(sys.version_info[:2])):
+    """Refuses a Python that cannot make virtual environments, as Debian's bare one."""
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
+    except ImportError as error:
+        raise SetupError(
+            f'a Python without {error.name} ({sys.executable})',
+            'the modules venv and ensurepip',
+            f'Debian: apt-get install python{version[0]}.{version[1]}-venv') from error
+
+
+def check_disk(free_bytes):
+    """Refuses to begin what cannot end."""
+    if free_bytes < DISK_GB * 1e9:
+        raise SetupError(
+            f'{free_bytes / 1e9:.1f} GB free in {ROOT}',
+            f'about {DISK_GB} GB',
+            'make room, or set up in a checkout on another disk')
+
+
+def explain(log_tail, what):
+    """Turns the end of a log into an error that says what to do."""
+    expected = what + ' to succeed'
+    if 'No space left on device' in log_tail:
+        return SetupError('no space left on the disk', expected,
+                          'make room (also where TMPDIR points), then run this again')
+    if re.search('NewConnectionError|ConnectTimeout|ReadTimeout|name resolution|Max retries|'
+                 'ProxyError|Connection refused|Network is unreachable', log_tail):
+        return SetupError('the package index cannot be reached', expected,
+                          'check the network (or pip\'s settings), then run this again')
+    if 'No matching distribution found' in log_tail:
+        return SetupError('a pinned version that the package index does not have', expected,
+                          'see the log above; check pip\'s index settings')
+    return SetupError(what + ' failed', expected, 'see the log above, in full in ' + LOG)
+
+
+def fingerprint():
+    """Returns a hash of all that the environment was made from."""
+    digest = hashlib.sha256(VENV.encode())  # the path is in its scripts: moving breaks them
+    for name in INPUTS:
+        with open(os.path.join(ROOT, name), 'rb') as file:
+            digest.update(file.read())
+    with open(os.path.join(VENV, 'pyvenv.cfg'), 'rb') as file:  # names the Python and its version
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def is_complete():
+    """Tells whether the environment is there, works and is up to date."""
+    try:
+        with open(STAMP) as file:
+            return file.read() == fingerprint() and has_venv()
+    except OSError:
+        return False
+
+
+def has_venv():
+    """Tells whether ``.venv`` is whole, by its last file, and was made where it lies now."""
+    try:
+        with open(os.path.join(VENV, 'bin', 'pip')) as file:
+            return VENV in file.read() and os.path.exists(PYTHON)
+    except OSError:
+        return False
+
+
+def environment():
+    """Returns the variables for commands in ``.venv``: nothing from outside it gets in."""
+    env = dict(os.environ, VIRTUAL_ENV=VENV, PYTHONNOUSERSITE='1', PIP_USER='0',
+               PIP_DISABLE_PIP_VERSION_CHECK='1',
+               PATH=os.path.join(VENV, 'bin') + os.pathsep + os.environ.get('PATH', ''))
+    for name in ('PYTHONPATH', 'PYTHONHOME'):
+        env.pop(name, None)
+    return env
+
+
+def run(*arguments, **options):
+    """Runs ``.venv``'s Python; the output goes to the log. Returns (succeeded, its output)."""
+    with open(LOG, 'ab') as log:
+        log.write(('\n$ python ' + ' '.join(arguments) + '\n').encode())
+        log.flush()
+        start = log.tell()
+        code = subprocess.call((PYTHON,) + arguments, cwd=ROOT, env=environment(),
+                               stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                               stdout=options.get('stdout', log))
+    with open(LOG, 'rb') as log:
+        log.seek(start)
+        return code == 0, log.read().decode('utf-8', 'replace')
+
+
+def must_run(what, *arguments):
+    """Like ``run``, but a failure shows the end of the log and stops."""
+    succeeded, output = run(*arguments)
+    if not succeeded:
+        sys.stderr.write('\n' + '\n'.join(output.strip().splitlines()[-25:]) + '\n\n')
+        raise explain(output, what)
+
+
+def answers(url, patience=PATIENCE_S):
+    """Tells whether a web page exists, within a bounded time even if names do not resolve."""
+    found = []
+
+    def ask():
+        try:
+            with urllib.request.urlopen(url, timeout=patience) as page:
+                found.append(page.getcode() == 200)
+        except (OSError, ValueError):  # URLError, time-outs and bad proxies among them
+            pass
+
+    thread = Thread(target=ask)
+    thread.daemon = True
+    thread.start()
+    thread.join(patience)
+    return bool(found and found[0])
+
+
+def pin(name):
+    """Returns the line of ``requirements.txt`` that pins a package."""
+    with open(REQUIREMENTS) as file:
+        return re.search(rf'^({name}==\S+)', file.read(), re.MULTILINE).group(1)
+
+
+def has_nvidia_gpu():
+    """Tells whether this machine has an NVIDIA GPU with its driver."""
+    return os.path.exists('/proc/driver/nvidia/version') or bool(shutil.which('nvidia-smi'))
+
+
+def torch_options(gpu, asks=answers):
+    """Returns pip's options for PyTorch: without a GPU the small CPU build, where it is to be had.
+
+    The CPU build's version, 2.1.2+cpu, counts as newer than 2.1.2, so pip prefers it by itself.
+    """
+    if gpu or not asks(TORCH_CPU_INDEX + '/torch/'):
+        return []
+    return ['--extra-index-url', TORCH_CPU_INDEX]
+
+
+def mmcv_index(torch_version, cuda):
+    """Returns the address of OpenMMLab's ready-made mmcv wheels for a PyTorch.
+
+    Args:
+        torch_version (str): As in ``torch.__version__``, such as ``'2.1.2+cu121'``.
+        cuda (str): As in ``torch.version.cuda``, such as ``'12.1'``; empty for a CPU build.
+    """
+    build = 'cu' + cuda.replace('.', '') if cuda else 'cpu'
+    # One build serves all of a PyTorch's patch releases.
+    return MMCV_INDEX.format(build=build, torch='.'.join(torch_version.split('.')[:2]) + '.0')
+
+
+def install_torch():
+    """Installs PyTorch."""
+    options = torch_options(has_nvidia_gpu())
+    say('PyTorch, ' + ('CPU build' if options else "the package index's build (some GB)"))
+    must_run('installing PyTorch', '-m', 'pip', 'install', pin('torch'), pin('torchvision'),
+             '-c', REQUIREMENTS, *options)
+
+
+def install_mmcv():
+    """Installs mmcv with its ops: a ready-made wheel if there is one, else compiled here."""
+    if run('-c', LOAD_OPS)[0]:
+        return
+    pip = ('-m', 'pip', 'install', '--no-deps', '--force-reinstall', '--only-binary', 'mmcv',
+           pin('mmcv'))
+    if run(*pip)[0]:
+        if run('-c', LOAD_OPS)[0]:
+            return say('mmcv, a ready-made wheel')
+        say('mmcv: the wheel that pip found has no ops for this PyTorch, looking further')
+    facts = run('-c', 'import torch; print(torch.__version__, torch.version.cuda or "")')[1].split()
+    index = mmcv_index(facts[0], ''.join(facts[1:]))
+    if answers(index) and run(*(pip + ('--retries', '1', '--timeout', '30', '-f', index)))[0]:
+        if run('-c', LOAD_OPS)[0]:
+            return say('mmcv, OpenMMLab\'s ready-made wheel')
+        say('mmcv: OpenMMLab\'s wheel does not load with this PyTorch')
+    say('mmcv, compiled once (no ready-made wheel for this PyTorch was found)')
+    build = os.path.join(VENV, 'mmcv')
+    if not run(os.path.join(ROOT, 'tools', 'build_mmcv.py'), pin('mmcv'), build, LOG,
+               stdout=None)[0]:
+        raise SetupError('mmcv could not be compiled', 'a C++ compiler that compiles its ops',
+                         'see above; the compiler\'s output is in ' + LOG)
+    wheel = [name for name in os.listdir(build) if name.endswith('.whl')][0]
+    must_run('installing mmcv', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
+             os.path.join(build, wheel))
+    if not run('-c', LOAD_OPS)[0]:
+        raise SetupError('an mmcv without its ops', '`from mmcv.ops import nms` to work',
+                         'see the end of ' + LOG + '; remove .venv and run this again')
+    shutil.rmtree(build)
+
+
+def install_rest():
+    """Installs everything else, and the package itself in place."""
+    say('the other pinned packages')
+    must_run('installing the pinned packages', '-m', 'pip', 'install', '--no-deps',
+             '-r', REQUIREMENTS)
+    works, output = run('-c', 'import cv2')
+    if not works and lacks_system_library(output):
+        # The headless build is the same library without windows, which nothing here opens.
+        say('OpenCV without windows, since this machine has no libGL')
+        must_run('removing OpenCV', '-m', 'pip', 'uninstall', '-y', 'opencv-python')
+        must_run('installing OpenCV', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
+                 pin('opencv-python').replace('python', 'python-headless'))
+    must_run('installing the package', '-m', 'pip', 'install', '--no-deps',
+             '--no-build-isolation', '-e', '.')
+
+
+def lacks_system_library(output):
+    """Tells whether an import failed for want of one of the system's graphics libraries."""
+    return bool(re.search(r'lib(GL|gthread|glib|SM|Xext|Xrender)\S*: cannot open', output))
+
+
+def check_imports():
+    """Imports everything; a failure says what it means."""
+    say('checking that everything imports')
+    for name in IMPORTS:
+        module, _, attribute = name.partition('.ops.')
+        code = f'from {module}.ops import {attribute}' if attribute else f'import {name}'
+        works, output = run('-c', code)
+        if not works:
+            raise import_error(code, output)
+
+
+def import_error(code, output):
+    """Returns the error for an import that failed."""
+    found = f'`{code}` fails: {(output.strip().splitlines() or ["no output"])[-1]}'
+    remedy = f'see the end of {LOG}; if in doubt remove .venv and run this again'
+    if lacks_system_library(output):
+        remedy = 'Debian: apt-get install libgl1 libglib2.0-0, then run this again'
+    elif 'mmcv' in code:
+        remedy = 'mmcv has no ops that fit this PyTorch; remove .venv and run this again'
+    return SetupError(found, 'it to import', remedy)
+
+
+def say(text):
+    """Prints one step of progress."""
+    print('set-up: ' + text, flush=True)
+
+
+def main():
+    """Sets up, or sees that there is nothing to do."""
+    if is_complete():
+        return
+    start = time.time()
+    if not has_venv():
+        check_python()
+        check_venv_module()
+        check_disk(shutil.disk_usage(ROOT).free)
+        say('a virtual environment in .venv, by Python ' + sys.version.split()[0])
+        subprocess.check_call([sys.executable, '-m', 'venv', '--clear', VENV])
+    must_run('installing pip', '-m', 'pip', 'install', pin('pip'), pin('setuptools'), pin('wheel'),
+             pin('ninja'))
+    install_torch()
+    install_mmcv()
+    install_rest()
+    check_imports()
+    with open(STAMP, 'w') as file:
+        file.write(fingerprint())
+    minutes, seconds = divmod(int(time.time() - start), 60)
+    say(f'done in {minutes} min {seconds} s')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except SetupError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('\nset-up interrupted; run it again to continue')

@@ -35,13 +35,11 @@ def fill_mim(package_dir, link):
     os.makedirs(mim)
     for name in MIM_CONTENT:
         source, target = os.path.join(ROOT, name), os.path.join(mim, name)
-        if not os.path.exists(source):
-            continue
-        if link:
+        if link:  # even to what is not there yet: it may be added to the checkout later
             os.symlink(os.path.relpath(source, mim), target)
         elif os.path.isdir(source):
             shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
-        else:
+        elif os.path.exists(source):
             shutil.copy2(source, target)
 
 

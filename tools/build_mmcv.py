@@ -178,7 +178,7 @@ def build_wheel(source, folder, env, log):
         step = re.match(r'\[(\d+)/(\d+)\] ', line)  # ninja's own count
         if step and (terminal or time.time() - last >= 20 or step.group(1) == step.group(2)):
             last = time.time()
-            done = f'set-up: compiling mmcv, {step.group(1)} of {step.group(2)} files'
+            done = f'        compiling mmcv, {step.group(1)} of {step.group(2)} files'
             print(f'{done}, {last - start:.0f} s', end='\r' if terminal else '\n', flush=True)
     log.flush()
     if terminal:
@@ -194,18 +194,18 @@ def build(requirement, folder, log):
     source = fetch_source(requirement, folder, log)
     header = None
     if is_gcc(compiler):
-        print("set-up: compiling PyTorch's headers beforehand", flush=True)
+        print("        compiling PyTorch's headers beforehand", flush=True)
         # -g0 comes with CFLAGS, and so after the interpreter's own -g
         header = precompile_header(compiler, [*compile_flags(), '-g0'], folder / 'header', log)
     if header is None:
-        print('set-up: no precompiled header with this compiler, so this takes longer', flush=True)
+        print('        no precompiled header with this compiler, so this takes longer', flush=True)
     for attempt in [header, None] if header else [None]:
         if build_wheel(source, folder, build_environment(compiler, attempt), log):
             if glob(str(source / 'build' / 'lib*' / 'mmcv' / '_ext*')):
                 return
             raise BuildError("mmcv's setup.py made no ops, see the log")
         if attempt:
-            print('set-up: that failed, once more without the precompiled header', flush=True)
+            print('        that failed, once more without the precompiled header', flush=True)
     raise BuildError('the compiler failed, see the log')
 
 
@@ -220,7 +220,7 @@ def main():
         try:
             build(args.requirement, args.folder.resolve(), log)
         except BuildError as error:
-            sys.exit(f'set-up: {error}')
+            sys.exit(str(error))
 
 
 if __name__ == '__main__':

@@ -31,6 +31,7 @@ DISK_GB = 9  # the environment with PyTorch's CUDA build, and what pip unpacks o
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 MMCV_INDEX = 'https://download.openmmlab.com/mmcv/dist/{build}/torch{torch}/index.html'
 PATIENCE_S = 5  # how long such an index may take to answer
+START = time.time()
 
 # Loads the compiled ops alone: at that moment nothing else that mmcv imports is installed.
 LOAD_OPS = """
@@ -41,8 +42,17 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 module.nms
 """
-IMPORTS = ('cv2', 'mmengine', 'mmcv.ops.nms', 'xtcocotools.mask', 'pycocotools.mask', 'mmdet',
-           'mmpose', 'mim', 'mmpose_mum')
+# Tries what must work, in one process, and names what does not.
+TRY_IMPORTS = """
+for line in ('import cv2', 'import mmengine', 'from mmcv.ops import nms', 'import xtcocotools.mask',
+             'import pycocotools.mask', 'import mmdet', 'import mmpose', 'import mim',
+             'import mmpose_mum'):
+    try:
+        exec(line)
+    except BaseException as error:
+        print(f'`{line}` fails: {type(error).__name__}: {error}')
+        raise
+"""
 
 
 class SetupError(Exception):
@@ -283,35 +293,33 @@ def lacks_system_library(output):
 def check_imports():
     """Imports everything; a failure says what it means."""
     say('checking that everything imports')
-    for name in IMPORTS:
-        module, _, attribute = name.partition('.ops.')
-        code = f'from {module}.ops import {attribute}' if attribute else f'import {name}'
-        works, output = run('-c', code)
-        if not works:
-            raise import_error(code, output)
+    works, output = run('-c', TRY_IMPORTS)
+    if not works:
+        raise import_error(output)
 
 
-def import_error(code, output):
-    """Returns the error for an import that failed."""
-    found = f'`{code}` fails: {(output.strip().splitlines() or ["no output"])[-1]}'
+def import_error(output):
+    """Returns the error for an import that failed, from the output of TRY_IMPORTS."""
+    found = re.search('`.*', output)
+    found = found.group() if found else output.strip()[-300:] or 'a crash without a word'
     remedy = f'see the end of {LOG}; if in doubt remove .venv and run this again'
     if lacks_system_library(output):
         remedy = 'Debian: apt-get install libgl1 libglib2.0-0, then run this again'
-    elif 'mmcv' in code:
+    elif 'mmcv.ops' in found:
         remedy = 'mmcv has no ops that fit this PyTorch; remove .venv and run this again'
-    return SetupError(found, 'it to import', remedy)
+    return SetupError(found, 'every import to work', remedy)
 
 
 def say(text):
-    """Prints one step of progress."""
-    print('set-up: ' + text, flush=True)
+    """Prints one step of progress, with the time since the start."""
+    minutes, seconds = divmod(int(time.time() - START), 60)
+    print(f'set-up {minutes}:{seconds:02d}  {text}', flush=True)
 
 
 def main():
     """Sets up, or sees that there is nothing to do."""
     if is_complete():
         return
-    start = time.time()
     if not has_venv():
         check_python()
         check_venv_module()
@@ -326,8 +334,7 @@ def main():
     check_imports()
     with open(STAMP, 'w') as file:
         file.write(fingerprint())
-    minutes, seconds = divmod(int(time.time() - start), 60)
-    say(f'done in {minutes} min {seconds} s')
+    say('done')
 
 
 if __name__ == '__main__':

@@ -85,7 +85,7 @@ def compile_flags():
 
 
 def precompile_header(compiler, flags, folder, log):
-    """Compiles PyTorch's headers and sees that the compiler then takes the result.
+    """Compiles PyTorch's headers, unless that is done, and sees that the compiler takes the result.
 
     Args:
         compiler (str): The C++ compiler.
@@ -96,30 +96,34 @@ def precompile_header(compiler, flags, folder, log):
     Returns:
         Path | None: The header to include; None if the compiler makes or takes none.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    header, probe = folder / 'p.h', folder / 'probe.cpp'
+    header = folder / 'p.h'
+    if is_header_taken(compiler, flags, header, log):
+        return header
+    shutil.rmtree(str(folder), ignore_errors=True)
+    folder.mkdir(parents=True)
     header.write_text(f'#include <{HEADER}>\n')
-    probe.write_text('')
-    compile_ = [*compiler.split(), *flags]
-    made = subprocess.run(
-        [*compile_, '-x', 'c++-header', str(header), '-o', f'{header}.gch'],
-        stdout=log,
-        stderr=log,
-    )
-    if made.returncode:
+    unfinished = folder / 'unfinished'
+    command = [*compiler.split(), *flags, '-x', 'c++-header', str(header), '-o', str(unfinished)]
+    if subprocess.run(command, stdout=log, stderr=log).returncode:
         return None
-    # -H lists what is read: "! file" is a precompiled header in use, "x file" one refused. A
-    # macro of the extension's own is defined here as it will be then.
-    probe_flags = ['-DTORCH_EXTENSION_NAME=_ext', '-include', str(header), '-H', '-Winvalid-pch']
-    used = subprocess.run(
-        [*compile_, *probe_flags, '-c', str(probe), '-o', str(folder / 'probe.o')],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    log.write(used.stderr)
+    unfinished.rename(f'{header}.gch')
+    return header if is_header_taken(compiler, flags, header, log) else None
+
+
+def is_header_taken(compiler, flags, header, log):
+    """Tells whether the compiler uses a precompiled header rather than read the headers again."""
+    if not header.exists():
+        return False
+    probe = header.with_name('probe.cpp')
+    probe.write_text('')
+    # A macro of the extension's own is defined here as it will be then.
+    own = ['-DTORCH_EXTENSION_NAME=_ext', '-include', str(header), '-Winvalid-pch', '-H']
+    command = [*compiler.split(), *flags, *own, '-c', str(probe), '-o', str(probe) + '.o']
+    run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    log.write(run.stderr)
     log.flush()
-    return header if f'! {header}.gch' in used.stderr else None
+    # -H lists what is read: "! file" is a precompiled header in use, "x file" one refused.
+    return f'! {header}.gch' in run.stderr
 
 
 def fetch_source(requirement, folder, log):
@@ -146,15 +150,25 @@ def count_jobs():
     return max(1, min(processors, int(memory_gb / 1.5)))
 
 
-def build_environment(compiler, header):
-    """Returns the variables for mmcv's setup.py."""
+def has_cuda_compiler():
+    """Tells whether there is an nvcc of the CUDA release that PyTorch was built for."""
+    import torch
     from torch.utils.cpp_extension import CUDA_HOME
 
+    nvcc = os.path.join(CUDA_HOME or '', 'bin', 'nvcc')
+    if not torch.version.cuda or not os.path.exists(nvcc):
+        return False
+    run = subprocess.run([nvcc, '--version'], stdout=subprocess.PIPE, text=True)
+    return f'release {torch.version.cuda.split(".")[0]}.' in run.stdout
+
+
+def build_environment(compiler, header):
+    """Returns the variables for mmcv's setup.py."""
     env = dict(os.environ, MMCV_WITH_OPS='1', CXX=compiler)
     env.setdefault('MAX_JOBS', str(count_jobs()))
     extra = ['-g0'] + (['-include', str(header)] if header else [])
     env['CFLAGS'] = ' '.join(filter(None, [env.get('CFLAGS'), *extra]))
-    if CUDA_HOME is None:  # with a GPU in sight setup.py would call the CUDA compiler
+    if not has_cuda_compiler():  # with a GPU in sight setup.py would call it: ops for the CPU then
         env['CUDA_VISIBLE_DEVICES'] = ''
     return env
 
@@ -220,7 +234,10 @@ def main():
         try:
             build(args.requirement, args.folder.resolve(), log)
         except BuildError as error:
-            sys.exit(str(error))
+            print(error)  # the set-up's own output; what PyTorch says on stderr goes to the log
+            sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(130)  # the set-up that called this says it
 
 
 if __name__ == '__main__':

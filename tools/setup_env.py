@@ -13,9 +13,19 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from glob import glob
 from threading import Thread
+
+from setup_errors import (
+    SetupError,
+    check_disk,
+    check_python,
+    check_venv_module,
+    explain,
+    import_error,
+    lacks_system_library,
+)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, '.venv')
@@ -24,12 +34,12 @@ LOG = os.path.join(VENV, 'setup.log')
 STAMP = os.path.join(VENV, 'setup.stamp')
 REQUIREMENTS = os.path.join(ROOT, 'requirements.txt')
 # A change of one of these sets up again; pip then finds most of it done.
-INPUTS = ('requirements.txt', 'setup.py', 'setup.cfg', 'tools/setup_env.py', 'tools/build_mmcv.py')
+INPUTS = ('requirements.txt', 'setup.py', 'setup.cfg', 'tools/setup_env.py',
+          'tools/setup_errors.py', 'tools/build_mmcv.py')
 
-FIRST_PYTHON, LAST_PYTHON = (3, 8), (3, 11)
-DISK_GB = 9  # the environment with PyTorch's CUDA build, and what pip unpacks on the way
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 MMCV_INDEX = 'https://download.openmmlab.com/mmcv/dist/{build}/torch{torch}/index.html'
+CPU_BUILD_GB, CUDA_BUILD_GB = 4, 9  # the whole environment, and what pip unpacks on the way
 PATIENCE_S = 5  # how long such an index may take to answer
 START = time.time()
 
@@ -53,69 +63,6 @@ for line in ('import cv2', 'import mmengine', 'from mmcv.ops import nms', 'impor
         print(f'`{line}` fails: {type(error).__name__}: {error}')
         raise
 """
-
-
-class SetupError(Exception):
-    """A reason to stop: what was found, what is expected, and what to do."""
-
-    def __init__(self, found, expected, remedy):
-        super().__init__(found)
-        self.found, self.expected, self.remedy = found, expected, remedy
-
-    def __str__(self):
-        return (f'set-up failed\n  found:    {self.found}\n  expected: {self.expected}\n'
-                f'  to do:    {self.remedy}')
-
-
-def check_python(version=tuple(sys.version_info[:2]), which=shutil.which):
-    """Refuses a Python for which the pinned packages do not exist."""
-    if FIRST_PYTHON <= version <= LAST_PYTHON:
-        return
-    names = [f'python3.{minor}' for minor in range(LAST_PYTHON[1], FIRST_PYTHON[1] - 1, -1)]
-    present = [name for name in names if which(name)]
-    raise SetupError(
-        f'Python {version[0]}.{version[1]} ({sys.executable})',
-        'Python 3.8 to 3.11, for which PyTorch 2.1 and its mmcv exist',
-        'make setup PYTHON=' + present[0] if present
-        else 'install one (Debian: apt-get install python3.11 python3.11-venv python3.11-dev), '
-        'then: make setup PYTHON=python3.11')
-
-
-def check_venv_module(version=tuple(sys.version_info[:2])):
-    """Refuses a Python that cannot make virtual environments, as Debian's bare one."""
-    try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError as error:
-        raise SetupError(
-            f'a Python without {error.name} ({sys.executable})',
-            'the modules venv and ensurepip',
-            f'Debian: apt-get install python{version[0]}.{version[1]}-venv') from error
-
-
-def check_disk(free_bytes):
-    """Refuses to begin what cannot end."""
-    if free_bytes < DISK_GB * 1e9:
-        raise SetupError(
-            f'{free_bytes / 1e9:.1f} GB free in {ROOT}',
-            f'about {DISK_GB} GB',
-            'make room, or set up in a checkout on another disk')
-
-
-def explain(log_tail, what):
-    """Turns the end of a log into an error that says what to do."""
-    expected = what + ' to succeed'
-    if 'No space left on device' in log_tail:
-        return SetupError('no space left on the disk', expected,
-                          'make room (also where TMPDIR points), then run this again')
-    if re.search('NewConnectionError|ConnectTimeout|ReadTimeout|name resolution|Max retries|'
-                 'ProxyError|Connection refused|Network is unreachable', log_tail):
-        return SetupError('the package index cannot be reached', expected,
-                          'check the network (or pip\'s settings), then run this again')
-    if 'No matching distribution found' in log_tail:
-        return SetupError('a pinned version that the package index does not have', expected,
-                          'see the log above; check pip\'s index settings')
-    return SetupError(what + ' failed', expected, 'see the log above, in full in ' + LOG)
 
 
 def fingerprint():
@@ -164,7 +111,7 @@ def run(*arguments, **options):
         log.flush()
         start = log.tell()
         code = subprocess.call((PYTHON,) + arguments, cwd=ROOT, env=environment(),
-                               stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, stderr=log,
                                stdout=options.get('stdout', log))
     with open(LOG, 'rb') as log:
         log.seek(start)
@@ -176,7 +123,7 @@ def must_run(what, *arguments):
     succeeded, output = run(*arguments)
     if not succeeded:
         sys.stderr.write('\n' + '\n'.join(output.strip().splitlines()[-25:]) + '\n\n')
-        raise explain(output, what)
+        raise explain(output, what, LOG)
 
 
 def answers(url, patience=PATIENCE_S):
@@ -233,6 +180,8 @@ def mmcv_index(torch_version, cuda):
 def install_torch():
     """Installs PyTorch."""
     options = torch_options(has_nvidia_gpu())
+    if not glob(os.path.join(VENV, 'lib', '*', 'site-packages', 'torch')):
+        check_disk(shutil.disk_usage(ROOT).free, CPU_BUILD_GB if options else CUDA_BUILD_GB, ROOT)
     say('PyTorch, ' + ('CPU build' if options else "the package index's build (some GB)"))
     must_run('installing PyTorch', '-m', 'pip', 'install', pin('torch'), pin('torchvision'),
              '-c', REQUIREMENTS, *options)
@@ -285,29 +234,12 @@ def install_rest():
              '--no-build-isolation', '-e', '.')
 
 
-def lacks_system_library(output):
-    """Tells whether an import failed for want of one of the system's graphics libraries."""
-    return bool(re.search(r'lib(GL|gthread|glib|SM|Xext|Xrender)\S*: cannot open', output))
-
-
 def check_imports():
     """Imports everything; a failure says what it means."""
     say('checking that everything imports')
     works, output = run('-c', TRY_IMPORTS)
     if not works:
-        raise import_error(output)
-
-
-def import_error(output):
-    """Returns the error for an import that failed, from the output of TRY_IMPORTS."""
-    found = re.search('`.*', output)
-    found = found.group() if found else output.strip()[-300:] or 'a crash without a word'
-    remedy = f'see the end of {LOG}; if in doubt remove .venv and run this again'
-    if lacks_system_library(output):
-        remedy = 'Debian: apt-get install libgl1 libglib2.0-0, then run this again'
-    elif 'mmcv.ops' in found:
-        remedy = 'mmcv has no ops that fit this PyTorch; remove .venv and run this again'
-    return SetupError(found, 'every import to work', remedy)
+        raise import_error(output, LOG)
 
 
 def say(text):
@@ -323,7 +255,6 @@ def main():
     if not has_venv():
         check_python()
         check_venv_module()
-        check_disk(shutil.disk_usage(ROOT).free)
         say('a virtual environment in .venv, by Python ' + sys.version.split()[0])
         subprocess.check_call([sys.executable, '-m', 'venv', '--clear', VENV])
     must_run('installing pip', '-m', 'pip', 'install', pin('pip'), pin('setuptools'), pin('wheel'),

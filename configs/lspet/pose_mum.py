@@ -1,0 +1,48 @@
+# The same model, made better by 1,800 pictures without labels.
+_base_ = './supervised.py'
+
+max_iters = 4000
+burn_in = 400
+train_cfg = dict(max_iters=max_iters, val_interval=500)
+val_cfg = _base_.semi_val_loop
+param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
+optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
+default_hooks = dict(checkpoint=dict(save_best='teacher/PCK'))
+custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
+
+model = dict(
+    _delete_=True,
+    type='SemiSupervisedPoseEstimator',
+    estimator=_base_.model,
+    mix_unmix=dict(
+        type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
+    unsup_weight=4.,
+    burn_in=burn_in,
+    ramp_up=400)
+
+train_dataloader = dict(
+    _delete_=True,
+    batch_size=64,
+    num_workers=0,
+    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]),
+    dataset=dict(
+        type='ConcatDataset',
+        ignore_keys=_base_.semi_ignore_keys,
+        datasets=[
+            dict(_base_.train_dataloader.dataset, pipeline=[
+                dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
+                     sup=_base_.train_pipeline)]),
+            dict(
+                type='UnlabeledPoseDataset',
+                data_root=_base_.lspet.data_root,
+                metainfo=_base_.dataset_info,
+                ann_file='annotations/train.json',
+                data_prefix=dict(img='images/train/'),
+                indices=-1800,
+                pipeline=[
+                    dict(type='LoadUnlabeledImage'),
+                    dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
+                         unsup_teacher=[dict(type='WeakView', input_size=(96, 96))],
+                         unsup_student=[dict(type='StrongView', input_size=(96, 96))]),
+                ]),
+        ]))

@@ -1,0 +1,125 @@
+"""Batches of labelled and unlabelled samples in a fixed ratio, without end and resumable."""
+from typing import Iterator, List, Optional, Sequence
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import ConcatDataset, Sampler
+
+from mmpose.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class SemiSupervisedSampler(Sampler):
+    """Yield endless batches with a fixed number of samples of each source.
+
+    Every source runs through its own shuffled passes, so each sample is seen once a pass however
+    small or large its source is. The sample at any place follows from the seed and the place alone:
+    the sampler can start at any batch at once (:attr:`start_batch`), and the processes of
+    a distributed run divide each source among themselves without overlap.
+
+    Args:
+        dataset (ConcatDataset): The sources, labelled first.
+        batch_size (int): Samples per batch and process, the dataloader's.
+        source_ratio (Sequence[float]): Share of each source in a batch, such as ``[1, 1]``.
+        shuffle (bool): Whether to shuffle each pass.
+        seed (int, optional): Seed of the shuffling. Defaults to a random one that all processes
+            share.
+        round_up (bool): Without effect; MMEngine's dataloader passes it.
+
+    Raises:
+        TypeError: If the dataset is no concatenation.
+        ValueError: If a source is empty or the ratio leaves one without a sample.
+    """
+
+    def __init__(self,
+                 dataset: ConcatDataset,
+                 batch_size: int,
+                 source_ratio: Sequence[float] = (1, 1),
+                 shuffle: bool = True,
+                 seed: Optional[int] = None,
+                 round_up: bool = True) -> None:
+        if not isinstance(dataset, ConcatDataset):
+            raise TypeError('SemiSupervisedSampler needs a ConcatDataset of the labelled and the '
+                            f'unlabelled set, got {type(dataset).__name__}')
+        self.sizes = [len(source) for source in dataset.datasets]
+        if len(source_ratio) != len(self.sizes):
+            raise ValueError(f'source_ratio {list(source_ratio)} has {len(source_ratio)} entries, '
+                             f'but there are {len(self.sizes)} sources')
+        names = ['labelled', 'unlabelled'] if len(self.sizes) == 2 else range(len(self.sizes))
+        for name, size in zip(names, self.sizes):
+            if size == 0:
+                raise ValueError(f'the {name} source is empty: check its ann_file, data_prefix and '
+                                 'filters')
+        self.per_batch = slots_per_source(batch_size, source_ratio)
+        for name, slots in zip(names, self.per_batch):
+            if slots == 0:
+                raise ValueError(
+                    f'source_ratio {list(source_ratio)} leaves the {name} source without a sample '
+                    f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+        self.starts = [0, *dataset.cumulative_sizes[:-1]]
+        self.num_samples = len(dataset)
+        self.shuffle = shuffle
+        self.seed = sync_random_seed() if seed is None else seed
+        self.rank, self.world_size = get_dist_info()
+        self.start_batch = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
+        streams = [
+            self._stream(source, self.start_batch * slots)
+            for source, slots in enumerate(self.per_batch)
+        ]
+        while True:
+            for stream, slots in zip(streams, self.per_batch):
+                for _ in range(slots):
+                    yield next(stream)
+
+    def _stream(self, source: int, place: int) -> Iterator[int]:
+        """Yield one source's indices for this process, from its own ``place`` on."""
+        size = self.sizes[source]
+        place = place * self.world_size + self.rank
+        current, order = None, None
+        while True:
+            passes, within = divmod(place, size)
+            if passes != current:
+                current, order = passes, self._order(source, passes)
+            yield self.starts[source] + order[within]
+            place += self.world_size
+
+    def _order(self, source: int, passes: int) -> List[int]:
+        if not self.shuffle:
+            return list(range(self.sizes[source]))
+        generator = np.random.default_rng([self.seed, source, passes])
+        return generator.permutation(self.sizes[source]).tolist()
+
+    def __len__(self) -> int:
+        """Number of samples of all sources; the iteration itself never ends."""
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Do nothing: the order follows from the place in the endless stream."""
+
+
+def slots_per_source(batch_size: int, source_ratio: Sequence[float]) -> List[int]:
+    """Divide a batch by largest remainder.
+
+    Args:
+        batch_size (int): Samples per batch.
+        source_ratio (Sequence[float]): Non-negative shares.
+
+    Returns:
+        list[int]: Samples of each source, ``batch_size`` in all.
+
+    Raises:
+        ValueError: If a share is negative or all are 0.
+    """
+    total = sum(source_ratio)
+    if min(source_ratio) < 0 or total <= 0:
+        raise ValueError(f'source_ratio must be numbers of at least 0, not all 0, got '
+                         f'{list(source_ratio)}')
+    exact = [batch_size * share / total for share in source_ratio]
+    slots = [int(x) for x in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: (slots[i] - exact[i], i))
+    for i in by_remainder[:batch_size - sum(slots)]:
+        slots[i] += 1
+    return slots

@@ -1,0 +1,220 @@
+"""Transforms that make a weak and a strong view of an image and remember how."""
+import warnings
+from typing import Dict, Optional, Tuple
+
+import cv2
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms.utils import cache_randomness
+from mmdet.datasets.transforms import MultiBranch
+
+from mmpose.datasets.transforms import (GetBBoxCenterScale, LoadImage, PackPoseInputs,
+                                        RandomBBoxTransform, RandomFlip, TopdownAffine)
+from mmpose.registry import TRANSFORMS
+from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
+
+# What the estimator and the pictures of a run need to know of a view.
+VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
+                  'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
+                  'dataset_name', 'warp_mat')
+
+
+@TRANSFORMS.register_module()
+class LoadUnlabeledImage(LoadImage):
+    """Load an image of the unlabelled set; one that cannot be read is left out.
+
+    Each failure is warned about once a file, with the count so far of this worker. The dataset
+    then draws another sample, and gives up after its ``max_refetch`` tries. In the labelled set,
+    MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
+    ``bbox`` gets one that covers the image.
+
+    Args:
+        **kwargs: As for MMPose's ``LoadImage``.
+    """
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._unreadable = set()
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Load ``results['img_path']``; None if that fails."""
+        try:
+            results = super().transform(results)
+        # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
+        except Exception as error:
+            path = results['img_path']
+            if path not in self._unreadable:
+                self._unreadable.add(path)
+                warnings.warn(f'skipped an unlabelled image that cannot be read, number '
+                              f'{len(self._unreadable)} of this process: {path} ({error})')
+            return None
+        if 'bbox' not in results:
+            height, width = results['img_shape']
+            results['bbox'] = np.array([[0, 0, width, height]], dtype=np.float32)
+        return results
+
+
+@TRANSFORMS.register_module()
+class PoseMultiBranch(MultiBranch):
+    """MMDetection's ``MultiBranch`` for MMPose's datasets.
+
+    MMPose's datasets put themselves into the results, and ``MultiBranch`` deep-copies the results
+    for each branch: the whole dataset, annotations and all, would be copied for each sample.
+
+    Args:
+        branch_field (list[str]): Names of all branches.
+        **branch_pipelines (list[dict]): The pipeline of each branch that this source fills.
+    """
+
+    def __init__(self, branch_field, **branch_pipelines) -> None:
+        pipelines = {name: [TRANSFORMS.build(step) if isinstance(step, dict) else step
+                            for step in steps] for name, steps in branch_pipelines.items()}
+        super().__init__(branch_field, **pipelines)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Run every branch's pipeline on its own copy; None if one of them drops the sample."""
+        results.pop('dataset', None)
+        return super().transform(results)
+
+
+@TRANSFORMS.register_module()
+class WarpTopdownAffine(TopdownAffine):
+    """MMPose's ``TopdownAffine`` that records the map it applied.
+
+    Added key: ``warp_mat``, float32 (3, 3): pixel of the image as it was loaded → pixel of the
+    network's input, including a flip that MMPose's ``RandomFlip`` made before. Put ``'flip'`` and
+    ``'warp_mat'`` into the ``meta_keys`` of ``PackPoseInputs``, else they are dropped.
+    """
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        """Crop and record; see the class for the keys."""
+        height, width = results['img_shape']
+        results = super().transform(results)
+        make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
+        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
+        warp_mat = np.eye(3)
+        warp_mat[:2] = make(
+            results['input_center'], results['input_scale'], rotation, output_size=self.input_size)
+        flip = np.eye(3)
+        direction = results.get('flip_direction') if results.setdefault('flip', False) else None
+        if direction in ('horizontal', 'diagonal'):
+            flip[0] = [-1, 0, width - 1]
+        if direction in ('vertical', 'diagonal'):
+            flip[1] = [0, -1, height - 1]
+        results['warp_mat'] = (warp_mat @ flip).astype(np.float32)
+        return results
+
+
+# Name → operation on a uint8 BGR image, by its strength in [0, 1] and a sign: RandAugment's
+# (Cubuk et al., 2020) that move no pixel, with a full strength of 0.9, and hue and blur.
+_PHOTOMETRIC = {
+    'brightness': lambda img, s, sign: mmcv.adjust_brightness(img, 1 + sign * .9 * s),
+    'contrast': lambda img, s, sign: mmcv.adjust_contrast(img, 1 + sign * .9 * s),
+    'color': lambda img, s, sign: mmcv.adjust_color(img, 1 + sign * .9 * s),
+    'sharpness': lambda img, s, sign: mmcv.adjust_sharpness(img, 1 + sign * .9 * s),
+    'hue': lambda img, s, sign: mmcv.adjust_hue(img, sign * .3 * s),
+    'posterize': lambda img, s, sign: mmcv.posterize(img, 8 - int(round(4 * s))),
+    'solarize': lambda img, s, sign: mmcv.solarize(img, 256 - 128 * s),
+    'auto_contrast': lambda img, s, sign: mmcv.auto_contrast(img),
+    'equalize': lambda img, s, sign: mmcv.imequalize(img),
+    'blur': lambda img, s, sign: cv2.GaussianBlur(img, (0, 0), .2 + 1.8 * s),
+}
+
+
+@TRANSFORMS.register_module()
+class PhotometricRandAugment(BaseTransform):
+    """RandAugment of the operations that leave every joint where it is.
+
+    Required and modified key: ``img``, uint8 (H, W, 3). Place it behind ``WarpTopdownAffine``,
+    where the image is small.
+
+    Args:
+        num_ops (int): Operations applied one after the other, drawn without replacement.
+        magnitude (float): Upper end of their strength, in [0, 1]; each draws its own below.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self, num_ops: int = 2, magnitude: float = 0.7) -> None:
+        if not 0 <= num_ops <= len(_PHOTOMETRIC):
+            raise ValueError(f'num_ops must lie in [0, {len(_PHOTOMETRIC)}], got {num_ops}')
+        if not 0 <= magnitude <= 1:
+            raise ValueError(f'magnitude must lie in [0, 1], got {magnitude}')
+        self.num_ops = num_ops
+        self.magnitude = magnitude
+
+    @cache_randomness
+    def _draw(self):
+        names = np.random.choice(list(_PHOTOMETRIC), self.num_ops, replace=False)
+        strengths = np.random.uniform(0, self.magnitude, self.num_ops)
+        signs = np.random.choice([-1, 1], self.num_ops)
+        return list(zip(names, strengths, signs))
+
+    def transform(self, results: dict) -> dict:
+        """Change ``results['img']``."""
+        for name, strength, sign in self._draw():
+            results['img'] = _PHOTOMETRIC[name](results['img'], strength, sign)
+        return results
+
+    def __repr__(self) -> str:
+        """Name and arguments."""
+        return f'{type(self).__name__}(num_ops={self.num_ops}, magnitude={self.magnitude})'
+
+
+@TRANSFORMS.register_module()
+class WeakView(Compose):
+    """The teacher's view of an unlabelled person: crop, flip, mild rotation and scale.
+
+    The ranges are those of the easy view of the SSHPE benchmark (Xie et al., ICCV 2021). Required
+    keys: ``img``, ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip``
+    in the metainfo.
+
+    Args:
+        input_size (tuple[int, int]): Width and height of the network's input, in pixels.
+        use_udp (bool): Whether the model's codec is UDP's, as for ``TopdownAffine``.
+        padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
+        flip_prob (float): Probability of a horizontal flip.
+        photometric (dict, optional): Arguments of :class:`PhotometricRandAugment`. Defaults to
+            None: the colours stay.
+        **bbox_transform: Arguments of MMPose's ``RandomBBoxTransform`` to change.
+    """
+
+    DEFAULTS = dict(
+        shift_prob=0., scale_factor=(0.75, 1.25), rotate_factor=30., rotate_prob=0.6)
+
+    def __init__(self,
+                 input_size: Tuple[int, int],
+                 use_udp: bool = False,
+                 padding: float = 1.25,
+                 flip_prob: float = 0.5,
+                 photometric: Optional[dict] = None,
+                 **bbox_transform) -> None:
+        steps = [
+            GetBBoxCenterScale(padding=padding),
+            RandomFlip(prob=float(flip_prob)),
+            RandomBBoxTransform(**{**self.DEFAULTS, **bbox_transform}),
+            WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
+        ]
+        if photometric is not None:
+            steps.append(PhotometricRandAugment(**photometric))
+        super().__init__([*steps, PackPoseInputs(meta_keys=VIEW_META_KEYS)])
+
+
+@TRANSFORMS.register_module()
+class StrongView(WeakView):
+    """The student's view: wider rotation and scale than the weak one, and changed colours.
+
+    Args:
+        photometric (dict, optional): As for :class:`WeakView`. Defaults to
+            :class:`PhotometricRandAugment` with its defaults; None switches it off.
+        **kwargs: As for :class:`WeakView`.
+    """
+
+    DEFAULTS = dict(
+        shift_prob=0., scale_factor=(0.65, 1.35), rotate_factor=60., rotate_prob=0.8)
+
+    def __init__(self, input_size: Tuple[int, int], photometric: Optional[dict] = dict(),
+                 **kwargs) -> None:
+        super().__init__(input_size, photometric=photometric, **kwargs)

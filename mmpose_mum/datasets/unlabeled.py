@@ -1,0 +1,101 @@
+"""People without labels: a folder of pictures, or boxes from a COCO json."""
+import os.path as osp
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+from mmengine.fileio import load
+from mmengine.logging import print_log
+
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
+
+@DATASETS.register_module()
+class UnlabeledPoseDataset(BaseCocoStyleDataset):
+    """Images of people of whom no joint is known.
+
+    Without ``ann_file`` every image below ``data_prefix['img']`` is one person, who fills it. With
+    one, a json in COCO's layout, every annotation that has a ``bbox`` is a person; keypoints may be
+    missing, and those present are not read. Crowds and boxes without area are left out.
+
+    Args:
+        ann_file (str): COCO json, or empty.
+        metainfo (dict, optional): The labelled set's metainfo, as MMPose has it: its flip pairs are
+            needed. Defaults to COCO's 17 joints.
+        **kwargs: As for MMPose's ``BaseCocoStyleDataset``.
+
+    Raises:
+        FileNotFoundError: If the json or the folder does not exist.
+        ValueError: If no person is found in them.
+    """
+
+    METAINFO: dict = dict(from_file='configs/_base_/datasets/coco.py')
+
+    def __init__(self, ann_file: str = '', metainfo: Optional[dict] = None, **kwargs) -> None:
+        super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """List the people; see the class."""
+        people = self._people_of_json() if self.ann_file else self._people_of_folder()
+        for i, person in enumerate(people):
+            person.update(id=i, bbox_score=np.ones(1, dtype=np.float32))
+        print_log(f'{len(people)} unlabelled people in '
+                  f'{self.ann_file or self.data_prefix["img"]}', 'current')
+        return people
+
+    def _people_of_folder(self) -> List[dict]:
+        folder = Path(self.data_prefix['img'] or '.')
+        if not folder.is_dir():
+            raise FileNotFoundError(f'the folder of unlabelled images {str(folder)!r} does not '
+                                    "exist: set data_root and data_prefix=dict(img='…')")
+        paths = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not paths:
+            raise ValueError(f'no unlabelled image in {str(folder)!r} or below it: looked for '
+                             f'files that end in {", ".join(IMAGE_SUFFIXES)}')
+        # LoadUnlabeledImage adds the box that covers the image: its size is known only then.
+        return [dict(img_id=i, img_path=str(p)) for i, p in enumerate(paths)]
+
+    def _people_of_json(self) -> List[dict]:
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
+                                    'exist')
+        content = load(self.ann_file)
+        images = {image['id']: image for image in content['images']}
+        people, left_out = [], 0
+        for annotation in content.get('annotations', []):
+            box = _usable_box(annotation, images.get(annotation['image_id'], {}))
+            if box is None:
+                left_out += 1
+                continue
+            image = images[annotation['image_id']]
+            people.append(dict(
+                img_id=image['id'],
+                img_path=osp.join(self.data_prefix['img'], image['file_name']),
+                bbox=box,
+                category_id=annotation.get('category_id', 1)))
+        if left_out:
+            print_log(f'left out {left_out} annotations of {self.ann_file} without a usable box '
+                      '(crowd, no area, outside the image, or not finite)', 'current')
+        if not people:
+            raise ValueError(
+                f'no unlabelled person in {self.ann_file!r}: it has {len(images)} images and '
+                f'{left_out} annotations, none with a usable `bbox`. Leave ann_file empty to take '
+                'every image of the folder as one person')
+        return people
+
+
+def _usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
+    """Return the box as (1, 4) x1 y1 x2 y2 clipped to the image, or None if nothing is left."""
+    box = annotation.get('bbox')
+    if not image or not box or annotation.get('iscrowd') or not np.isfinite(box).all():
+        return None
+    x, y, w, h = box
+    x1, x2 = np.clip([x, x + w], 0, image.get('width', np.inf))
+    y1, y2 = np.clip([y, y + h], 0, image.get('height', np.inf))
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        return None
+    return np.array([[x1, y1, x2, y2]], dtype=np.float32)
+

@@ -1,0 +1,9 @@
+"""Registered parts of the training engine: hooks and optimiser wrappers."""
+from .autocast import AutocastOptimWrapper
+from .channels_last_hook import ChannelsLastHook
+from .eman_hook import EMANHook
+from .student_optim import StudentOptimWrapperConstructor
+
+__all__ = [
+    'AutocastOptimWrapper', 'ChannelsLastHook', 'EMANHook', 'StudentOptimWrapperConstructor'
+]

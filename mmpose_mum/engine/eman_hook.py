@@ -1,0 +1,128 @@
+"""The hook that lets the teacher follow the student: EMAN, over weights and BatchNorm statistics."""
+from typing import List, Tuple
+
+from mmengine.dist import all_reduce_params, get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from mmpose.registry import HOOKS
+
+from ..functional.ema import ema_update_, warmed_up_momentum
+
+_UPDATES = 'eman_updates'
+
+
+@HOOKS.register_module()
+class EMANHook(Hook):
+    """Exponential moving average of the student, normalisation statistics included.
+
+    ``teacher ← momentum · teacher + (1 − momentum) · student`` over parameters and floating point
+    buffers (Cai et al., EMAN, CVPR 2021, equations 5 to 7); other buffers are copied. It counts the
+    steps that the optimiser has really made, so gradient accumulation and a gradient scaler that
+    skips steps are right without further notice.
+
+    It never copies the student on its own, except during the burn-in: the model starts with two
+    equal ones, and a loaded teacher stays what was loaded.
+
+    Args:
+        momentum (float): The teacher's own share at each update, in [0, 1).
+        interval (int): Optimiser steps from one update to the next.
+        burn_in (int): Iterations in which the teacher remains a copy of the student.
+        warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
+            :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
+            a trained checkpoint.
+    """
+
+    priority = 'NORMAL'  # after the optimiser's step; before checkpoints are written
+
+    def __init__(self,
+                 momentum: float = 0.999,
+                 interval: int = 1,
+                 burn_in: int = 0,
+                 warm_up: bool = True) -> None:
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                f'momentum must lie in [0, 1), got {momentum}. It is the teacher\'s own share, '
+                'such as 0.999; MMEngine\'s and MMDetection\'s hooks take the student\'s, 0.001')
+        if interval < 1 or burn_in < 0:
+            raise ValueError(f'interval must be at least 1 and burn_in at least 0, got '
+                             f'{interval} and {burn_in}')
+        self.momentum = momentum
+        self.interval = interval
+        self.burn_in = burn_in
+        self.warm_up = warm_up
+        self._steps = 0  # since the last update
+
+    def before_train(self, runner) -> None:
+        """Pair the two models' tensors and start to count the optimiser's steps."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._teacher, self._student = paired_tensors(model.teacher, model.student)
+        # The statistics, which each process computes from its own images.
+        self._statistics = [b for b in model.teacher.buffers() if b.is_floating_point()]
+        self._updates = runner.message_hub.get_info(_UPDATES, default=0)
+        self._steps = 0
+        runner.optim_wrapper.optimizer.register_step_post_hook(self._count_step)
+
+    def _count_step(self, *_args) -> None:
+        self._steps += 1
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Update the teacher, if the optimiser has made enough steps since the last time."""
+        if runner.iter < self.burn_in:
+            if self._steps:
+                self._update(0.)
+                self._steps = 0
+            return
+        if self._steps < self.interval:
+            return
+        self._steps = 0
+        self._update(warmed_up_momentum(self._updates, self.momentum)
+                     if self.warm_up else self.momentum)
+        self._updates += 1
+        runner.message_hub.update_info(_UPDATES, self._updates)
+
+    def _update(self, momentum: float) -> None:
+        ema_update_(self._teacher, self._student, momentum)
+        if get_world_size() > 1 and self._statistics:
+            # The average is linear, so averaging the teachers' statistics over the processes now
+            # is the same as averaging the students' before: every rank holds the same teacher.
+            all_reduce_params(self._statistics, coalesce=True, op='mean')
+
+
+def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor], List[Tensor]]:
+    """List the parameters and buffers of both models in the same order, shared ones once.
+
+    Args:
+        teacher (nn.Module): The teacher.
+        student (nn.Module): The student; a wrapped neck's names may differ from the teacher's.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: The teacher's tensors and the student's.
+
+    Raises:
+        ValueError: If the models differ in the name, shape or dtype of a tensor.
+    """
+
+    def described(model):
+        state = model.state_dict(keep_vars=True)
+        seen, unique = set(), {}
+        for name, tensor in state.items():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                unique[name] = tensor
+        return unique
+
+    ours, theirs = described(teacher), described(student)
+    missing = sorted(ours.keys() ^ theirs.keys())
+    differing = [n for n in ours if n in theirs and
+                 (ours[n].shape, ours[n].dtype) != (theirs[n].shape, theirs[n].dtype)]
+    if missing or differing:
+        raise ValueError(
+            'teacher and student must be the same model, but differ in '
+            + '; '.join(filter(None, [
+                missing and f'tensors that only one of them has: {", ".join(missing[:5])}',
+                differing and 'shape or dtype: ' + ', '.join(
+                    f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}'
+                    for n in differing[:5])])))
+    return list(ours.values()), [theirs[name] for name in ours]

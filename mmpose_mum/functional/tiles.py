@@ -1,0 +1,152 @@
+"""Mix and unmix: exchange grid cells between the images of a batch, and put them back exactly."""
+import math
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor
+
+Grid = Tuple[int, int]
+
+
+def check_mixing(grid: Grid, group_size: int) -> None:
+    """Raise ``ValueError`` unless ``grid`` is two positive ints and ``group_size`` at least 2."""
+    if len(grid) != 2 or any(int(n) != n or n < 1 for n in grid):
+        raise ValueError(f'grid must be (rows, cols) with both at least 1, got {grid!r}')
+    if group_size < 2:
+        raise ValueError(f'group_size must be at least 2 (tiles are exchanged between the images '
+                         f'of a group), got {group_size}; to train without mixing set prob=0')
+
+
+def sample_tile_permutation(batch: int,
+                            grid: Grid,
+                            group_size: int,
+                            *,
+                            generator: Optional[torch.Generator] = None,
+                            device: Optional[torch.device] = None) -> Tensor:
+    """Draw which image every cell of every mixed image comes from.
+
+    For each cell of the grid the images of a group are permuted among each other, independently
+    of the other cells (MUM, CVPR 2022, section 3.2). Groups are runs of ``group_size`` consecutive
+    images; the last one may be smaller, and a group of one image stays as it is.
+
+    Args:
+        batch (int): Number of images B, at least 1.
+        grid (tuple[int, int]): Rows R and columns C of the grid.
+        group_size (int): Images per group (N_G in the paper), at least 2.
+        generator (torch.Generator, optional): Source of the randomness; the draw happens on its
+            device. Defaults to PyTorch's global generator of the CPU.
+        device (torch.device, optional): Device of the result.
+
+    Returns:
+        Tensor: int64 (B, R, C); element ``[n, r, c]`` is the batch index of the image whose
+        cell (r, c) lands in image n.
+
+    Raises:
+        ValueError: If ``batch``, ``grid`` or ``group_size`` is out of range.
+    """
+    check_mixing(grid, group_size)
+    if batch < 1:
+        raise ValueError(f'cannot mix a batch of {batch} images')
+    groups = math.ceil(batch / group_size)
+    draw_on = generator.device if generator is not None else torch.device('cpu')
+    keys = torch.rand((groups, group_size, *grid), generator=generator, device=draw_on)
+    # The places beyond the batch sort behind every real image, so they are cut off below.
+    keys.view(-1, *grid)[batch:] = 2
+    first = torch.arange(groups, device=draw_on).view(-1, 1, 1, 1) * group_size
+    permutation = (keys.argsort(dim=1) + first).view(-1, *grid)[:batch]
+    return permutation.to(device if device is not None else draw_on)
+
+
+def invert_tile_permutation(permutation: Tensor) -> Tensor:
+    """Return the permutation (B, R, C) that undoes ``permutation``."""
+    return permutation.argsort(dim=0)
+
+
+def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
+    """Exchange grid cells between the images of a batch.
+
+    Row i of H belongs to the cell row ⌊(i + ½)·R / H⌋, columns likewise, for every size whether
+    the grid divides it or not, so a cell covers the same part of the image at each stride and
+    :func:`unmix_tiles` is exact at any of them. Values only move between images, at their pixel.
+
+    Args:
+        x (Tensor): (B, C, H, W) of any dtype; the memory format is kept.
+        permutation (Tensor): int64 (B, R, C) of :func:`sample_tile_permutation`, on x's device.
+
+    Returns:
+        Tensor: The mixed batch, of the shape and memory format of ``x``. Its gradient is the
+        opposite mix of the incoming one.
+
+    Raises:
+        ValueError: If the shapes do not fit, or the grid has more cells than x has pixels.
+    """
+    _check(x, permutation)
+    return _MixTiles.apply(x, permutation, invert_tile_permutation(permutation))
+
+
+def unmix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
+    """Undo :func:`mix_tiles` with the same ``permutation``, at this or any other resolution."""
+    _check(x, permutation)
+    return _MixTiles.apply(x, invert_tile_permutation(permutation), permutation)
+
+
+class _MixTiles(torch.autograd.Function):
+    """A gather whose backward is a gather too, by the inverse permutation (no scatter-add)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, permutation: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(permutation, inverse)
+        return _gather_tiles(x, permutation)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        permutation, inverse = ctx.saved_tensors
+        return _MixTiles.apply(grad, inverse, permutation), None, None
+
+
+def _check(x: Tensor, permutation: Tensor) -> None:
+    if x.ndim != 4:
+        raise ValueError(f'tiles are mixed in (B, C, H, W) maps, got shape {tuple(x.shape)}')
+    if permutation.ndim != 3 or permutation.shape[0] != x.shape[0]:
+        raise ValueError(f'the permutation must be ({x.shape[0]}, rows, cols) for a batch of '
+                         f'{x.shape[0]}, got shape {tuple(permutation.shape)}')
+    if permutation.shape[1] > x.shape[2] or permutation.shape[2] > x.shape[3]:
+        raise ValueError(
+            f'a grid of {tuple(permutation.shape[1:])} (rows, cols) does not fit a feature map of '
+            f'{tuple(x.shape[2:])} (height, width): use a coarser grid, a larger input, or '
+            'mixing sites and outputs of a smaller stride')
+
+
+def _cell_bounds(size: int, cells: int):
+    """First pixel of every cell, and the end: pixel i lies in the cell ⌊(i + ½)·cells / size⌋."""
+    return [(2 * c * size + cells - 1) // (2 * cells) for c in range(cells + 1)]
+
+
+def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
+    """Gather whole runs of memory, as long as the layout and the cells allow.
+
+    The runs are parts of a row that no cell boundary cuts: over pixels when x is contiguous, over
+    pixels and channels when it is channels_last. So the index is a fraction of the data's size.
+    """
+    batch, channels, height, width = x.shape
+    grid_rows, grid_cols = permutation.shape[1:]
+    run = math.gcd(*_cell_bounds(width, grid_cols)[1:])
+    by_pixel = not x.is_contiguous()
+    if x.is_contiguous() and run == 1 and channels > 1:
+        # Runs of one value would need an index as large as the data; pixels are longer runs.
+        return _gather_tiles(x.contiguous(memory_format=torch.channels_last),
+                             permutation).contiguous()
+    runs = width // run
+    device = permutation.device
+    cell_row = (torch.arange(height, device=device) * 2 + 1) * grid_rows // (2 * height)
+    cell_col = (torch.arange(runs, device=device) * 2 + 1) * grid_cols // (2 * runs)
+    source = permutation[:, cell_row[:, None], cell_col]  # (B, H, runs)
+    if by_pixel:
+        memory = x.permute(0, 2, 3, 1).reshape(-1, run * channels)
+        place = torch.arange(height * runs, device=device).view(height, runs)
+        index = source * (height * runs) + place
+        mixed = memory.index_select(0, index.view(-1))
+        return mixed.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    place = torch.arange(channels * height * runs, device=device).view(channels, height, runs)
+    index = source[:, None] * (channels * height * runs) + place
+    return x.view(-1, run).index_select(0, index.view(-1)).view(x.shape)

@@ -1,0 +1,122 @@
+"""Carry keypoints and heatmaps from one view of an image into another."""
+from typing import Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def view_to_view(source: Tensor, target: Tensor) -> Tensor:
+    """Compose the map from one view's pixels to another's.
+
+    Args:
+        source (Tensor): (B, 3, 3), image pixel → pixel of the first view.
+        target (Tensor): (B, 3, 3), image pixel → pixel of the second view.
+
+    Returns:
+        Tensor: (B, 3, 3) float, pixel of the first view → pixel of the second.
+    """
+    return target @ invert_affine(source)
+
+
+def invert_affine(matrix: Tensor) -> Tensor:
+    """Invert affine maps (..., 3, 3) in closed form, without a solver and its host sync.
+
+    The result is computed in float64: positions of some hundred pixels times float32's rounding
+    would show in the third decimal of a pixel.
+    """
+    m = matrix.double()
+    a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
+    det = a * d - b * c
+    linear = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    linear = linear / det[..., None, None]
+    shift = -linear @ m[..., :2, 2:]
+    return torch.cat([torch.cat([linear, shift], -1), m[..., 2:, :]], -2).to(matrix.dtype)
+
+
+def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
+    """Map points.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the source.
+        matrix (Tensor): (B, 3, 3), source pixel → target pixel.
+
+    Returns:
+        Tensor: (B, K, 2), (x, y) in pixels of the target.
+    """
+    return keypoints @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 2]
+
+
+def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    """Resample heatmaps into another view, and tell where the source had something to say.
+
+    Args:
+        heatmaps (Tensor): (B, K, h, w) float.
+        matrix (Tensor): (B, 3, 3), source heatmap pixel → target heatmap pixel.
+        size (tuple[int, int]): Height and width of the target heatmaps.
+
+    Returns:
+        tuple[Tensor, Tensor]: the heatmaps (B, K, *size), bilinear, 0 outside the source; and the
+        float validity mask (B, 1, *size): 1 where the target pixel lies within the source's pixel
+        centres, 0 where the source never looked.
+    """
+    height, width = heatmaps.shape[2:]
+    device, dtype = heatmaps.device, matrix.dtype
+    ys = torch.arange(size[0], device=device, dtype=dtype)
+    xs = torch.arange(size[1], device=device, dtype=dtype)
+    pixels = torch.stack([xs.expand(size[0], -1), ys[:, None].expand(-1, size[1])], -1)
+    pixels = pixels.view(1, -1, 2).expand(len(heatmaps), -1, -1)
+    source = warp_keypoints(pixels, invert_affine(matrix)).view(-1, *size, 2)
+    last = torch.stack([xs.new_full((), width - 1), xs.new_full((), height - 1)])
+    # A hair of tolerance: the identity must keep its border in float32.
+    inside = ((source > -1e-3) & (source < last + 1e-3)).all(-1)
+    grid = source / last.clamp(min=1) * 2 - 1
+    warped = F.grid_sample(
+        heatmaps, grid.to(heatmaps.dtype), mode='bilinear', padding_mode='zeros',
+        align_corners=True)
+    return warped, inside[:, None].to(heatmaps.dtype)
+
+
+def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Tensor:
+    """Exchange the left and right joints of the samples that need it.
+
+    Args:
+        x (Tensor): (B, K, ...), one entry a joint.
+        flip_indices (Sequence[int]): The K indices of each joint's mirror image.
+        where (Tensor): bool (B,), the samples to change.
+
+    Returns:
+        Tensor: Of the shape of ``x``.
+    """
+    index = torch.as_tensor(flip_indices, dtype=torch.long).to(x.device, non_blocking=True)
+    return torch.where(where.view(-1, *[1] * (x.ndim - 1)), x.index_select(1, index), x)
+
+
+def inside_view(keypoints: Tensor, size: Tuple[int, int]) -> Tensor:
+    """Tell which points lie in a view.
+
+    Args:
+        keypoints (Tensor): (..., 2), (x, y) in pixels.
+        size (tuple[int, int]): Height and width of the view, in the same pixels.
+
+    Returns:
+        Tensor: bool (...).
+    """
+    x, y = keypoints.unbind(-1)
+    return (x >= 0) & (y >= 0) & (x <= size[1] - 1) & (y <= size[0] - 1)
+
+
+def heatmap_peaks(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+    """Find each heatmap's highest pixel.
+
+    Args:
+        heatmaps (Tensor): (B, K, h, w).
+
+    Returns:
+        tuple[Tensor, Tensor]: (x, y) of the peaks, float32 (B, K, 2), in whole heatmap pixels, and
+        their values (B, K).
+    """
+    values, index = heatmaps.flatten(2).max(-1)
+    width = heatmaps.shape[3]
+    peaks = torch.stack([index % width, torch.div(index, width, rounding_mode='floor')], -1)
+    return peaks.float(), values

@@ -1,0 +1,153 @@
+"""The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmpose.registry import MODELS
+
+from ..functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
+from .mixing_sites import map_tensors, outputs_behind_site, site_module
+
+
+@MODELS.register_module()
+class MixUnMix(BaseModule):
+    """Mix/UnMix as a neck (Kim et al., Pose-MUM, arXiv 2203.07837).
+
+    While :meth:`mixing` is active, grid cells are exchanged between the images of a group, either
+    in the input or at the entrance of one of the backbone's stages, drawn anew for each forward;
+    the neck puts every cell back before the head. At all other times it does nothing, so that the
+    labelled branch, validation and inference see an ordinary model. It has no parameters, and
+    a wrapped neck keeps its names in the state dict.
+
+    Args:
+        sites (Sequence[str]): Where to mix: ``'input'`` or dotted names of the backbone's
+            submodules. Every one is checked by :meth:`attach`.
+        site_probs (Sequence[float], optional): Relative probability of each site. Defaults to
+            equal ones.
+        grid (tuple[int, int]): Rows and columns of tiles.
+        group_size (int): Images that exchange tiles (N_G in the paper), at least 2.
+        prob (float): Probability that a forward is mixed at all, in [0, 1].
+        seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
+            process of a distributed run adds its rank.
+        neck (dict, optional): Config of the neck that follows the unmixing.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 sites: Sequence[str] = ('input', ),
+                 site_probs: Optional[Sequence[float]] = None,
+                 grid: Tuple[int, int] = (4, 4),
+                 group_size: int = 4,
+                 prob: float = 1.,
+                 seed: int = 0,
+                 neck: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        check_mixing(grid, group_size)
+        if not sites or isinstance(sites, str) or len(set(sites)) != len(sites):
+            raise ValueError(f'sites must be a list of different names, got {sites!r}')
+        if not 0 <= prob <= 1:
+            raise ValueError(f'prob must lie in [0, 1], got {prob}')
+        if site_probs is None:
+            site_probs = [1.] * len(sites)
+        if len(site_probs) != len(sites) or min(site_probs) < 0 or sum(site_probs) <= 0:
+            raise ValueError(f'site_probs must be one number of at least 0 for each of the '
+                             f'{len(sites)} sites, not all 0, got {site_probs!r}')
+        self.sites = list(sites)
+        self.grid = (int(grid[0]), int(grid[1]))
+        self.group_size = group_size
+        self.prob = prob
+        self.generator = torch.Generator().manual_seed(seed)
+        self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
+        self._behind: Dict[str, List[bool]] = {}
+        self._site: Optional[str] = None
+        self._permutation: Optional[Tensor] = None
+        self.neck = MODELS.build(neck) if neck is not None else None
+        self._register_state_dict_hook(_hide_inner_neck)
+        self._register_load_state_dict_pre_hook(_reveal_inner_neck)
+
+    def attach(self, backbone: nn.Module, input_size: Tuple[int, int]) -> None:
+        """Prepare the mixing sites of ``backbone``; called once, by the estimator.
+
+        Args:
+            backbone (nn.Module): The backbone in front of this neck.
+            input_size (tuple[int, int]): Width and height of its input, in pixels.
+
+        Raises:
+            ValueError: If a site does not exist or cannot be mixed consistently.
+        """
+        for site in self.sites:
+            module = site_module(backbone, site)
+            self._behind[site] = outputs_behind_site(backbone, site, input_size, self.grid)
+            module.register_forward_pre_hook(
+                lambda _module, args, site=site: self._mix(site, args))
+
+    @contextmanager
+    def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:
+        """Mix the forwards inside the ``with`` block.
+
+        Args:
+            batch (int): Number of images of the forward.
+            device (torch.device): Their device.
+
+        Yields:
+            str | None: The site that was drawn; None if this forward is not mixed.
+
+        Raises:
+            RuntimeError: If :meth:`attach` was not called.
+        """
+        if not self._behind:
+            raise RuntimeError('MixUnMix has no backbone to mix: call attach(backbone, input_size) '
+                               'first, as SemiSupervisedPoseEstimator does')
+        # Always the same three draws, so that prob and sites do not shift the permutations.
+        mixed = torch.rand((), generator=self.generator) < self.prob
+        index = torch.multinomial(self._site_probs, 1, generator=self.generator)
+        permutation = sample_tile_permutation(
+            batch, self.grid, self.group_size, generator=self.generator)
+        if mixed:
+            self._site = self.sites[index]
+            self._permutation = permutation.to(device, non_blocking=True)
+        try:
+            yield self._site
+        finally:
+            self._site = self._permutation = None
+
+    def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Unmix the backbone's outputs that come from behind the site, then run the inner neck.
+
+        Args:
+            feats (Tensor | Sequence[Tensor]): Outputs of the backbone, each (B, C, H, W) with its
+                own resolution.
+
+        Returns:
+            Tensor | Sequence[Tensor]: What the inner neck returns, else ``feats`` unmixed.
+        """
+        if self._site is not None:
+            behind = iter(self._behind[self._site])
+            feats = map_tensors(
+                lambda x: unmix_tiles(x, self._permutation) if next(behind) else x, feats)
+        return self.neck(feats) if self.neck is not None else feats
+
+    def _mix(self, site: str, args: tuple) -> Optional[tuple]:
+        if self._site != site:
+            return None
+        return map_tensors(
+            lambda x: mix_tiles(x, self._permutation) if x.is_floating_point() else x, args)
+
+
+def _hide_inner_neck(module, state_dict, prefix, _metadata) -> None:
+    """Rename ``neck.neck.x`` to ``neck.x``, as the plain model has it."""
+    inner = prefix + 'neck.'
+    for key in [k for k in state_dict if k.startswith(inner)]:
+        state_dict[prefix + key[len(inner):]] = state_dict.pop(key)
+
+
+def _reveal_inner_neck(state_dict, prefix, *_args) -> None:
+    """Rename ``neck.x`` of a plain model to ``neck.neck.x``."""
+    for key in [k for k in state_dict if k.startswith(prefix)]:
+        state_dict[prefix + 'neck.' + key[len(prefix):]] = state_dict.pop(key)

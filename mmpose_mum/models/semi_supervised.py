@@ -1,0 +1,248 @@
+"""The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
+import copy
+from contextlib import nullcontext
+from typing import Dict, List, Optional, Union
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from mmpose.models.utils import check_and_update_config
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig, SampleList
+
+from ..functional.cutout import joint_cutout
+from .mix_unmix import MixUnMix
+from .pseudo_targets import HeatmapTargets, peak_distance, views_of
+
+BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
+
+
+@MODELS.register_module()
+class SemiSupervisedPoseEstimator(BaseModel):
+    """Train any top-down estimator on labelled and unlabelled people (Pose-MUM).
+
+    A batch has three branches: ``sup``, labelled images; ``unsup_teacher`` and ``unsup_student``,
+    a weak and a strong view of the same unlabelled images. The student learns the first by its
+    head's own loss, and from the third it has to reproduce what the teacher sees in the second,
+    with the images' tiles mixed on the way through its backbone. The teacher follows by
+    :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
+
+    Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
+    into both.
+
+    Args:
+        estimator (dict): Config of the top-down estimator, as MMPose has it.
+        mix_unmix (dict, optional): Config of the :class:`MixUnMix` neck to put between the
+            student's backbone and its own neck. Defaults to None: no mixing.
+        sup_weight (float): Weight of the labelled images' loss.
+        unsup_weight (float): Weight of the unlabelled images' loss, relative to the same unit.
+        burn_in (int): Iterations at the start that train on labelled images alone. Give
+            :class:`EMANHook` the same number, so that the teacher starts as a copy.
+        ramp_up (int): Iterations after the burn-in in which the unlabelled images' weight rises
+            from 0, linearly. Outside of a Runner neither applies.
+        confidence (dict, optional): Which of the teacher's joints count, see
+            :class:`HeatmapTargets`. Defaults to all of them.
+        joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
+            the strong view's joints are hidden; ``dict()`` takes its defaults, and
+            ``score_threshold`` leaves out joints that the teacher is less sure of. Defaults to
+            None: no cutout.
+        predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
+        data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
+
+    Raises:
+        ValueError: If an argument is out of its range or the estimator has no head.
+    """
+
+    def __init__(self,
+                 estimator: ConfigType,
+                 mix_unmix: OptConfigType = None,
+                 sup_weight: float = 1.,
+                 unsup_weight: float = 1.,
+                 burn_in: int = 0,
+                 ramp_up: int = 0,
+                 confidence: OptConfigType = None,
+                 joint_cutout: OptConfigType = None,
+                 predict_on: str = 'teacher',
+                 data_preprocessor: OptConfigType = None,
+                 init_cfg: OptMultiConfig = None) -> None:
+        if data_preprocessor is None:
+            data_preprocessor = dict(
+                type='mmdet.MultiBranchDataPreprocessor',
+                data_preprocessor=dict(
+                    copy.deepcopy(estimator['data_preprocessor']), _scope_='mmpose'))
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if predict_on not in ('teacher', 'student'):
+            raise ValueError(f"predict_on must be 'teacher' or 'student', got {predict_on!r}")
+        for name, value in dict(sup_weight=sup_weight, unsup_weight=unsup_weight, burn_in=burn_in,
+                                ramp_up=ramp_up).items():
+            if value < 0:
+                raise ValueError(f'{name} must be at least 0, got {value}')
+
+        self.teacher = _build_estimator(estimator, None)
+        self.student = _build_estimator(estimator, mix_unmix)
+        self.targets = HeatmapTargets(self.student.head, confidence)
+        if mix_unmix is not None:
+            self.student.neck.attach(self.student.backbone, self.targets.input_size)
+        self.teacher.requires_grad_(False)
+        self._copy_student_to_teacher()
+
+        self.sup_weight = sup_weight
+        self.unsup_weight = unsup_weight
+        self.burn_in = burn_in
+        self.ramp_up = ramp_up
+        self.cutout = dict(joint_cutout) if joint_cutout is not None else None
+        self.semi_test_cfg = dict(predict_on=predict_on)  # switched by TeacherStudentValLoop
+        self._register_load_state_dict_pre_hook(_load_plain_into_both)
+
+    def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
+        """Set the student's mode; the teacher stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def init_weights(self) -> None:
+        """Initialise the student, and the teacher as its copy."""
+        self.student.init_weights()
+        self._copy_student_to_teacher()
+
+    def _copy_student_to_teacher(self) -> None:
+        self.teacher.load_state_dict(self.student.state_dict())
+
+    def forward(self,
+                inputs: Union[Tensor, Dict[str, Tensor]],
+                data_samples: Union[None, SampleList, Dict[str, SampleList]] = None,
+                mode: str = 'tensor') -> Union[Dict[str, Tensor], SampleList, Tensor]:
+        """Run the three branches (``mode='loss'``) or one of the two models (any other mode).
+
+        Args:
+            inputs (Tensor | dict[str, Tensor]): Normalised images (N, 3, H, W); with
+                ``mode='loss'`` those of each branch.
+            data_samples (list | dict[str, list]): Their :class:`PoseDataSample` s, likewise.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``, as in MMPose.
+
+        Returns:
+            dict | list | Tensor: The losses and figures to log, the samples with predictions, or
+            the head's output.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        model = getattr(self, self.semi_test_cfg['predict_on'])
+        return model(inputs, data_samples, mode=mode)
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: Dict[str, SampleList]) -> Dict[str, Tensor]:
+        """Compute the losses of a batch, and the figures that explain the unlabelled ones.
+
+        Args:
+            inputs (dict[str, Tensor]): Images of each branch; the two unlabelled ones in the same
+                order.
+            data_samples (dict[str, list[PoseDataSample]]): Their samples.
+
+        Returns:
+            dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
+            has been weighted by; ``teacher_confidence``, the mean score of the teacher's joints;
+            ``joints_used``, the share of joints that count; ``peak_distance``, the mean distance
+            between student and target in heatmap pixels.
+
+        Raises:
+            ValueError: If a branch is missing or empty.
+        """
+        _check_branches(inputs)
+        losses = {}
+        for key, value in self.student.loss(inputs['sup'], data_samples['sup']).items():
+            losses['sup_' + key] = _scale(value, self.sup_weight) if 'loss' in key else value
+        weight = self._current_unsup_weight()
+        if weight == 0:
+            return losses  # burn-in
+        losses.update(self._unsup_loss(inputs, data_samples, weight))
+        return losses
+
+    def _unsup_loss(self, inputs, data_samples, weight: float) -> Dict[str, Tensor]:
+        weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
+        samples = data_samples['unsup_teacher']
+        with torch.no_grad():
+            targets = self.targets(
+                self.teacher(weak, samples, mode='tensor'),
+                views_of(samples, weak.device),
+                views_of(data_samples['unsup_student'], weak.device),
+                samples[0].metainfo['flip_indices'])
+        strong = self.cut_out(strong, targets)
+        with self.mixing(len(strong), strong.device):
+            output = self.student(strong, mode='tensor', data_samples=None).float()
+        # Where the teacher has not looked, the student is its own target: no gradient, whatever
+        # the head's loss is.
+        goal = torch.where(targets.valid > 0, targets.heatmaps, output.detach())
+        loss = self.student.head.loss_module(output, goal, targets.weights)
+        distance, used = peak_distance(output, targets)
+        return dict(
+            unsup_loss=_scale(loss, weight),
+            unsup_weight=output.new_full((), weight),
+            teacher_confidence=targets.scores.mean(),
+            joints_used=used,
+            peak_distance=distance)
+
+    def cut_out(self, images: Tensor, targets) -> Tensor:
+        """Hide joints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        if self.cutout is None:
+            return images
+        options = dict(self.cutout)
+        usable = targets.scores >= options.pop('score_threshold', 0.)
+        return joint_cutout(images, targets.keypoints, usable, **options)
+
+    def mixing(self, batch: int, device: torch.device):
+        """Context in which the student's forward is mixed; a null one without a MixUnMix neck."""
+        neck = getattr(self.student, 'neck', None)
+        return neck.mixing(batch, device) if isinstance(neck, MixUnMix) else nullcontext()
+
+    def _current_unsup_weight(self) -> float:
+        """Weight of the unlabelled loss at the Runner's current iteration."""
+        iteration = MessageHub.get_current_instance().get_info('iter', default=None)
+        if iteration is None:
+            return self.unsup_weight
+        since = iteration - self.burn_in
+        if since < 0:
+            return 0.
+        return self.unsup_weight * min(1., (since + 1) / (self.ramp_up + 1))
+
+
+def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
+    """Build the estimator, with the MixUnMix neck before its own one where asked to."""
+    config = copy.deepcopy(config)
+    if config.get('head') is None:
+        raise ValueError(f"the estimator {config.get('type')} has no head: there is nothing that a "
+                         'teacher could tell a student. Give it one, as MMPose\'s configs do')
+    if mix_unmix is not None:
+        # MMPose moves an old config's `input_transform` from the head to a neck if there is none,
+        # so this must have happened before one is put there.
+        neck, head = check_and_update_config(config.get('neck'), config['head'])
+        config.update(neck=dict(copy.deepcopy(mix_unmix), neck=neck), head=head)
+    # MMPose's accuracy runs in numpy on the host in each step: a sync, and bfloat16 has no numpy.
+    config['train_cfg'] = {'compute_acc': False, **(config.get('train_cfg') or {})}
+    return MODELS.build(config)
+
+
+def _check_branches(inputs: Dict[str, Tensor]) -> None:
+    sizes = {name: len(inputs[name]) if name in inputs else 0 for name in BRANCHES}
+    if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
+        raise ValueError(
+            f'a training batch needs images in each of the branches {BRANCHES}, the last two '
+            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler, wrap '
+            'the pipelines in PoseMultiBranch, and give its `source_ratio` a number above 0 for '
+            'both sources')
+
+
+def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, List[Tensor]]:
+    return [x * weight for x in loss] if isinstance(loss, list) else loss * weight
+
+
+def _load_plain_into_both(state_dict: dict, prefix: str, *_args) -> None:
+    """Give a plain model's weights to student and teacher alike."""
+    own = [k for k in state_dict if k.startswith(prefix)]
+    if any(k.startswith((prefix + 'student.', prefix + 'teacher.')) for k in own):
+        return
+    for key in own:
+        value, name = state_dict.pop(key), key[len(prefix):]
+        if not name.startswith('data_preprocessor.'):
+            state_dict[f'{prefix}student.{name}'] = state_dict[f'{prefix}teacher.{name}'] = value

@@ -83,7 +83,12 @@ setup(
             'mmpose>=1.3.0,<2.0',
         ],
         # some of MMPose's own configs need them: ViTs mmpretrain, RTMPose's views albumentations
-        'models': ['mmpretrain>=1.2.0,<2.0', 'albumentations>=1.3.1,<1.4'],
+        'models': [
+            'mmpretrain>=1.2.0,<2.0',
+            'albumentations>=1.3.1,<1.4',
+            'numpy<2',  # or xtcocotools' wheel does not load
+            'opencv-python-headless<4.12',  # albumentations' own wish; later ones need NumPy 2
+        ],
     },
     cmdclass={'build_py': BuildPyWithMim, 'develop': DevelopWithMim},
     zip_safe=False,

@@ -256,7 +256,8 @@ def main():
         check_python()
         check_venv_module()
         say('a virtual environment in .venv, by Python ' + sys.version.split()[0])
-        subprocess.check_call([sys.executable, '-m', 'venv', '--clear', VENV])
+        if subprocess.call([sys.executable, '-m', 'venv', '--clear', VENV]):
+            raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
     must_run('installing pip', '-m', 'pip', 'install', pin('pip'), pin('setuptools'), pin('wheel'),
              pin('ninja'))
     install_torch()

@@ -127,6 +127,47 @@ def test_an_index_that_hangs_is_given_up():
         assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize(
+    'loads, found, index, said',
+    [
+        ([True], [], False, ''),  # installed already
+        ([False, True], [True], False, 'a ready-made wheel'),
+        ([False, True], [False, True], True, "OpenMMLab's ready-made wheel"),
+        ([False, False, True], [True, True], True, "OpenMMLab's ready-made wheel"),
+        ([False, True], [False], False, 'compiled once'),
+        ([False, False, True], [True], False, 'compiled once'),
+        ([False, False], [False], False, 'compiled once'),
+    ],
+)
+def test_mmcv_is_compiled_only_when_no_wheel_loads(
+    tmp_path, monkeypatch, capsys, loads, found, index, said
+):
+    """By what the ops do when loaded, what pip finds and whether OpenMMLab's index answers."""
+    fits, loads, found = loads[-1], iter(loads), iter(found)
+    for name in ('VENV', 'LOG'):
+        monkeypatch.setattr(setup_env, name, str(tmp_path))
+    (tmp_path / 'mmcv').mkdir()
+    (tmp_path / 'mmcv' / 'mmcv-2.1.0-cp311.whl').touch()
+
+    def run(*arguments, **options):
+        if arguments[-1] == setup_env.LOAD_OPS:
+            return next(loads), ''
+        if arguments[0] == '-c':
+            return True, '2.1.2+cpu \n'
+        return ('stdout' in options) or next(found), ''
+
+    monkeypatch.setattr(setup_env, 'run', run)
+    monkeypatch.setattr(setup_env, 'must_run', lambda *arguments: '')
+    monkeypatch.setattr(setup_env, 'answers', lambda url: index)
+    if fits:
+        setup_env.install_mmcv()
+    else:
+        with pytest.raises(setup_errors.SetupError, match='mmcv without its ops'):
+            setup_env.install_mmcv()
+    assert said in capsys.readouterr().out
+    assert not list(loads) and not list(found)
+
+
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout with an environment that looks complete."""

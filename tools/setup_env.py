@@ -34,7 +34,7 @@ LOG = os.path.join(VENV, 'setup.log')
 STAMP = os.path.join(VENV, 'setup.stamp')
 REQUIREMENTS = os.path.join(ROOT, 'requirements.txt')
 # A change of one of these sets up again; pip then finds most of it done.
-INPUTS = ('requirements.txt', 'setup.py', 'setup.cfg', 'tools/setup_env.py',
+INPUTS = ('requirements.txt', 'setup.py', 'mmpose_mum/version.py', 'tools/setup_env.py',
           'tools/setup_errors.py', 'tools/build_mmcv.py')
 
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'

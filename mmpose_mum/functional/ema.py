@@ -32,7 +32,12 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
         teacher (Sequence[Tensor]): Tensors to change.
         student (Sequence[Tensor]): Tensors of the same shapes, dtypes and devices, in order.
         momentum (float): The teacher's share, in [0, 1]; 0 copies, to the bit.
+
+    Raises:
+        ValueError: If one list is longer than the other.
     """
+    if len(teacher) != len(student):
+        raise ValueError(f'the teacher has {len(teacher)} tensors and the student {len(student)}')
     floats = [(t, s) for t, s in zip(teacher, student) if t.is_floating_point()]
     others = [(t, s) for t, s in zip(teacher, student) if not t.is_floating_point()]
     if momentum == 0:

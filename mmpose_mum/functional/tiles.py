@@ -10,8 +10,11 @@ Grid = Tuple[int, int]
 
 def check_mixing(grid: Grid, group_size: int) -> None:
     """Raise ``ValueError`` unless ``grid`` is two positive ints and ``group_size`` at least 2."""
-    if len(grid) != 2 or any(int(n) != n or n < 1 for n in grid):
-        raise ValueError(f'grid must be (rows, cols) with both at least 1, got {grid!r}')
+    if (not isinstance(grid, (tuple, list)) or len(grid) != 2
+            or not all(isinstance(n, int) and n >= 1 for n in grid)):
+        raise ValueError(f'grid must be (rows, cols), two integers of at least 1, got {grid!r}')
+    if not isinstance(group_size, int):
+        raise ValueError(f'group_size must be an integer, got {group_size!r}')
     if group_size < 2:
         raise ValueError(f'group_size must be at least 2 (tiles are exchanged between the images '
                          f'of a group), got {group_size}; to train without mixing set prob=0')
@@ -131,8 +134,8 @@ def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     batch, channels, height, width = x.shape
     grid_rows, grid_cols = permutation.shape[1:]
     run = math.gcd(*_cell_bounds(width, grid_cols)[1:])
-    by_pixel = not x.is_contiguous()
-    if x.is_contiguous() and run == 1 and channels > 1:
+    by_pixel = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    if not by_pixel and run == 1 and min(channels, height * width) > 1:
         # Runs of one value would need an index as large as the data; pixels are longer runs.
         return _gather_tiles(x.contiguous(memory_format=torch.channels_last),
                              permutation).contiguous()
@@ -142,11 +145,11 @@ def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     cell_col = (torch.arange(runs, device=device) * 2 + 1) * grid_cols // (2 * runs)
     source = permutation[:, cell_row[:, None], cell_col]  # (B, H, runs)
     if by_pixel:
-        memory = x.permute(0, 2, 3, 1).reshape(-1, run * channels)
+        memory = x.permute(0, 2, 3, 1).view(-1, run * channels)
         place = torch.arange(height * runs, device=device).view(height, runs)
         index = source * (height * runs) + place
         mixed = memory.index_select(0, index.view(-1))
         return mixed.view(batch, height, width, channels).permute(0, 3, 1, 2)
     place = torch.arange(channels * height * runs, device=device).view(channels, height, runs)
     index = source[:, None] * (channels * height * runs) + place
-    return x.view(-1, run).index_select(0, index.view(-1)).view(x.shape)
+    return x.contiguous().view(-1, run).index_select(0, index.view(-1)).view(x.shape)

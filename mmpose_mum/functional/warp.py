@@ -1,4 +1,5 @@
 """Carry keypoints and heatmaps from one view of an image into another."""
+from functools import reduce
 from typing import Sequence, Tuple
 
 import torch
@@ -16,14 +17,25 @@ def view_to_view(source: Tensor, target: Tensor) -> Tensor:
     Returns:
         Tensor: (B, 3, 3) float, pixel of the first view → pixel of the second.
     """
-    return target @ invert_affine(source)
+    return compose_affine(target, invert_affine(source.double()))
+
+
+def compose_affine(*matrices: Tensor) -> Tensor:
+    """Multiply affine maps (..., 3, 3) of which the last one applies first.
+
+    In float64, since positions of some hundred pixels times float32's rounding would show in the
+    third decimal of a pixel, and since autocast would multiply float32 in bfloat16.
+
+    Returns:
+        Tensor: (..., 3, 3), of the first one's dtype.
+    """
+    return reduce(torch.matmul, [m.double() for m in matrices]).to(matrices[0].dtype)
 
 
 def invert_affine(matrix: Tensor) -> Tensor:
     """Invert affine maps (..., 3, 3) in closed form, without a solver and its host sync.
 
-    The result is computed in float64: positions of some hundred pixels times float32's rounding
-    would show in the third decimal of a pixel.
+    Computed in float64, see :func:`compose_affine`.
     """
     m = matrix.double()
     a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
@@ -44,7 +56,9 @@ def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
     Returns:
         Tensor: (B, K, 2), (x, y) in pixels of the target.
     """
-    return keypoints @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 2]
+    # Written out, as autocast would run a matrix product in bfloat16.
+    of_x, of_y, shift = matrix[:, None, :2].unbind(-1)
+    return keypoints[..., :1] * of_x + keypoints[..., 1:] * of_y + shift
 
 
 def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
@@ -72,9 +86,8 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
     inside = ((source > -1e-3) & (source < last + 1e-3)).all(-1)
     grid = source / last.clamp(min=1) * 2 - 1
     warped = F.grid_sample(
-        heatmaps, grid.to(heatmaps.dtype), mode='bilinear', padding_mode='zeros',
-        align_corners=True)
-    return warped, inside[:, None].to(heatmaps.dtype)
+        heatmaps.to(dtype), grid, mode='bilinear', padding_mode='zeros', align_corners=True)
+    return warped.to(heatmaps.dtype), inside[:, None].to(heatmaps.dtype)
 
 
 def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Tensor:

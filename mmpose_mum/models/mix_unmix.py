@@ -1,12 +1,13 @@
 """The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
 from contextlib import contextmanager
+from functools import partial
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
+from mmengine.dist import get_rank
 from mmengine.model import BaseModule
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ..functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
 from .mixing_sites import map_tensors, outputs_behind_site, site_module
@@ -62,7 +63,7 @@ class MixUnMix(BaseModule):
         self.grid = (int(grid[0]), int(grid[1]))
         self.group_size = group_size
         self.prob = prob
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed + get_rank())
         self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
         self._behind: Dict[str, List[bool]] = {}
         self._site: Optional[str] = None
@@ -84,8 +85,8 @@ class MixUnMix(BaseModule):
         for site in self.sites:
             module = site_module(backbone, site)
             self._behind[site] = outputs_behind_site(backbone, site, input_size, self.grid)
-            module.register_forward_pre_hook(
-                lambda _module, args, site=site: self._mix(site, args))
+            # A partial of a bound method, since a deep copy of the model takes it along.
+            module.register_forward_pre_hook(partial(self._mix, site))
 
     @contextmanager
     def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:
@@ -133,11 +134,20 @@ class MixUnMix(BaseModule):
                 lambda x: unmix_tiles(x, self._permutation) if next(behind) else x, feats)
         return self.neck(feats) if self.neck is not None else feats
 
-    def _mix(self, site: str, args: tuple) -> Optional[tuple]:
+    def _mix(self, site: str, _module: nn.Module, args: tuple) -> Optional[tuple]:
         if self._site != site:
             return None
         return map_tensors(
             lambda x: mix_tiles(x, self._permutation) if x.is_floating_point() else x, args)
+
+    def __getstate__(self) -> dict:
+        # A generator can be neither copied nor pickled, its state can.
+        return {**self.__dict__, 'generator': self.generator.get_state()}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.generator = torch.Generator()
+        self.generator.set_state(state['generator'])
 
 
 def _hide_inner_neck(module, state_dict, prefix, _metadata) -> None:

@@ -69,6 +69,16 @@ def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, i
         ValueError: If the site cannot be mixed and unmixed consistently; the message says why.
     """
     where = f'cannot mix {type(backbone).__name__} at {site!r}: '
+    entrance = site_module(backbone, site)
+    # Activation checkpointing knows no meta device. What it recomputes in the backward pass would
+    # no longer be mixed, and it hides the graph.
+    checkpointing = {name: module for name, module in backbone.named_modules()
+                     if getattr(module, 'with_cp', False)}
+    for name in checkpointing:
+        if name and site.startswith(name + '.'):
+            raise ValueError(where + f'it lies inside {name!r}, which is recomputed in the backward '
+                             'pass (with_cp=True). Mix at the entrance of that, or set '
+                             'with_cp=False')
     entered: List[List[Tensor]] = []
 
     def cut(module, args):
@@ -82,7 +92,9 @@ def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, i
     weights = {name: x.to('meta') for name, x in
                (*backbone.named_parameters(), *backbone.named_buffers())}
     was_training = backbone.training
-    handle = site_module(backbone, site).register_forward_pre_hook(cut)
+    for module in checkpointing.values():
+        module.with_cp = False
+    handle = entrance.register_forward_pre_hook(cut)
     try:
         # Evaluation mode: BatchNorm would refuse a 1×1 map of one image, dropout would draw.
         backbone.eval()
@@ -90,6 +102,8 @@ def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, i
     finally:
         handle.remove()
         backbone.train(was_training)
+        for module in checkpointing.values():
+            module.with_cp = True
 
     if len(entered) != 1:
         raise ValueError(where + f'its forward enters the site {len(entered)} times, and mixing '

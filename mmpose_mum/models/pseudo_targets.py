@@ -5,8 +5,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..functional.warp import (heatmap_peaks, inside_view, invert_affine, swap_left_right,
-                               view_to_view, warp_heatmaps, warp_keypoints)
+from ..functional.warp import (
+    compose_affine,
+    heatmap_peaks,
+    inside_view,
+    invert_affine,
+    swap_left_right,
+    view_to_view,
+    warp_heatmaps,
+    warp_keypoints,
+)
 
 CONFIDENCE_MODES = ('none', 'threshold', 'soft')
 
@@ -82,7 +90,7 @@ class HeatmapTargets:
         to_heatmap = self.to_heatmap.to(teacher.device, non_blocking=True).unsqueeze(0)
         from_heatmap = invert_affine(to_heatmap)
         matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
-        matrix = to_heatmap @ matrix @ from_heatmap
+        matrix = compose_affine(to_heatmap, matrix, from_heatmap)
 
         mirrored = teacher_views['flip'] ^ student_views['flip']
         teacher = swap_left_right(teacher, flip_indices, mirrored)

@@ -6,7 +6,6 @@ from typing import List, Optional
 import numpy as np
 from mmengine.fileio import load
 from mmengine.logging import print_log
-
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
@@ -63,14 +62,17 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
                                     'exist')
         content = load(self.ann_file)
+        if not isinstance(content, dict) or 'images' not in content:
+            raise ValueError(f'{self.ann_file!r} is not in COCO\'s layout: it has no "images". '
+                             'Leave ann_file empty to take every image of a folder as one person')
         images = {image['id']: image for image in content['images']}
         people, left_out = [], 0
         for annotation in content.get('annotations', []):
-            box = _usable_box(annotation, images.get(annotation['image_id'], {}))
+            image = images.get(annotation.get('image_id'), {})
+            box = _usable_box(annotation, image)
             if box is None:
                 left_out += 1
                 continue
-            image = images[annotation['image_id']]
             people.append(dict(
                 img_id=image['id'],
                 img_path=osp.join(self.data_prefix['img'], image['file_name']),
@@ -78,7 +80,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 category_id=annotation.get('category_id', 1)))
         if left_out:
             print_log(f'left out {left_out} annotations of {self.ann_file} without a usable box '
-                      '(crowd, no area, outside the image, or not finite)', 'current')
+                      '(crowd, no area, outside the image, no such image, or not finite)',
+                      'current')
         if not people:
             raise ValueError(
                 f'no unlabelled person in {self.ann_file!r}: it has {len(images)} images and '
@@ -89,8 +92,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
 def _usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
     """Return the box as (1, 4) x1 y1 x2 y2 clipped to the image, or None if nothing is left."""
-    box = annotation.get('bbox')
-    if not image or not box or annotation.get('iscrowd') or not np.isfinite(box).all():
+    box = np.asarray(annotation.get('bbox') or [], dtype=np.float64)
+    if not image or box.shape != (4, ) or annotation.get('iscrowd') or not np.isfinite(box).all():
         return None
     x, y, w, h = box
     x1, x2 = np.clip([x, x + w], 0, image.get('width', np.inf))

@@ -1,16 +1,16 @@
-"""The hook that lets the teacher follow the student: EMAN, over weights and BatchNorm statistics."""
+"""The hook by which the teacher follows the student: EMAN, over weights and statistics."""
 from typing import List, Tuple
 
+import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
-
 from mmpose.registry import HOOKS
+from torch import Tensor, nn
 
 from ..functional.ema import ema_update_, warmed_up_momentum
 
-_UPDATES = 'eman_updates'
+_UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message hub
 
 
 @HOOKS.register_module()
@@ -22,8 +22,9 @@ class EMANHook(Hook):
     steps that the optimiser has really made, so gradient accumulation and a gradient scaler that
     skips steps are right without further notice.
 
-    It never copies the student on its own, except during the burn-in: the model starts with two
-    equal ones, and a loaded teacher stays what was loaded.
+    The model starts with two equal ones, so the warm-up may begin with a copy. A teacher that was
+    loaded, and differs from the student when the training starts, is never overwritten: it counts
+    as warmed up. Only the burn-in copies whatever the teacher is.
 
     Args:
         momentum (float): The teacher's own share at each update, in [0, 1).
@@ -31,7 +32,7 @@ class EMANHook(Hook):
         burn_in (int): Iterations in which the teacher remains a copy of the student.
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
             :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
-            a trained checkpoint.
+            the same trained checkpoint.
     """
 
     priority = 'NORMAL'  # after the optimiser's step; before checkpoints are written
@@ -52,17 +53,29 @@ class EMANHook(Hook):
         self.interval = interval
         self.burn_in = burn_in
         self.warm_up = warm_up
-        self._steps = 0  # since the last update
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimiser's steps."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
+            raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
+                            f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._teacher, self._student = paired_tensors(model.teacher, model.student)
         # The statistics, which each process computes from its own images.
-        self._statistics = [b for b in model.teacher.buffers() if b.is_floating_point()]
-        self._updates = runner.message_hub.get_info(_UPDATES, default=0)
-        self._steps = 0
-        runner.optim_wrapper.optimizer.register_step_post_hook(self._count_step)
+        self._statistics = [t for t in self._teacher
+                            if t.is_floating_point() and not isinstance(t, nn.Parameter)]
+        hub = runner.message_hub
+        self._updates = hub.get_info(_UPDATES)
+        self._steps = hub.get_info(_STEPS, default=0)  # since the last update
+        if self._updates is None:
+            loaded = not all(map(torch.equal, self._teacher, self._student))
+            self._updates = int(1 / (1 - self.momentum)) if loaded else 0
+            hub.update_info(_UPDATES, self._updates)
+        self._handle = runner.optim_wrapper.optimizer.register_step_post_hook(self._count_step)
+
+    def after_train(self, runner) -> None:
+        """Stop counting."""
+        self._handle.remove()
 
     def _count_step(self, *_args) -> None:
         self._steps += 1
@@ -73,14 +86,13 @@ class EMANHook(Hook):
             if self._steps:
                 self._update(0.)
                 self._steps = 0
-            return
-        if self._steps < self.interval:
-            return
-        self._steps = 0
-        self._update(warmed_up_momentum(self._updates, self.momentum)
-                     if self.warm_up else self.momentum)
-        self._updates += 1
+        elif self._steps >= self.interval:
+            self._update(warmed_up_momentum(self._updates, self.momentum)
+                         if self.warm_up else self.momentum)
+            self._updates += 1
+            self._steps = 0
         runner.message_hub.update_info(_UPDATES, self._updates)
+        runner.message_hub.update_info(_STEPS, self._steps)
 
     def _update(self, momentum: float) -> None:
         ema_update_(self._teacher, self._student, momentum)

@@ -1,22 +1,42 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
+import inspect
 from contextlib import nullcontext
 from typing import Dict, List, Optional, Union
 
 import torch
+from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from torch import Tensor
-
+from mmpose.models.heads import HeatmapHead
 from mmpose.models.utils import check_and_update_config
 from mmpose.registry import MODELS
-from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig, SampleList
+from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
+from torch import Tensor
 
 from ..functional.cutout import joint_cutout
 from .mix_unmix import MixUnMix
 from .pseudo_targets import HeatmapTargets, peak_distance, views_of
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
+
+
+@MODELS.register_module()
+class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
+    """MMDetection's ``MultiBranchDataPreprocessor`` that tells which branch a batch lacks.
+
+    Args:
+        data_preprocessor (dict): Config of the preprocessor of every branch, one of MMPose's.
+    """
+
+    def __init__(self, data_preprocessor: ConfigType) -> None:
+        super().__init__(dict(copy.deepcopy(data_preprocessor), _scope_='mmpose'))
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Sort the samples by branch and preprocess each branch; raise ValueError if one lacks."""
+        if training:
+            _check_branches(data['inputs'])
+        return super().forward(data, training)
 
 
 @MODELS.register_module()
@@ -30,7 +50,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
     :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
 
     Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
-    into both.
+    into both. Weights to start from belong into the estimator's own ``init_cfg``.
 
     Args:
         estimator (dict): Config of the top-down estimator, as MMPose has it.
@@ -52,7 +72,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
 
     Raises:
-        ValueError: If an argument is out of its range or the estimator has no head.
+        ValueError: If an argument is out of its range or the estimator has no head, or one that
+            is not supported.
     """
 
     def __init__(self,
@@ -65,14 +86,13 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  confidence: OptConfigType = None,
                  joint_cutout: OptConfigType = None,
                  predict_on: str = 'teacher',
-                 data_preprocessor: OptConfigType = None,
-                 init_cfg: OptMultiConfig = None) -> None:
+                 data_preprocessor: OptConfigType = None) -> None:
         if data_preprocessor is None:
             data_preprocessor = dict(
-                type='mmdet.MultiBranchDataPreprocessor',
-                data_preprocessor=dict(
-                    copy.deepcopy(estimator['data_preprocessor']), _scope_='mmpose'))
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+                type='mmpose.SemiSupervisedDataPreprocessor',
+                data_preprocessor=estimator.get('data_preprocessor')
+                or dict(type='PoseDataPreprocessor'))
+        super().__init__(data_preprocessor=data_preprocessor)
         if predict_on not in ('teacher', 'student'):
             raise ValueError(f"predict_on must be 'teacher' or 'student', got {predict_on!r}")
         for name, value in dict(sup_weight=sup_weight, unsup_weight=unsup_weight, burn_in=burn_in,
@@ -82,6 +102,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         self.teacher = _build_estimator(estimator, None)
         self.student = _build_estimator(estimator, mix_unmix)
+        if not isinstance(self.student.head, HeatmapHead):
+            raise ValueError(f'the head {type(self.student.head).__name__} is not supported yet: '
+                             'pseudo targets are made for HeatmapHead and those derived from it')
         self.targets = HeatmapTargets(self.student.head, confidence)
         if mix_unmix is not None:
             self.student.neck.attach(self.student.backbone, self.targets.input_size)
@@ -92,7 +115,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.unsup_weight = unsup_weight
         self.burn_in = burn_in
         self.ramp_up = ramp_up
-        self.cutout = dict(joint_cutout) if joint_cutout is not None else None
+        self.cutout = _checked_cutout(joint_cutout)
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by TeacherStudentValLoop
         self._register_load_state_dict_pre_hook(_load_plain_into_both)
 
@@ -171,9 +194,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         strong = self.cut_out(strong, targets)
         with self.mixing(len(strong), strong.device):
             output = self.student(strong, mode='tensor', data_samples=None).float()
-        # Where the teacher has not looked, the student is its own target: no gradient, whatever
-        # the head's loss is.
-        goal = torch.where(targets.valid > 0, targets.heatmaps, output.detach())
+        # Where the teacher has not looked, and in joints that do not count, the student is its own
+        # target: no gradient, whatever the head's loss is and does with weights.
+        counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+        goal = torch.where(counts, targets.heatmaps, output.detach())
         loss = self.student.head.loss_module(output, goal, targets.weights)
         distance, used = peak_distance(output, targets)
         return dict(
@@ -223,14 +247,26 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
     return MODELS.build(config)
 
 
-def _check_branches(inputs: Dict[str, Tensor]) -> None:
-    sizes = {name: len(inputs[name]) if name in inputs else 0 for name in BRANCHES}
+def _checked_cutout(options: OptConfigType) -> Optional[dict]:
+    if options is None:
+        return None
+    known = {'score_threshold'} | {
+        name for name, parameter in inspect.signature(joint_cutout).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY}
+    if set(options) - known:
+        raise ValueError(f'joint_cutout has unknown keys {sorted(set(options) - known)}; it knows '
+                         f'{", ".join(sorted(known))}')
+    return dict(options)
+
+
+def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
+    inputs = inputs if isinstance(inputs, dict) else {}
+    sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
     if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
         raise ValueError(
             f'a training batch needs images in each of the branches {BRANCHES}, the last two '
-            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler, wrap '
-            'the pipelines in PoseMultiBranch, and give its `source_ratio` a number above 0 for '
-            'both sources')
+            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler with '
+            'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
 
 
 def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, List[Tensor]]:

@@ -76,8 +76,8 @@ def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, i
                      if getattr(module, 'with_cp', False)}
     for name in checkpointing:
         if name and site.startswith(name + '.'):
-            raise ValueError(where + f'it lies inside {name!r}, which is recomputed in the backward '
-                             'pass (with_cp=True). Mix at the entrance of that, or set '
+            raise ValueError(where + f'it lies inside {name!r}, whose forward is run again in the '
+                             'backward pass (with_cp=True). Mix at its entrance, or set '
                              'with_cp=False')
     entered: List[List[Tensor]] = []
 

@@ -28,7 +28,7 @@ def joint_cutout(images: Tensor,
         jitter (float): Standard deviation of the patches' centres around the joints, in pixels.
 
     Returns:
-        Tensor: Of the shape and dtype of ``images``.
+        Tensor: Of the shape, dtype and memory format of ``images``.
     """
     batch, joints = keypoints.shape[:2]
     device = images.device
@@ -50,4 +50,5 @@ def joint_cutout(images: Tensor,
     columns = within(images.shape[3], centre[..., 0])
     rows = within(images.shape[2], centre[..., 1])
     hidden = (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
-    return images.masked_fill(hidden, 0)
+    # Out of place, masked_fill would lose channels_last.
+    return images.clone().masked_fill_(hidden, 0)

@@ -1,6 +1,6 @@
 """Small semi-supervised models and batches, for tests of this package and of what builds on it."""
 import copy
-from typing import Dict, Optional
+from typing import Dict, Union
 
 import numpy as np
 from mmengine.dataset import Compose, pseudo_collate
@@ -44,15 +44,15 @@ _MODELS = dict(
 def tiny_config(model: str = 'resnet',
                 *,
                 num_keypoints: int = 4,
-                mix_unmix: Optional[dict] = dict(),
+                mix_unmix: Union[bool, dict] = True,
                 **options) -> dict:
     """Make the config of a semi-supervised model that takes a step in a fraction of a second.
 
     Args:
         model (str): ``'resnet'``, ``'hrnet'`` or ``'mobilenet_v2'``.
         num_keypoints (int): Joints.
-        mix_unmix (dict, optional): Arguments of :class:`MixUnMix` to change, which by default mixes
-            a 2×2 grid at every site that ``model`` has; None leaves mixing out.
+        mix_unmix (bool | dict): Whether to mix, by default in a 2×2 grid at every site of the
+            model's; a dict changes arguments of :class:`MixUnMix`.
         **options: Further arguments of :class:`SemiSupervisedPoseEstimator`.
 
     Returns:
@@ -72,10 +72,12 @@ def tiny_config(model: str = 'resnet',
             decoder=dict(CODEC),
             **head),
         test_cfg=dict(flip_test=False))
-    if mix_unmix is not None:
-        mix_unmix = {'type': 'MixUnMix', 'sites': list(sites), 'grid': (2, 2), **mix_unmix}
+    if mix_unmix is not False:
+        changes = {} if mix_unmix is True else mix_unmix
+        options['mix_unmix'] = dict(
+            {'type': 'MixUnMix', 'sites': list(sites), 'grid': (2, 2)}, **changes)
     return dict(type='SemiSupervisedPoseEstimator', _scope_='mmpose', estimator=estimator,
-                mix_unmix=mix_unmix, **options)
+                **options)
 
 
 def tiny_loader_batch(num_labeled: int = 2,

@@ -1,0 +1,268 @@
+"""The views of an image remember exactly how they were made, and nothing else moves a joint."""
+import copy
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.dataset import Compose
+from mmpose.datasets.transforms import (
+    GetBBoxCenterScale,
+    LoadImage,
+    RandomBBoxTransform,
+    RandomFlip,
+)
+from mmpose.registry import DATASETS, TRANSFORMS
+
+from mmpose_mum.datasets import transforms as T
+
+COLOURS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]  # BGR, one a joint
+FLIP_INDICES = [1, 0, 3, 2]
+
+
+def person(rng, *, height=110, width=150, keypoints=True):
+    """Returns results as a data set gives them: a grey image with one coloured dot a joint."""
+    img = np.full((height, width, 3), 90, np.uint8)
+    points = np.array([[50, 40], [95, 45], [60, 75], [88, 70]], np.float32)
+    points = points + rng.integers(-5, 6, points.shape)
+    for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
+        cv2.circle(img, (x, y), 3, colour, -1)
+    results = dict(
+        id=7, img_id=3, img_path='a.png', dataset_name='dots', img=img,
+        img_shape=(height, width), ori_shape=(height, width),
+        bbox=np.array([[38, 28, 108, 88]], np.float32), bbox_score=np.ones(1, np.float32),
+        category_id=1, flip_indices=FLIP_INDICES)
+    if keypoints:
+        results.update(keypoints=points[None], keypoints_visible=np.ones((1, 4), np.float32))
+    return results, points
+
+
+def apply(matrix, points):
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def dot_positions(img):
+    """Returns the centre of each coloured dot (4, 2) in (x, y); NaN where there is none."""
+    found = []
+    for colour in COLOURS:
+        close = np.abs(img.astype(int) - colour).max(2) < 70
+        ys, xs = np.nonzero(close)
+        found.append([xs.mean(), ys.mean()] if len(xs) else [np.nan, np.nan])
+    return np.array(found)
+
+
+@pytest.mark.parametrize('use_udp', [False, True])
+@pytest.mark.parametrize('direction', [None, 'horizontal', 'vertical', 'diagonal'])
+@pytest.mark.parametrize('input_size', [(48, 64), (64, 40), (96, 96)])
+def test_warp_mat_is_the_map_that_mmpose_applied(direction, input_size, use_udp):
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    for _ in range(5):
+        results, points = person(rng, height=int(rng.integers(90, 140)), width=140)
+        original = results['img'].copy()
+        steps = [
+            GetBBoxCenterScale(padding=1.25),
+            RandomFlip(prob=float(direction is not None), direction=direction or 'horizontal'),
+            RandomBBoxTransform(rotate_factor=80, rotate_prob=1.),
+            T.WarpTopdownAffine(input_size=input_size, use_udp=use_udp)]
+        results = Compose(steps)(results)
+        warp_mat = results['warp_mat']
+        assert warp_mat.dtype == np.float32 and warp_mat.shape == (3, 3)
+
+        expected = results['transformed_keypoints'][0]
+        mirrored = direction in ('horizontal', 'vertical')  # diagonal is half a turn
+        assert (np.linalg.det(warp_mat) < 0) == mirrored
+        if mirrored:  # MMPose has renamed left and right
+            expected = expected[FLIP_INDICES]
+        np.testing.assert_allclose(apply(warp_mat, points), expected, atol=2e-3)
+
+        # The same crop, made of the original image in one go. OpenCV rounds to 1/32 of a pixel.
+        again = cv2.warpAffine(original, warp_mat[:2], input_size, flags=cv2.INTER_LINEAR)
+        difference = np.abs(again.astype(int) - results['img'])
+        assert np.mean(difference) < 1 and np.mean(difference > 40) < .005
+
+
+def test_warp_mat_of_a_pipeline_without_flip_and_rotation():
+    results, points = person(np.random.default_rng(1))
+    results = T.WarpTopdownAffine(input_size=(48, 64))(GetBBoxCenterScale()(results))
+    assert results['flip'] is False
+    np.testing.assert_allclose(
+        apply(results['warp_mat'], points), results['transformed_keypoints'][0], atol=1e-3)
+
+
+@pytest.mark.parametrize('use_udp', [False, True])
+def test_a_dot_of_the_weak_view_lies_where_the_matrices_say_in_the_strong_one(use_udp):
+    np.random.seed(1)
+    rng = np.random.default_rng(1)
+    weak = T.WeakView((72, 96), use_udp=use_udp)
+    strong = T.StrongView((72, 96), use_udp=use_udp, photometric=None)
+    flips, compared = set(), 0
+    for _ in range(40):
+        results, points = person(rng, keypoints=False)
+        teacher, student = (view(copy.deepcopy(results)) for view in (weak, strong))
+        matrices, dots = [], []
+        for view in (teacher, student):
+            assert view['inputs'].shape == (3, 96, 72)
+            matrices.append(view['data_samples'].metainfo['warp_mat'].astype(float))
+            dots.append(dot_positions(view['inputs'].numpy().transpose(1, 2, 0)))
+        flips.add((bool(teacher['data_samples'].flip), bool(student['data_samples'].flip)))
+        mapped = apply(matrices[1] @ np.linalg.inv(matrices[0]), dots[0])
+        inside = ((mapped > 4) & (mapped < (67, 91))).all(1)
+        inside &= ((dots[0] > 4) & (dots[0] < (67, 91))).all(1)
+        assert np.abs(mapped - dots[1])[inside].max() < 1
+        compared += inside.sum()
+    assert len(flips) == 4 and compared > 100
+
+
+def test_strong_view_reaches_further_than_the_weak_one_and_changes_colours():
+    np.random.seed(2)
+    angles, colours = {}, {}
+    for name, view in dict(weak=T.WeakView((48, 64)), strong=T.StrongView((48, 64))).items():
+        packed = [view(person(np.random.default_rng(0), keypoints=False)[0]) for _ in range(150)]
+        matrices = np.stack([p['data_samples'].warp_mat for p in packed])
+        angles[name] = np.degrees(np.abs(np.arctan2(matrices[:, 0, 1], matrices[:, 1, 1])))
+        colours[name] = {tuple(p['inputs'][:, 32, 0].tolist()) for p in packed}
+    assert 20 < angles['weak'].max() <= 30.01 < 50 < angles['strong'].max() <= 60.01
+    assert colours['weak'] <= {(90, 90, 90), (0, 0, 0)} and len(colours['strong']) > 30
+
+
+def test_views_pack_what_the_estimator_needs():
+    results, _ = person(np.random.default_rng(0), keypoints=False)
+    meta = T.WeakView((48, 64), flip_prob=1.)(results)['data_samples'].metainfo
+    assert meta['flip'] is True and meta['flip_direction'] == 'horizontal'
+    assert meta['flip_indices'] == FLIP_INDICES and meta['warp_mat'][0, 0] < 0
+    assert meta['input_size'] == (48, 64) and meta['img_path'] == 'a.png'
+
+
+@pytest.mark.parametrize('name', list(T._PHOTOMETRIC))
+@pytest.mark.parametrize('sign', [-1, 1])
+def test_photometric_operations_move_no_pixel(name, sign):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    dot = np.full((41, 41, 3), (120, 110, 100), np.uint8)
+    dot[9:12, 29:32] = (40, 80, 220)
+    for strength in (0., .5, 1.):
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            out = T._PHOTOMETRIC[name](noise.copy(), strength, sign)
+            changed = T._PHOTOMETRIC[name](dot.copy(), strength, sign)
+        assert out.dtype == np.uint8 and out.shape == noise.shape
+        contrast = np.abs(changed.astype(int) - changed[-1, 0]).sum(2)
+        if contrast.max() > 0:  # a full loss of contrast has no place
+            ys, xs = np.nonzero(contrast == contrast.max())
+            assert abs(ys.mean() - 10) < .6 and abs(xs.mean() - 30) < .6
+    if name not in ('auto_contrast', 'equalize'):  # these two have no strength
+        assert not np.array_equal(out, noise)
+
+
+def test_photometric_draws_all_operations_and_keeps_shape():
+    np.random.seed(0)
+    augment = T.PhotometricRandAugment(num_ops=3, magnitude=1.)
+    names = set()
+    for _ in range(60):
+        drawn = augment._draw()
+        assert len({name for name, *_ in drawn}) == 3
+        names.update(name for name, *_ in drawn)
+    assert names == set(T._PHOTOMETRIC)
+    img = np.random.randint(0, 256, (17, 23, 3), dtype=np.uint8)
+    out = augment(dict(img=img.copy()))['img']
+    assert out.shape == img.shape and out.dtype == np.uint8 and not np.array_equal(out, img)
+    same = T.PhotometricRandAugment(num_ops=0)(dict(img=img.copy()))['img']
+    np.testing.assert_array_equal(same, img)
+
+
+@pytest.mark.parametrize('arguments, word', [
+    (dict(num_ops=-1), 'num_ops'), (dict(num_ops=99), 'num_ops'),
+    (dict(magnitude=1.5), 'magnitude'), (dict(magnitude=-.1), 'magnitude')])
+def test_photometric_arguments_out_of_range(arguments, word):
+    with pytest.raises(ValueError, match=word):
+        T.PhotometricRandAugment(**arguments)
+
+
+def test_multi_branch_never_copies_the_dataset():
+
+    class Uncopyable:
+
+        def __deepcopy__(self, memo):
+            raise AssertionError('the whole dataset was copied')
+
+    branches = ['sup', 'unsup_teacher', 'unsup_student']
+    split = TRANSFORMS.build(dict(
+        type='PoseMultiBranch', branch_field=branches,
+        unsup_teacher=[dict(type='WeakView', input_size=(48, 64))],
+        unsup_student=[dict(type='StrongView', input_size=(48, 64))]))
+    results, _ = person(np.random.default_rng(0), keypoints=False)
+    original = results['img'].copy()
+    packed = split(dict(results, dataset=Uncopyable()))
+    assert packed['inputs']['sup'] is None and packed['data_samples']['sup'] is None
+    for branch in branches[1:]:
+        assert packed['inputs'][branch].shape == (3, 64, 48)
+        assert packed['data_samples'][branch].metainfo['img_id'] == 3
+    np.testing.assert_array_equal(results['img'], original)  # each branch worked on its own copy
+
+
+def test_multi_branch_drops_a_sample_that_a_branch_drops():
+    split = T.PoseMultiBranch(['a', 'b'], a=[lambda results: results], b=[lambda results: None])
+    assert split(dict(img=1)) is None
+
+
+def write_images(folder, *, good=3):
+    """Writes readable images, and one of each kind that cannot be read; returns the latter."""
+    img = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    for i in range(good):
+        cv2.imwrite(str(folder / f'good_{i}.png'), img)
+    encoded = cv2.imencode('.jpg', img)[1].tobytes()
+    (folder / 'empty.jpg').write_bytes(b'')
+    (folder / 'truncated.jpg').write_bytes(encoded[:len(encoded) // 10])
+    (folder / 'text.png').write_text('no image')
+    return [str(folder / name) for name in ('empty.jpg', 'truncated.jpg', 'text.png')]
+
+
+def test_unlabelled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
+    load = T.LoadUnlabeledImage()
+    for count, path in enumerate([*write_images(tmp_path), str(tmp_path / 'missing.jpg')], 1):
+        with pytest.warns(UserWarning, match=rf'(?s)number {count} of this process: .*{path}'):
+            assert load(dict(img_path=path)) is None
+        with warnings.catch_warnings():  # once a file
+            warnings.simplefilter('error')
+            assert load(dict(img_path=path)) is None
+
+
+@pytest.mark.parametrize('name', ['empty.jpg', 'truncated.jpg', 'text.png', 'missing.jpg'])
+def test_labelled_image_that_cannot_be_read_is_an_error_with_its_path(tmp_path, name):
+    write_images(tmp_path)
+    with pytest.raises(Exception, match=name):
+        LoadImage()(dict(img_path=str(tmp_path / name)))
+
+
+def test_image_without_a_box_gets_one_that_covers_it(tmp_path):
+    write_images(tmp_path)
+    path = str(tmp_path / 'good_0.png')
+    results = T.LoadUnlabeledImage()(dict(img_path=path))
+    np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
+    box = np.array([[1, 2, 3, 4]], np.float32)
+    np.testing.assert_array_equal(
+        T.LoadUnlabeledImage()(dict(img_path=path, bbox=box))['bbox'], box)
+
+
+def test_dataset_draws_another_image_for_one_that_cannot_be_read(tmp_path):
+    unreadable = write_images(tmp_path)
+    np.random.seed(0)
+    dataset = DATASETS.build(dict(
+        type='UnlabeledPoseDataset', _scope_='mmpose', data_prefix=dict(img=str(tmp_path)),
+        pipeline=[dict(type='LoadUnlabeledImage'), dict(type='WeakView', input_size=(48, 64))]))
+    assert len(dataset) == 3 + len(unreadable)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        paths = [dataset[i]['data_samples'].img_path for i in range(len(dataset))]
+    assert all('good' in path for path in paths)
+    assert sum('cannot be read' in str(w.message) for w in caught) == len(unreadable)
+
+
+def test_dataset_gives_up_when_no_image_can_be_read(tmp_path):
+    write_images(tmp_path, good=0)
+    dataset = DATASETS.build(dict(
+        type='UnlabeledPoseDataset', _scope_='mmpose', data_prefix=dict(img=str(tmp_path)), max_refetch=3,
+        pipeline=[dict(type='LoadUnlabeledImage')]))
+    with pytest.warns(UserWarning, match='cannot be read'), pytest.raises(Exception, match='image'):
+        dataset[0]

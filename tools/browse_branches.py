@@ -5,7 +5,7 @@ joints, the student's strong view after joint cutout, the same with its tiles mi
 gets it, the teacher's heatmaps, and the same carried into the student's view. The last two columns
 show one channel of the features at the last mixing site, as mixed and after unmixing.
 
-    python tools/browse_branches.py configs/lspet/pose_mum.py --checkpoint CHECKPOINT --out views.png
+    python tools/browse_branches.py CONFIG --checkpoint CHECKPOINT --out branches.png
 """
 import argparse
 
@@ -16,8 +16,8 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
-
 from mmpose.registry import DATASETS, MODELS
+
 from mmpose_mum.functional.tiles import mix_tiles, sample_tile_permutation, unmix_tiles
 from mmpose_mum.functional.warp import heatmap_peaks, warp_keypoints
 from mmpose_mum.models.mixing_sites import site_module, tensors_of

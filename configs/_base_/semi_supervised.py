@@ -5,12 +5,17 @@ custom_imports = dict(imports=['mmpose_mum'], allow_failed_imports=False)
 
 semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
 
-# The datasets of a batch differ in these entries of their metainfo, harmlessly.
+# Entries in which the labelled and the unlabelled set's metainfo differ, harmlessly.
 semi_ignore_keys = ['CLASSES', 'dataset_name']
 
-semi_train_loop = dict(type='IterBasedTrainLoop')
+# Iterations are the unit of time; teacher and student are both validated.
+semi_train_loop = dict(_delete_=True, type='IterBasedTrainLoop')
 semi_val_loop = dict(type='mmdet.TeacherStudentValLoop')
+semi_log_processor = dict(by_epoch=False)
+semi_checkpoint = dict(by_epoch=False, interval=5000, max_keep_ckpts=2)
 
-# An iteration is the unit of time, and the teacher's metric tells the best checkpoint.
-semi_log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)
-semi_checkpoint = dict(type='CheckpointHook', by_epoch=False, max_keep_ckpts=2, rule='greater')
+semi_train_dataloader = dict(
+    batch_size=64,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]))

@@ -1,4 +1,4 @@
-# The same model, made better by 1,800 pictures without labels.
+# The same model on the same 200 labels, made better by the other 1,800 pictures without theirs.
 _base_ = './supervised.py'
 
 max_iters = 4000
@@ -11,38 +11,18 @@ default_hooks = dict(checkpoint=dict(save_best='teacher/PCK'))
 custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
 
 model = dict(
-    _delete_=True,
-    type='SemiSupervisedPoseEstimator',
-    estimator=_base_.model,
-    mix_unmix=dict(
-        type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
-    unsup_weight=4.,
-    burn_in=burn_in,
-    ramp_up=400)
-
+    _delete_=True, **_base_.semi_model, estimator=_base_.model, burn_in=burn_in, ramp_up=400)
 train_dataloader = dict(
     _delete_=True,
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]),
+    **_base_.semi_train_dataloader,
     dataset=dict(
         type='ConcatDataset',
         ignore_keys=_base_.semi_ignore_keys,
         datasets=[
-            dict(_base_.train_dataloader.dataset, pipeline=[
-                dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                     sup=_base_.train_pipeline)]),
+            dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline),
             dict(
+                _base_.train_dataloader.dataset,
                 type='UnlabeledPoseDataset',
-                data_root=_base_.lspet.data_root,
-                metainfo=_base_.dataset_info,
-                ann_file='annotations/train.json',
-                data_prefix=dict(img='images/train/'),
                 indices=-1800,
-                pipeline=[
-                    dict(type='LoadUnlabeledImage'),
-                    dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                         unsup_teacher=[dict(type='WeakView', input_size=(96, 96))],
-                         unsup_student=[dict(type='StrongView', input_size=(96, 96))]),
-                ]),
+                pipeline=_base_.semi_unsup_pipeline),
         ]))

@@ -1,0 +1,1 @@
+"""Pure tensor functions: mixing, warping, cutout and averaging, without MMPose or state."""

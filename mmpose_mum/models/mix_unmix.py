@@ -10,7 +10,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
-from .mixing_sites import map_tensors, outputs_behind_site, site_module
+from .mixing_sites import map_tensors, outputs_behind_site, site_module, tensors_of
 
 
 @MODELS.register_module()
@@ -127,9 +127,16 @@ class MixUnMix(BaseModule):
 
         Returns:
             Tensor | Sequence[Tensor]: What the inner neck returns, else ``feats`` unmixed.
+
+        Raises:
+            RuntimeError: If the backbone has not as many outputs as when it was attached.
         """
         if self._site is not None:
-            behind = iter(self._behind[self._site])
+            behind, outputs = self._behind[self._site], len(tensors_of(feats))
+            if outputs != len(behind):
+                raise RuntimeError(f'the backbone has {outputs} outputs now, and had {len(behind)} '
+                                   'in evaluation mode, when its mixing sites were checked')
+            behind = iter(behind)
             feats = map_tensors(
                 lambda x: unmix_tiles(x, self._permutation) if next(behind) else x, feats)
         return self.neck(feats) if self.neck is not None else feats

@@ -86,7 +86,7 @@ def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, i
         args = map_tensors(
             lambda x: x.detach().requires_grad_() if x.is_floating_point() else x, args)
         entered.append([x for x in tensors_of(args) if x.is_floating_point()])
-        return args
+        return map_tensors(torch.clone, args)  # a leaf may not be changed in place
 
     image = torch.zeros((2, 3, input_size[1], input_size[0]), device='meta', requires_grad=True)
     weights = {name: x.to('meta') for name, x in

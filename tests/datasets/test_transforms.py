@@ -249,7 +249,7 @@ def test_dataset_draws_another_image_for_one_that_cannot_be_read(tmp_path):
     unreadable = write_images(tmp_path)
     np.random.seed(0)
     dataset = DATASETS.build(dict(
-        type='UnlabeledPoseDataset', _scope_='mmpose', data_prefix=dict(img=str(tmp_path)),
+        type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)),
         pipeline=[dict(type='LoadUnlabeledImage'), dict(type='WeakView', input_size=(48, 64))]))
     assert len(dataset) == 3 + len(unreadable)
     with warnings.catch_warnings(record=True) as caught:
@@ -262,7 +262,7 @@ def test_dataset_draws_another_image_for_one_that_cannot_be_read(tmp_path):
 def test_dataset_gives_up_when_no_image_can_be_read(tmp_path):
     write_images(tmp_path, good=0)
     dataset = DATASETS.build(dict(
-        type='UnlabeledPoseDataset', _scope_='mmpose', data_prefix=dict(img=str(tmp_path)),
+        type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)),
         max_refetch=3, pipeline=[dict(type='LoadUnlabeledImage')]))
     with pytest.warns(UserWarning, match='cannot be read'), pytest.raises(Exception, match='image'):
         dataset[0]

@@ -56,7 +56,7 @@ def test_a_folder_without_data_root(tmp_path):
 def test_a_folders_sample_gets_through_its_views(tmp_path):
     image_file(tmp_path / 'a.png')
     dataset = DATASETS.build(dict(
-        type='UnlabeledPoseDataset', _scope_='mmpose', data_prefix=dict(img=str(tmp_path)),
+        type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)),
         pipeline=[
             dict(type='LoadUnlabeledImage'),
             dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],

@@ -1,0 +1,14 @@
+"""Every test starts with MMEngine's global state as a process of MMPose's has it at its start."""
+import uuid
+
+import pytest
+from mmengine.logging import MessageHub
+from mmengine.registry import DefaultScope
+
+
+@pytest.fixture(autouse=True)
+def fresh_global_state():
+    """The scope that names are looked up in, and the hub that holds the Runner's iteration."""
+    name = uuid.uuid4().hex
+    DefaultScope.get_instance(name, scope_name='mmpose')
+    MessageHub.get_instance(name)

@@ -1,0 +1,353 @@
+"""The teacher is the exponential average of the student, statistics included, at real steps."""
+import copy
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmpose_mum.engine import ChannelsLastHook, EMANHook
+from mmpose_mum.engine.eman_hook import paired_tensors
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1))
+
+
+class Pair(BaseModel):
+    """A student and its teacher, the least that the hook asks for."""
+
+    def __init__(self, student=None):
+        super().__init__()
+        self.student = network() if student is None else student
+        self.teacher = copy.deepcopy(self.student).requires_grad_(False)
+
+    def train(self, mode=True):
+        """Keep the teacher in evaluation mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        """Return a loss of the student."""
+        return dict(loss=self.student(torch.stack(list(inputs))).pow(2).mean())
+
+
+def snapshot(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+class Trainer:
+    """What a Runner does around a hook: forward, OptimWrapper, the hook's entries."""
+
+    def __init__(self, model, hook, accumulative_counts=1, lr=.1):
+        self.model, self.hook = model.train(), hook
+        self.iter = 0
+        self.message_hub = MessageHub('trainer')
+        self.optim_wrapper = OptimWrapper(
+            torch.optim.SGD([p for p in model.student.parameters() if p.requires_grad], lr=lr),
+            accumulative_counts=accumulative_counts)
+        hook.before_train(self)
+
+    def step(self, count=1):
+        """Run iterations on images that follow from their number."""
+        for _ in range(count):
+            images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(self.iter))
+            self.optim_wrapper.update_params(self.model(images)['loss'])
+            self.hook.after_train_iter(self, self.iter)
+            self.iter += 1
+        return self
+
+
+def assert_states_equal(first, second, **tolerance):
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, msg=lambda m, n=name: f'{n}: {m}',
+                                   **(tolerance or dict(rtol=0, atol=0)))
+
+
+def test_every_step_follows_the_formula_in_weights_and_statistics():
+    model = Pair()
+    trainer = Trainer(model, EMANHook(momentum=.9, warm_up=False))
+    expected = {name: t.double() for name, t in snapshot(model.teacher).items()}
+    start = snapshot(model.teacher)
+    for step in range(1, 6):
+        trainer.step()
+        student = model.student.state_dict()
+        for name in expected:
+            if name.endswith('num_batches_tracked'):
+                expected[name] = student[name]
+            else:
+                expected[name] = .9 * expected[name] + .1 * student[name].double()
+            torch.testing.assert_close(
+                model.teacher.state_dict()[name].double(), expected[name].double(),
+                rtol=1e-5, atol=1e-7)
+        assert model.teacher[1].num_batches_tracked == step
+    for name, tensor in model.teacher.state_dict().items():  # none of them stood still
+        assert not torch.equal(tensor, start[name]), name
+    assert not torch.equal(model.teacher[1].running_var, model.student[1].running_var)
+
+
+def test_warm_up_is_the_mean_of_all_students_at_first():
+    model = Pair()
+    trainer = Trainer(model, EMANHook(momentum=.99))
+    students = []
+    for step in range(1, 5):
+        trainer.step()
+        students.append(snapshot(model.student))
+        assert trainer.message_hub.get_info('eman_updates') == step
+        for name, tensor in model.teacher.state_dict().items():
+            if tensor.is_floating_point():
+                torch.testing.assert_close(
+                    tensor, torch.stack([s[name] for s in students]).mean(0), rtol=1e-5, atol=1e-7)
+
+
+def test_burn_in_copies_to_the_bit_and_the_average_begins_after_it():
+    model = Pair()
+    trainer = Trainer(model, EMANHook(momentum=.9, burn_in=3, warm_up=False))
+    for _ in range(3):
+        trainer.step()
+        assert_states_equal(snapshot(model.student), snapshot(model.teacher))
+    assert trainer.message_hub.get_info('eman_updates') == 0
+    before = snapshot(model.teacher)
+    trainer.step()
+    expected = .9 * before['0.weight'] + .1 * model.student[0].weight
+    torch.testing.assert_close(model.teacher[0].weight, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize('burn_in', [0, 6])
+def test_gradient_accumulation_updates_at_real_steps_alone(burn_in):
+    model = Pair()
+    trainer = Trainer(
+        model, EMANHook(momentum=.5, warm_up=False, burn_in=burn_in), accumulative_counts=3)
+    changes = []
+    for _ in range(12):
+        before = snapshot(model.teacher)
+        trainer.step()
+        after = snapshot(model.teacher)
+        changes.append(not all(torch.equal(before[name], after[name]) for name in before))
+    assert changes == [False, False, True] * 4
+    assert trainer.message_hub.get_info('eman_updates') == (2 if burn_in else 4)
+
+
+def test_interval_counts_optimiser_steps():
+    model = Pair()
+    trainer = Trainer(
+        model, EMANHook(momentum=.5, warm_up=False, interval=2), accumulative_counts=2)
+    changed_at = []
+    for iteration in range(1, 13):
+        before = model.teacher[0].weight.clone()
+        trainer.step()
+        if not torch.equal(before, model.teacher[0].weight):
+            changed_at.append(iteration)
+    assert changed_at == [4, 8, 12]
+
+
+def test_a_step_that_a_gradient_scaler_skips_is_none():
+    model = Pair()
+    trainer = Trainer(model, EMANHook(momentum=.5, warm_up=False))
+    trainer.hook.after_train_iter(trainer, 0)  # an iteration in which the optimiser did not step
+    assert trainer.message_hub.get_info('eman_updates') == 0
+    trainer.step()
+    assert trainer.message_hub.get_info('eman_updates') == 1
+
+
+@pytest.mark.parametrize('warm_up', [True, False])
+def test_a_loaded_teacher_is_not_overwritten(warm_up):
+    model = Pair()
+    loaded = snapshot(network(seed=1))
+    model.teacher.load_state_dict(loaded)
+    trainer = Trainer(model, EMANHook(momentum=.99, warm_up=warm_up))
+    assert_states_equal(loaded, snapshot(model.teacher))
+    trainer.step()
+    expected = .99 * loaded['0.weight'] + .01 * model.student[0].weight
+    torch.testing.assert_close(model.teacher[0].weight, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_a_shared_parameter_is_averaged_once():
+    student = network()
+    student.add_module('again', student[3])  # the same weights under two names
+    student.add_module('tail', nn.Conv2d(2, 2, 1))
+    student.forward = lambda x: student[3](nn.Sequential(*list(student)[:3])(x))
+    model = Pair(student)
+    assert model.teacher.again is model.teacher[3]
+    teacher, _ = paired_tensors(model.teacher, model.student)
+    assert len({id(t) for t in teacher}) == len(teacher)
+    trainer = Trainer(model, EMANHook(momentum=.9, warm_up=False))
+    before = model.teacher[3].weight.clone()
+    trainer.step()
+    torch.testing.assert_close(
+        model.teacher.again.weight, .9 * before + .1 * model.student[3].weight,
+        rtol=1e-6, atol=1e-7)
+
+
+def test_frozen_parts_stay_to_the_bit():
+    model = Pair()
+    model.student[0].requires_grad_(False)
+    frozen = model.student[0].weight.clone()
+    Trainer(model, EMANHook(momentum=.7)).step(5)
+    assert torch.equal(model.teacher[0].weight, frozen)
+    assert not torch.equal(model.teacher[3].weight, model.student[3].weight)
+
+
+def test_before_train_twice_does_not_count_twice():
+    model = Pair()
+    hook = EMANHook(momentum=.5, warm_up=False, interval=2)
+    trainer = Trainer(model, hook).step(2)
+    hook.after_train(trainer)
+    hook.before_train(trainer)
+    trainer.step(2)
+    assert trainer.message_hub.get_info('eman_updates') == 2
+
+
+def test_sync_bn_is_averaged_like_batch_norm():
+    student = nn.SyncBatchNorm.convert_sync_batchnorm(network())
+    model = Pair(student)
+    assert isinstance(model.teacher[1], nn.SyncBatchNorm)
+    hook = EMANHook(momentum=.5, warm_up=False)
+    Trainer(model, hook)
+    assert sum(t is model.teacher[1].running_var for t in hook._teacher) == 1
+    assert any(t is model.teacher[1].running_var for t in hook._statistics)
+    assert not any(isinstance(t, nn.Parameter) for t in hook._statistics)
+
+
+def test_models_that_differ_are_named_tensor_by_tensor():
+    wider, more = network(), network()
+    wider[3] = nn.Conv2d(6, 5, 1)
+    more.add_module('extra', nn.Linear(1, 1))
+    with pytest.raises(ValueError, match=r'shape or dtype: 3.weight \(5, 6, 1, 1\) against \(2,'):
+        paired_tensors(wider, network())
+    with pytest.raises(ValueError, match='only one of them has: extra.bias, extra.weight'):
+        paired_tensors(network(), more)
+    with pytest.raises(ValueError, match='shape or dtype: 0.weight'):
+        paired_tensors(network(), network().half())
+
+
+def test_a_model_without_a_teacher_is_an_error():
+    with pytest.raises(TypeError, match='teacher and a student.*Sequential'):
+        EMANHook().before_train(SimpleNamespace(model=network()))
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(momentum=1.), 'MMDetection'), (dict(momentum=-.1), 'momentum'),
+    (dict(interval=0), 'interval'), (dict(burn_in=-1), 'burn_in')])
+def test_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EMANHook(**arguments)
+
+
+def images(number=64):
+    generator = torch.Generator().manual_seed(5)
+    return [dict(inputs=torch.randn(3, 8, 8, generator=generator)) for _ in range(number)]
+
+
+def run(work_dir, max_iters, *, resume=False, hooks=(), load_from=None, **hook):
+    """Trains a Pair by MMEngine's Runner and returns it."""
+    data = images()
+    runner = Runner(
+        Pair(), str(work_dir), load_from=load_from, resume=resume,
+        train_dataloader=DataLoader(
+            data, batch_size=4, sampler=DefaultSampler(data, shuffle=False),
+            collate_fn=lambda batch: dict(inputs=[x['inputs'] for x in batch])),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=.1)),
+        train_cfg=dict(by_epoch=False, max_iters=max_iters),
+        default_hooks=dict(
+            logger=None, timer=None, sampler_seed=None,
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters)),
+        custom_hooks=[*hooks, EMANHook(**hook)],
+        experiment_name=uuid.uuid4().hex, log_level='ERROR')
+    runner.train()
+    return runner
+
+
+@pytest.mark.parametrize('hook', [
+    dict(momentum=.9), dict(momentum=.9, interval=3), dict(momentum=.9, burn_in=7)], ids=str)
+def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path, hook):
+    whole = run(tmp_path / 'whole', 10, **hook)
+    run(tmp_path / 'parts', 5, **hook)
+    resumed = run(tmp_path / 'parts', 10, resume=True, **hook)
+    assert resumed.iter == 10
+    for key in ('eman_updates', 'eman_steps'):
+        assert resumed.message_hub.get_info(key) == whole.message_hub.get_info(key)
+    assert_states_equal(snapshot(whole.model), snapshot(resumed.model))
+    assert not torch.equal(whole.model.teacher[0].weight, whole.model.student[0].weight)
+
+
+def test_checkpoint_holds_the_teacher_of_its_iteration(tmp_path):
+    runner = run(tmp_path / 'run', 4, momentum=.9)
+    saved = torch.load(tmp_path / 'run' / 'iter_4.pth')['state_dict']
+    assert_states_equal(snapshot(runner.model), saved)
+
+
+def test_a_teacher_loaded_into_a_runner_is_not_overwritten(tmp_path):
+    pair = Pair()
+    pair.teacher.load_state_dict(network(seed=1).state_dict())
+    torch.save(dict(state_dict=pair.state_dict()), tmp_path / 'pair.pth')
+    runner = run(tmp_path / 'run', 1, load_from=str(tmp_path / 'pair.pth'), momentum=.9)
+    expected = .9 * pair.teacher[0].weight + .1 * runner.model.student[0].weight
+    torch.testing.assert_close(runner.model.teacher[0].weight, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize('hook_first', [True, False])
+def test_beside_the_channels_last_hook_in_any_order(hook_first):
+    model, eman, last = Pair(), EMANHook(momentum=.9, warm_up=False), ChannelsLastHook()
+    if hook_first:
+        last.before_train(SimpleNamespace(model=model))
+    trainer = Trainer(model, eman)
+    if not hook_first:
+        last.before_train(SimpleNamespace(model=model))
+    trainer.step(3)
+    reference = Pair()
+    Trainer(reference, EMANHook(momentum=.9, warm_up=False)).step(3)
+    assert_states_equal(snapshot(reference), snapshot(model), rtol=1e-4, atol=1e-5)
+
+
+WORKER = """
+import sys, torch, torch.distributed as dist
+sys.path.insert(0, {folder!r})
+import test_eman_hook as here
+rank = int(sys.argv[1])
+dist.init_process_group('gloo', init_method='file://' + sys.argv[2], rank=rank, world_size=2)
+model = here.Pair()
+trainer = here.Trainer(model, here.EMANHook(momentum=.6, warm_up=False, burn_in=1), lr=0.)
+students = []
+for step in range(3):
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(step)) * (1 + 4 * rank)
+    trainer.optim_wrapper.update_params(trainer.model(images)['loss'])
+    trainer.hook.after_train_iter(trainer, step)
+    trainer.iter += 1
+    students.append(here.snapshot(model.student))
+torch.save(dict(teacher=here.snapshot(model.teacher), students=students), sys.argv[3])
+"""
+
+
+def test_two_processes_hold_the_same_teacher(tmp_path):
+    folder = str(Path(__file__).parent)
+    processes = [subprocess.Popen(
+        [sys.executable, '-W', 'ignore', '-c', WORKER.format(folder=folder), str(rank),
+         str(tmp_path / 'rendezvous'), str(tmp_path / f'{rank}.pth')],
+        stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    first, second = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
+    students = [[step['1.running_var'] for step in rank['students']] for rank in (first, second)]
+    assert not torch.allclose(students[0][-1], students[1][-1], rtol=.5)  # each saw its own images
+    assert_states_equal(first['teacher'], second['teacher'])
+
+    mean = [(a + b) / 2 for a, b in zip(*students)]
+    expected = mean[0]  # the burn-in's copy
+    for step in mean[1:]:
+        expected = .6 * expected + .4 * step
+    torch.testing.assert_close(first['teacher']['1.running_var'], expected, rtol=1e-5, atol=1e-6)

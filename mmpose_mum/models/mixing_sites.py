@@ -47,6 +47,7 @@ def site_module(backbone: nn.Module, site: str) -> nn.Module:
         f'{INPUT!r} and the names of its submodules: {", ".join(names)}')
 
 
+@torch.enable_grad()
 def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, int],
                         grid: Tuple[int, int]) -> List[bool]:
     """Find which of the backbone's outputs depend on what enters a mixing site.

@@ -206,6 +206,11 @@ def test_a_frozen_backbone_is_analysed_too():
     assert outputs_behind_site(backbone, 'layer2', SIZE, (2, 2)) == [False, True, True, True]
 
 
+def test_a_site_is_analysed_where_gradients_are_off():
+    with torch.no_grad():
+        assert behind(RESNET, 'layer2') == [False, True, True, True]
+
+
 def test_a_backbone_on_the_meta_device_is_analysed_too():
     backbone = MODELS.build(RESNET).to('meta')
     assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]

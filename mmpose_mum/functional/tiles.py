@@ -120,20 +120,17 @@ def _check(x: Tensor, permutation: Tensor) -> None:
             'mixing sites and outputs of a smaller stride')
 
 
-def _cell_bounds(size: int, cells: int):
-    """First pixel of every cell, and the end: pixel i lies in the cell ⌊(i + ½)·cells / size⌋."""
-    return [(2 * c * size + cells - 1) // (2 * cells) for c in range(cells + 1)]
-
-
 def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     """Gather whole runs of memory, as long as the layout and the cells allow.
 
-    The runs are parts of a row that no cell boundary cuts: over pixels when x is contiguous, over
+    The runs are parts of a row that lie in one cell: over pixels when x is contiguous, over
     pixels and channels when it is channels_last. So the index is a fraction of the data's size.
     """
     batch, channels, height, width = x.shape
     grid_rows, grid_cols = permutation.shape[1:]
-    run = math.gcd(*_cell_bounds(width, grid_cols)[1:])
+    # Cells of different widths differ by one pixel, so longer runs end at their boundaries only
+    # when all are of one width.
+    run = width // grid_cols if width % grid_cols == 0 else 1
     by_pixel = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     if not by_pixel and run == 1 and min(channels, height * width) > 1:
         # Runs of one value would need an index as large as the data; pixels are longer runs.

@@ -64,10 +64,7 @@ semi_model = dict(
     mix_unmix=dict(
         type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
     unsup_weight=4.)
-semi_train_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]))
+semi_train_dataloader = dict(num_workers=0, persistent_workers=False)
 semi_sup_pipeline = [
     dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)
 ]

@@ -28,7 +28,7 @@ _ARMS = {
     'to_face': ((40, 80), (5, 40), (10, 60), (110, 140)),
     'behind': ((-40, -15), (5, 20), (40, 80), (20, 75)),
 }
-_ARM_WEIGHTS = (6, 2.5, 2, 1.5, 2, 3, 2, 1.5, 1.5, 1)
+_ARM_WEIGHTS = (6, 3, 2.5, 1, 2, 1, 3, 0.3, 0.5, 0.2)
 
 # Legs: forward swing, spread, outward twist, knee, for one leg and the other; then the forward bend
 # of the trunk, and how often the stance is drawn.
@@ -43,15 +43,15 @@ _STANCES = {
     'walk': (((10, 38), (0, 6), (-5, 10), (0, 25)),
              ((-28, -5), (0, 6), (-5, 10), (5, 55)), (0, 12), 4),
     'run': (((30, 75), (0, 8), (-5, 10), (30, 100)),
-            ((-40, -10), (0, 8), (-5, 10), (15, 95)), (5, 28), 2),
-    'sit': (_SIT, _SIT, (-8, 25), 3),
-    'squat': (_SQUAT, _SQUAT, (15, 50), 1.5),
-    'bend': (_BEND, _BEND, (40, 100), 1.5),
+            ((-40, -10), (0, 8), (-5, 10), (15, 95)), (5, 28), 0.7),
+    'sit': (_SIT, _SIT, (-8, 25), 0.7),
+    'squat': (_SQUAT, _SQUAT, (15, 50), 0.3),
+    'bend': (_BEND, _BEND, (40, 100), 0.3),
     'lunge': (((55, 95), (0, 15), (0, 20), (50, 105)),
-              ((-30, 5), (0, 12), (0, 15), (5, 70)), (-5, 30), 1.5),
-    'kick': (((35, 105), (0, 40), (0, 30), (0, 60)), _STAND, (-20, 15), 1.5),
-    'straddle': (_STRADDLE, _STRADDLE, (-5, 25), 1),
-    'lie': (_LIE, _LIE, (-10, 25), 1.5),
+              ((-30, 5), (0, 12), (0, 15), (5, 70)), (-5, 30), 0.7),
+    'kick': (((35, 105), (0, 40), (0, 30), (0, 60)), _STAND, (-20, 15), 0.7),
+    'straddle': (_STRADDLE, _STRADDLE, (-5, 25), 2),
+    'lie': (_LIE, _LIE, (-10, 25), 0.1),
 }
 
 _SKIN = ((196, 224, 255), (165, 200, 240), (125, 172, 224), (90, 134, 198), (50, 85, 141),
@@ -144,7 +144,7 @@ def sample_colour(rng: np.random.Generator) -> np.ndarray:
 def sample_cloth(rng: np.random.Generator) -> Cloth:
     """Return a random material: plain, stripes, checks, dots, noise or a gradient."""
     colour = sample_colour(rng)
-    kind = rng.integers(9)
+    kind = rng.integers(9) if rng.random() < 0.4 else 0
     if kind < 3:
         return Cloth(colour)
     other = sample_colour(rng)
@@ -175,14 +175,14 @@ def _draw(rng: np.random.Generator, ranges) -> np.ndarray:
 
 def _sample_view(rng: np.random.Generator, lying: bool) -> np.ndarray:
     """Return the rotation (3, 3) from the body's root to the camera frame."""
-    yaw = rng.choice((0, 0, 0, 0, 90, -90, 180, 180)) + rng.normal(0, 28)
-    elevation, roll = rng.uniform(-8, 28), rng.normal(0, 7)
+    yaw = rng.choice((0, 90, -90, 180), p=(0.84, 0.02, 0.02, 0.12)) + rng.normal(0, 18)
+    elevation, roll = rng.uniform(-5, 12), rng.normal(0, 5)
     root = np.eye(3)
     if lying:  # on the back, the front or a side, across the image and seen from above
         root = _rotation('y', rng.uniform(0, 360))
         root = _rotation('z', rng.choice((-1, 1)) * rng.uniform(70, 100)) @ root
         yaw, elevation = rng.normal(0, 25), rng.uniform(5, 50)
-    elif rng.random() < 0.12:  # leaning, falling, a cartwheel now and then
+    elif rng.random() < 0.03:  # leaning, falling, a cartwheel now and then
         roll = rng.uniform(-60, 60)
     return _rotation('z', roll) @ _rotation('x', elevation) @ _rotation('y', yaw) @ root
 
@@ -565,6 +565,7 @@ _SHOWN_BY = {
     'nose': (HEAD,), 'eye': (HEAD,), 'ear': (HEAD,), 'shoulder': (UPPER_ARM, TORSO),
     'elbow': (UPPER_ARM, FOREARM), 'wrist': (FOREARM,), 'hip': (THIGH, PELVIS, TORSO, SKIRT),
     'knee': (THIGH, SHIN), 'ankle': (SHIN, FOOT)}
+_FACE_KINDS = ('nose', 'eye', 'ear')
 
 
 def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.ndarray:
@@ -576,7 +577,8 @@ def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.nda
         joints: (17, 2) the person's joints in pixels.
 
     Returns:
-        (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible.
+        (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a joint of a face
+        that is turned away has no label, and a covered one is labelled by guess.
     """
     height, width = canvas.owner.shape
     flags = np.zeros(17, int)
@@ -586,5 +588,8 @@ def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.nda
         side, _, kind = name.rpartition('_')
         shown_by = [part + (part >= UPPER_ARM and side == 'right') for part in _SHOWN_BY[kind]]
         on_top = canvas.owner[int(round(y)), int(round(x))]
-        flags[i] = 2 if person.facing[i] and on_top in shown_by else 1
+        if on_top in shown_by and person.facing[i]:
+            flags[i] = 2
+        elif person.facing[i] or kind not in _FACE_KINDS:
+            flags[i] = 1
     return flags

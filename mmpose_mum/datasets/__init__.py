@@ -1,7 +1,13 @@
 """Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
 from .samplers import SemiSupervisedSampler
-from .transforms import (LoadUnlabeledImage, PhotometricRandAugment, PoseMultiBranch,
-                         StrongView, WarpTopdownAffine, WeakView)
+from .transforms import (
+    LoadUnlabeledImage,
+    PhotometricRandAugment,
+    PoseMultiBranch,
+    StrongView,
+    WarpTopdownAffine,
+    WeakView,
+)
 from .unlabeled import UnlabeledPoseDataset
 
 __all__ = [

@@ -3,9 +3,8 @@ from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
-from torch.utils.data import ConcatDataset, Sampler
-
 from mmpose.registry import DATA_SAMPLERS
+from torch.utils.data import ConcatDataset, Sampler
 
 
 @DATA_SAMPLERS.register_module()

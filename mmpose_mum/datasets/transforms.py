@@ -8,9 +8,14 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import MultiBranch
-
-from mmpose.datasets.transforms import (GetBBoxCenterScale, LoadImage, PackPoseInputs,
-                                        RandomBBoxTransform, RandomFlip, TopdownAffine)
+from mmpose.datasets.transforms import (
+    GetBBoxCenterScale,
+    LoadImage,
+    PackPoseInputs,
+    RandomBBoxTransform,
+    RandomFlip,
+    TopdownAffine,
+)
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
@@ -47,7 +52,8 @@ class LoadUnlabeledImage(LoadImage):
             if path not in self._unreadable:
                 self._unreadable.add(path)
                 warnings.warn(f'skipped an unlabelled image that cannot be read, number '
-                              f'{len(self._unreadable)} of this process: {path} ({error})')
+                              f'{len(self._unreadable)} of this process: {path} ({error})',
+                              stacklevel=2)
             return None
         if 'bbox' not in results:
             height, width = results['img_shape']
@@ -176,25 +182,30 @@ class WeakView(Compose):
         use_udp (bool): Whether the model's codec is UDP's, as for ``TopdownAffine``.
         padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
         flip_prob (float): Probability of a horizontal flip.
-        photometric (dict, optional): Arguments of :class:`PhotometricRandAugment`. Defaults to
-            None: the colours stay.
-        **bbox_transform: Arguments of MMPose's ``RandomBBoxTransform`` to change.
+        **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
+            the colours alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
+            is not given is as in ``DEFAULTS``.
     """
 
     DEFAULTS = dict(
-        shift_prob=0., scale_factor=(0.75, 1.25), rotate_factor=30., rotate_prob=0.6)
+        photometric=None,
+        shift_prob=0.,
+        scale_factor=(0.75, 1.25),
+        rotate_factor=30.,
+        rotate_prob=0.6)
 
     def __init__(self,
                  input_size: Tuple[int, int],
                  use_udp: bool = False,
                  padding: float = 1.25,
                  flip_prob: float = 0.5,
-                 photometric: Optional[dict] = None,
-                 **bbox_transform) -> None:
+                 **options) -> None:
+        options = {**self.DEFAULTS, **options}
+        photometric = options.pop('photometric')
         steps = [
             GetBBoxCenterScale(padding=padding),
             RandomFlip(prob=float(flip_prob)),
-            RandomBBoxTransform(**{**self.DEFAULTS, **bbox_transform}),
+            RandomBBoxTransform(**options),
             WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
         ]
         if photometric is not None:
@@ -207,14 +218,12 @@ class StrongView(WeakView):
     """The student's view: wider rotation and scale than the weak one, and changed colours.
 
     Args:
-        photometric (dict, optional): As for :class:`WeakView`. Defaults to
-            :class:`PhotometricRandAugment` with its defaults; None switches it off.
         **kwargs: As for :class:`WeakView`.
     """
 
     DEFAULTS = dict(
-        shift_prob=0., scale_factor=(0.65, 1.35), rotate_factor=60., rotate_prob=0.8)
-
-    def __init__(self, input_size: Tuple[int, int], photometric: Optional[dict] = dict(),
-                 **kwargs) -> None:
-        super().__init__(input_size, photometric=photometric, **kwargs)
+        photometric=dict(),
+        shift_prob=0.,
+        scale_factor=(0.65, 1.35),
+        rotate_factor=60.,
+        rotate_prob=0.8)

@@ -3,9 +3,8 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from mmengine.optim import OptimWrapper
-from torch import nn
-
 from mmpose.registry import OPTIM_WRAPPERS
+from torch import nn
 
 
 def processor_has_bfloat16() -> bool:

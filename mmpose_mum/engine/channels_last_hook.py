@@ -1,7 +1,6 @@
 """Keep a model's convolutions in the channels_last memory format, which is faster with autocast."""
 import torch
 from mmengine.hooks import Hook
-
 from mmpose.registry import HOOKS
 
 

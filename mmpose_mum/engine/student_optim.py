@@ -2,9 +2,8 @@
 from typing import Optional
 
 from mmengine.optim import OptimWrapper
-from torch import nn
-
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from torch import nn
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()

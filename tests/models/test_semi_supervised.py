@@ -1,8 +1,12 @@
 """The semi-supervised estimator: who learns from what, when, and what is stored and loaded."""
 import copy
 
+import cv2
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.runner import load_checkpoint, save_checkpoint
@@ -10,9 +14,10 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmpose.registry import MODELS
 from torch import nn
 
+from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.models import MixUnMix
 from mmpose_mum.models.semi_supervised import BRANCHES
-from mmpose_mum.testing import tiny_batch, tiny_config, tiny_loader_batch
+from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
 
 def build(*args, seed=0, **kwargs):
@@ -108,6 +113,46 @@ def test_a_student_that_agrees_with_its_teacher_has_no_unsupervised_loss():
     assert losses['unsup_loss'] < 1e-8 and losses['peak_distance'] == 0
     randomized(model.teacher, 1)
     assert model.loss(**batch)['unsup_loss'] > 1e-4
+
+
+COLOURS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
+
+
+def finds_colours(images, data_samples=None, mode='tensor'):
+    """A network that needs no training: heatmap k is high where the image has colour k."""
+    colours = (torch.tensor(COLOURS, dtype=torch.float32).flip(1) - 127.5) / 64  # BGR to RGB
+    distance = (images[:, None] - colours[None, :, :, None, None]).pow(2).sum(2)
+    return F.avg_pool2d((-distance).exp(), 5, 1, 2)[..., ::4, ::4]
+
+
+@pytest.mark.parametrize('flip_probs', [(0., 0.), (1., 0.), (0., 1.), (1., 1.)], ids=str)
+def test_target_and_student_meet_at_the_same_joint_of_the_image(flip_probs, monkeypatch):
+    rng = np.random.default_rng(0)
+    np.random.seed(0)
+    views = PoseMultiBranch(
+        BRANCHES,
+        unsup_teacher=[WeakView(INPUT_SIZE, flip_prob=flip_probs[0])],
+        unsup_student=[StrongView(INPUT_SIZE, flip_prob=flip_probs[1], photometric=None)])
+    people = []
+    for _ in range(12):
+        img = np.full((120, 90, 3), 90, np.uint8)
+        points = [(30, 35), (60, 45), (35, 85), (62, 80)] + rng.uniform(-6, 6, (4, 2))
+        for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
+            cv2.circle(img, (x, y), 4, colour, -1)
+        people.append(views(dict(
+            img=img, img_shape=(120, 90), ori_shape=(120, 90), img_path='',
+            flip_indices=[0, 1, 2, 3], bbox=np.array([[5, 5, 85, 115]], np.float32),
+            bbox_score=np.ones(1, np.float32))))
+    model = build(mix_unmix=False)
+    batch, labelled = pseudo_collate(people), tiny_loader_batch(1, 0)
+    for key in batch:
+        batch[key]['sup'] = labelled[key]['sup']
+    batch = model.data_preprocessor(batch, training=True)
+    for part in (model.teacher, model.student):
+        monkeypatch.setattr(part, 'forward', finds_colours)
+    losses = model.loss(**batch)
+    assert losses['joints_used'] > .9
+    assert losses['peak_distance'] < .75  # heatmap pixels; positions are whole ones
 
 
 def test_mixing_is_undone_before_the_head():

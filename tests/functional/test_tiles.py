@@ -260,6 +260,7 @@ def test_the_generator_says_where_the_draw_happens_and_device_where_it_goes():
     assert torch.equal(drawn, permutation_of(4, (2, 2), 2))
 
 
+@pytest.mark.filterwarnings('ignore:.*should not be instantiated:DeprecationWarning')  # its own
 @pytest.mark.parametrize('backend', [
     'aot_eager',  # needs no C++ compiler
     pytest.param('inductor', marks=[

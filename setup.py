@@ -74,7 +74,7 @@ setup(
     python_requires='>=3.8',
     # As everywhere in OpenMMLab, the host's packages are left to MIM (extra "mim"): pip would take
     # an mmcv without its ops, fail on mmpose's chumpy, and install over forks of the same names.
-    install_requires=['numpy', 'torch>=2.0'],
+    install_requires=['numpy', 'torch>=2.1'],
     extras_require={
         'mim': [
             'mmengine>=0.10.0,<1.0',

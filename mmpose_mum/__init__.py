@@ -12,7 +12,7 @@ from .version import __version__
 # What the host must provide, in the order of import: the lower bound (None: any) and the usual
 # remedy. Only import names count, so forks do as well; upper bounds are the host's own to tell.
 _HOST = {
-    'torch': ('2.0', 'pip install torch==2.1.2 torchvision==0.16.2'),
+    'torch': ('2.1', 'pip install torch==2.1.2 torchvision==0.16.2'),
     'mmengine': ('0.10.0', 'pip install mmengine==0.10.7'),
     'mmcv': ('2.0.1', 'install mmcv 2.1.0, by a wheel that was built for this PyTorch'),
     'mmcv.ops': (

@@ -118,7 +118,7 @@ COLOURS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
 def dots(rng):
     """Returns a picture of four dots, one a joint; none is another's mirror image."""
     height, width = 120, 90
-    img = rng.integers(60, 120, (height, width, 3), dtype=np.uint8)
+    img = rng.integers(80, 100, (height, width, 3), dtype=np.uint8)
     points = np.stack([rng.uniform(20, 70, 4), rng.uniform(20, 100, 4)], -1).astype(np.float32)
     for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
         cv2.circle(img, (x, y), 5, colour, -1)
@@ -165,7 +165,7 @@ def test_the_unsupervised_branch_alone_teaches_the_student_what_the_teacher_sees
 
     model, optim_wrapper = build(unsup_weight=0.)
     for _ in range(200):
-        model.train().train_step(batch(16, 1), optim_wrapper)
+        model.train().train_step(batch(12, 1), optim_wrapper)
     teacher = model.student.state_dict()
     teachers_error = error(model)
 
@@ -173,8 +173,8 @@ def test_the_unsupervised_branch_alone_teaches_the_student_what_the_teacher_sees
     model.teacher.load_state_dict(teacher)
     before = error(model)
     distances = []
-    for _ in range(200):
-        logged = model.train().train_step(batch(1, 16), optim_wrapper)
+    for _ in range(300):
+        logged = model.train().train_step(batch(1, 12), optim_wrapper)
         distances.append(logged['peak_distance'].item())
     after = error(model)
     assert teachers_error < 8 < 20 < before

@@ -59,12 +59,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # For the configs that make this model semi-supervised.
-semi_model = dict(
-    type='SemiSupervisedPoseEstimator',
-    mix_unmix=dict(
-        type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
-    unsup_weight=4.)
-semi_train_dataloader = dict(num_workers=0, persistent_workers=False)
 semi_sup_pipeline = [
     dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)
 ]

@@ -11,18 +11,15 @@ default_hooks = dict(checkpoint=dict(save_best='teacher/PCK'))
 custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
 
 model = dict(
-    _delete_=True, **_base_.semi_model, estimator=_base_.model, burn_in=burn_in, ramp_up=400)
+    _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
+    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
+    unsup_weight=4., burn_in=burn_in, ramp_up=400)
+
+unlabelled = dict(
+    _base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800,
+    pipeline=_base_.semi_unsup_pipeline)
 train_dataloader = dict(
-    _delete_=True,
-    **_base_.semi_train_dataloader,
-    dataset=dict(
-        type='ConcatDataset',
-        ignore_keys=_base_.semi_ignore_keys,
-        datasets=[
-            dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline),
-            dict(
-                _base_.train_dataloader.dataset,
-                type='UnlabeledPoseDataset',
-                indices=-1800,
-                pipeline=_base_.semi_unsup_pipeline),
-        ]))
+    _delete_=True, batch_size=64, num_workers=0,
+    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]),
+    dataset=dict(type='ConcatDataset', ignore_keys=_base_.semi_ignore_keys, datasets=[
+        dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabelled]))

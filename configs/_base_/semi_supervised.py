@@ -5,9 +5,6 @@ custom_imports = dict(imports=['mmpose_mum'], allow_failed_imports=False)
 
 semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
 
-# Entries in which the labelled and the unlabelled set's metainfo differ, harmlessly.
-semi_ignore_keys = ['CLASSES', 'dataset_name']
-
 # Iterations are the unit of time; teacher and student are both validated.
 semi_train_loop = dict(_delete_=True, type='IterBasedTrainLoop')
 semi_val_loop = dict(type='mmdet.TeacherStudentValLoop')

@@ -21,5 +21,5 @@ unlabelled = dict(
 train_dataloader = dict(
     _delete_=True, batch_size=64, num_workers=0,
     sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]),
-    dataset=dict(type='ConcatDataset', ignore_keys=_base_.semi_ignore_keys, datasets=[
+    dataset=dict(type='SemiSupervisedDataset', datasets=[
         dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabelled]))

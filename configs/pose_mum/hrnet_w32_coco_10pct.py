@@ -31,7 +31,7 @@ model = dict(
 view = dict(input_size=_base_.codec.input_size)
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='ConcatDataset', ignore_keys=_base_.semi_ignore_keys, datasets=[
+    dataset=dict(type='SemiSupervisedDataset', datasets=[
         dict(_base_.train_dataloader.dataset, ann_file=split + '.json', pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                  sup=_base_.train_pipeline)]),

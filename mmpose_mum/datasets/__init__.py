@@ -1,5 +1,6 @@
 """Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
 from .samplers import SemiSupervisedSampler
+from .sources import SemiSupervisedDataset
 from .transforms import (
     LoadUnlabeledImage,
     PhotometricRandAugment,
@@ -11,6 +12,6 @@ from .transforms import (
 from .unlabeled import UnlabeledPoseDataset
 
 __all__ = [
-    'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch', 'SemiSupervisedSampler',
-    'StrongView', 'UnlabeledPoseDataset', 'WarpTopdownAffine', 'WeakView'
+    'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch', 'SemiSupervisedDataset',
+    'SemiSupervisedSampler', 'StrongView', 'UnlabeledPoseDataset', 'WarpTopdownAffine', 'WeakView'
 ]

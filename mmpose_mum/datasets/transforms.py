@@ -173,9 +173,10 @@ class PhotometricRandAugment(BaseTransform):
 class WeakView(Compose):
     """The teacher's view of an unlabelled person: crop, flip, mild rotation and scale.
 
-    The ranges are those of the easy view of the SSHPE benchmark (Xie et al., ICCV 2021). Required
-    keys: ``img``, ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip``
-    in the metainfo.
+    Like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation:
+    MMPose's ``RandomBBoxTransform`` draws from a normal that is cut at one standard deviation, so
+    that 30° here are at most 30°, where SSHPE's are cut at 60°. Required keys: ``img``,
+    ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip`` in the metainfo.
 
     Args:
         input_size (tuple[int, int]): Width and height of the network's input, in pixels.

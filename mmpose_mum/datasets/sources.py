@@ -1,0 +1,50 @@
+"""The labelled and the unlabelled set as one dataset."""
+from typing import Sequence
+
+from mmengine.dataset import ConcatDataset
+from mmpose.registry import DATASETS
+
+SOURCE_NAMES = ('labelled', 'unlabelled')
+
+
+@DATASETS.register_module()
+class SemiSupervisedDataset(ConcatDataset):
+    """MMEngine's ``ConcatDataset`` of a labelled and an unlabelled set.
+
+    It says which of the two is empty, where MMEngine would fail in its serialisation, and it
+    forgives the metainfo in which they differ as a matter of course.
+
+    Args:
+        datasets (Sequence[dict]): Configs of the labelled and the unlabelled set, in this order.
+        ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
+            a COCO json brings along, and the dataset's name.
+
+    Raises:
+        ValueError: If there are not two sets, one is empty, or their joints differ.
+    """
+
+    def __init__(self,
+                 datasets: Sequence[dict],
+                 ignore_keys: Sequence[str] = ('CLASSES', 'dataset_name')) -> None:
+        if len(datasets) != 2:
+            raise ValueError(f'expected the labelled and the unlabelled set, got {len(datasets)} '
+                             'datasets; put several of one kind into a ConcatDataset of their own')
+        built = [_build(name, config) for name, config in zip(SOURCE_NAMES, datasets)]
+        super().__init__(built, ignore_keys=list(ignore_keys))
+
+
+def _build(name: str, config: dict):
+    dataset = DATASETS.build(dict(config, lazy_init=True))
+    reason = 'its length is 0'
+    try:
+        dataset.full_init()
+        if len(dataset):
+            return dataset
+    except ValueError as error:
+        if getattr(dataset, 'data_list', None):
+            raise
+        reason = str(error)  # of a set that found nothing, or MMEngine's, serialising nothing
+    raise ValueError(
+        f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
+        f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r} ({reason}). '
+        'Labelled annotations need a `bbox`, `keypoints` and at least one labelled joint')

@@ -33,7 +33,7 @@ def parse_args(args=None):
     parser.add_argument('config', help='a semi-supervised config')
     parser.add_argument('--checkpoint', help='weights of the wrapper or of a plain model')
     parser.add_argument('--out', default='branches.png', help='PNG to write')
-    parser.add_argument('--num', type=int, default=6, help='rows, one person each')
+    parser.add_argument('--num', type=int, default=4, help='rows, one person each')
     parser.add_argument('--height', type=int, default=160, help='height of a tile, in pixels')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
@@ -136,13 +136,14 @@ def main(args=None) -> None:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
+    if cfg.model.get('mix_unmix') is None:
+        raise SystemExit(f'{args.config} has no SemiSupervisedPoseEstimator with mix_unmix: there '
+                         'is nothing to show')
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     data = training_batch(dataset, args.num)
     model = MODELS.build(cfg.model)
-    if model.student.neck is None:
-        raise SystemExit('the config has no mix_unmix: there is nothing to show')
     if args.checkpoint:
         load_checkpoint(model, args.checkpoint, map_location='cpu')
     sheet = draw(model.eval(), data, dataset.metainfo['skeleton_links'], args.height)

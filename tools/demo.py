@@ -84,7 +84,7 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
                       + ' '.join(line[line.index('Iter('):].split())[:150], flush=True)
     if process.returncode:
         raise SystemExit(
-            ''.join(lines[-25:]) + f'\ndemo: the training of {name} broke (exit status '
+            ''.join(lines[-60:]) + f'\ndemo: the training of {name} broke (exit status '
             f'{process.returncode}); its whole log is {work_dir}/train.log')
     return read_scalars(work_dir)
 
@@ -156,11 +156,9 @@ def draw_predictions(work_dir: Path, data_dir: Path, path: Path, num: int = 8) -
     tiles = []
     for samples in zip(*columns):
         image = cv2.imread(samples[0].img_path)[..., ::-1]
-        panels = [('labelled by hand' if i == 0 else f'{name}', sample, i == 0)
-                  for i, (name, sample) in enumerate(zip(
-                      ('truth', 'supervised', 'Pose-MUM'), (samples[0], *samples)))]
         strip = []
-        for title, sample, truth in panels:
+        for title, sample in zip(('truth', 'supervised', 'Pose-MUM'), (samples[0], *samples)):
+            truth = title == 'truth'
             visualizer.add_datasample(
                 'demo', enlarged(image, 2), scaled(sample, 2), draw_gt=truth, draw_pred=not truth,
                 kpt_thr=0.05)
@@ -195,7 +193,7 @@ def main(args=None) -> None:
     args = parse_args(args)
     started = time.time()
     work_dir, data_dir = Path(args.work_dir).resolve(), Path(args.data_dir).resolve()
-    print('Drawing 1,000 people for training, 50 of them labelled, and 200 for validation …',
+    print('Drawing 2,000 people for training, 100 of them labelled, and 200 for validation …',
           flush=True)
     generate_demo(data_dir)
     scalars, results = {}, {}
@@ -207,7 +205,7 @@ def main(args=None) -> None:
     draw_curves(scalars, curves)
     draw_predictions(work_dir, data_dir, predictions)
     print('\nOn 200 people that neither run has seen, after the same number of steps with the same '
-          '50 labels:\n')
+          '100 labels:\n')
     print(f'{"model":22}{"AP":>8}{"AP.50":>8}')
     for model, values in results.items():
         print(f'{model:22}' + ''.join(f'{100 * v:8.1f}' for v in values))

@@ -9,6 +9,7 @@ semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
 semi_train_loop = dict(_delete_=True, type='IterBasedTrainLoop')
 semi_val_loop = dict(type='mmdet.TeacherStudentValLoop')
 semi_log_processor = dict(by_epoch=False)
+semi_logger = dict(log_metric_by_epoch=False)  # else every validation is logged as step 0
 semi_checkpoint = dict(by_epoch=False, interval=5000, max_keep_ckpts=2)
 
 semi_train_dataloader = dict(

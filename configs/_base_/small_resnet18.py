@@ -12,6 +12,7 @@ param_scheduler = [
 randomness = dict(seed=0)
 log_processor = dict(by_epoch=False)
 default_hooks = dict(
+    logger=_base_.semi_logger,
     checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=1, rule='greater'))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 

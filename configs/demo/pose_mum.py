@@ -1,15 +1,15 @@
 # The demo's Pose-MUM: the same 5 % with labels, and the rest without.
 _base_ = './supervised.py'
 
-burn_in = 200
+burn_in = 150
 val_cfg = _base_.semi_val_loop
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.995, burn_in=burn_in)]
+custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.99, burn_in=burn_in)]
 
 model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2'], grid=(3, 3)),
-    unsup_weight=4., burn_in=burn_in, ramp_up=200)
+    unsup_weight=4., burn_in=burn_in, ramp_up=150)
 
 unlabelled = dict(
     _base_.train_dataloader.dataset, type='UnlabeledPoseDataset',

@@ -11,11 +11,11 @@ train_cfg = dict(_base_.semi_train_loop, max_iters=max_iters, val_interval=5000)
 val_cfg = _base_.semi_val_loop
 log_processor = _base_.semi_log_processor
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-param_scheduler = [
-    _base_.param_scheduler[0],
-    dict(type='MultiStepLR', milestones=[140000, 180000], gamma=0.1, by_epoch=False),
-]
-default_hooks = dict(checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/coco/AP'))
+param_scheduler = [_base_.param_scheduler[0], dict(
+    type='MultiStepLR', milestones=[140000, 180000], gamma=0.1, by_epoch=False)]
+default_hooks = dict(
+    logger=_base_.semi_logger,
+    checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/coco/AP'))
 custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.9996, burn_in=burn_in)]
 
 model = dict(

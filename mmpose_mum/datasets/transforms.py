@@ -176,7 +176,7 @@ class WeakView(Compose):
     Like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation:
     MMPose's ``RandomBBoxTransform`` draws from a normal that is cut at one standard deviation, so
     that 30° here are at most 30°, where SSHPE's are cut at 60°. Required keys: ``img``,
-    ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip`` in the metainfo.
+    ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip`` in it.
 
     Args:
         input_size (tuple[int, int]): Width and height of the network's input, in pixels.

@@ -2,19 +2,16 @@
 import numpy as np
 import pytest
 
-from mmpose_mum.datasets import demo_people
+from mmpose_mum.datasets import demo_poses
+from mmpose_mum.datasets.demo_painting import Canvas, Cloth, paint_hull
 from mmpose_mum.datasets.demo_people import (
     FOREARM,
     HEAD,
-    JOINT_NAMES,
-    Canvas,
-    Cloth,
     keypoint_flags,
-    paint_hull,
     paint_person,
-    sample_cloth,
     sample_person,
 )
+from mmpose_mum.datasets.demo_poses import JOINT_NAMES
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_WRIST = (
     JOINT_NAMES.index(name) for name in ('left_shoulder', 'right_shoulder', 'left_wrist'))
@@ -34,11 +31,11 @@ def whole_person(seed, scale=120.0):
 
 def seen_at(monkeypatch, yaw, seed, stance='stand', gesture='down'):
     """Returns a person that stands upright, turned by `yaw` degrees, as `whole_person` does."""
-    monkeypatch.setattr(demo_people, '_sample_view',
-                        lambda rng, lying: demo_people._rotation('y', yaw))
-    monkeypatch.setattr(demo_people, '_STANCES', {stance: demo_people._STANCES[stance]})
-    monkeypatch.setattr(demo_people, '_ARMS', {gesture: demo_people._ARMS[gesture]})
-    monkeypatch.setattr(demo_people, '_ARM_WEIGHTS', (1,))
+    monkeypatch.setattr(demo_poses, '_sample_view',
+                        lambda rng, lying: demo_poses._rotation('y', yaw))
+    monkeypatch.setattr(demo_poses, '_STANCES', {stance: demo_poses._STANCES[stance]})
+    monkeypatch.setattr(demo_poses, '_ARMS', {gesture: demo_poses._ARMS[gesture]})
+    monkeypatch.setattr(demo_poses, '_ARM_WEIGHTS', (1,))
     return whole_person(seed)
 
 
@@ -154,33 +151,3 @@ def test_a_bystander_owns_no_pixel_and_hides_those_behind():
     paint_person(canvas, person, 100, (120, 120), own=False)
     assert not canvas.owner.any()
     assert canvas.image.std() > 1
-
-
-def test_painting_is_anti_aliased_and_clipped():
-    canvas = blank(60)
-    red = Cloth(np.array((0, 0, 255), np.float32))
-    paint_hull(canvas, np.array([(20.3, 20.6, 7), (70, 50, 9)]), red, owner=7)
-    paint_hull(canvas, np.array([(-50.0, 20, 7), (-90, 50, 9)]), red, owner=9)  # wholly outside
-    assert set(np.unique(canvas.owner)) == {0, 7}
-    edge = canvas.image[..., 1]
-    assert ((edge > 20) & (edge < 110)).any()
-
-
-def test_cloth_kinds_and_colours_are_in_range():
-    rng = np.random.default_rng(0)
-    cloths = [sample_cloth(rng) for _ in range(60)]
-    assert {cloth.tile is None for cloth in cloths} == {True, False}
-    for cloth in cloths:
-        assert cloth.colour.shape == (3,) and 0 <= cloth.colour.min() <= cloth.colour.max() <= 255
-        if cloth.tile is not None:
-            assert cloth.tile.shape == (64, 64, 3) and cloth.tile.dtype == np.uint8
-
-
-def test_bones_keep_their_length_between_left_and_right():
-    for seed in range(20):
-        points, _, _ = demo_people._build_skeleton(np.random.default_rng(seed))
-        for start, end in (('shoulder', 'elbow'), ('elbow', 'wrist'), ('hip', 'knee'),
-                           ('knee', 'ankle')):
-            left, right = (np.linalg.norm(points[f'{s}_{start}'] - points[f'{s}_{end}'])
-                           for s in ('left', 'right'))
-            assert left == pytest.approx(right)

@@ -193,7 +193,7 @@ def main(args=None) -> None:
     args = parse_args(args)
     started = time.time()
     work_dir, data_dir = Path(args.work_dir).resolve(), Path(args.data_dir).resolve()
-    print('Drawing 2,000 people for training, 100 of them labelled, and 200 for validation …',
+    print('Drawing 1,000 people for training, 50 of them labelled, and 200 for validation …',
           flush=True)
     generate_demo(data_dir)
     scalars, results = {}, {}
@@ -205,7 +205,7 @@ def main(args=None) -> None:
     draw_curves(scalars, curves)
     draw_predictions(work_dir, data_dir, predictions)
     print('\nOn 200 people that neither run has seen, after the same number of steps with the same '
-          '100 labels:\n')
+          '50 labels:\n')
     print(f'{"model":22}{"AP":>8}{"AP.50":>8}')
     for model, values in results.items():
         print(f'{model:22}' + ''.join(f'{100 * v:8.1f}' for v in values))

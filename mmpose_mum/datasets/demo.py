@@ -85,7 +85,7 @@ def _count_labeled(num_train: int, labeled_percent: float) -> int:
     return number
 
 
-def generate_demo(out_dir: Union[str, Path], *, num_train: int = 2000, num_val: int = 200,
+def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: int = 200,
                   labeled_percent: float = 5.0, seed: int = 0,
                   image_size: Tuple[int, int] = (160, 192)) -> Dict[str, str]:
     """Write the demo's data set, unless the very same one is already there.

@@ -1,7 +1,8 @@
 """Packages mmpose_mum, with its configs and tools where MIM looks for them.
 
-MIM finds the configs and tools of an OpenMMLab package in ``<package>/.mim``. A checkout gets links there, so that an edited config is seen at
-once; a wheel gets copies, made in the build folder, so that building one leaves no trace.
+MIM finds the configs and tools of an OpenMMLab package in ``<package>/.mim``. A checkout gets
+links there, so that an edited config is seen at once; a wheel gets copies, made in the build
+folder, so that building one leaves no trace.
 """
 
 import os

@@ -1,8 +1,8 @@
 # The embedded demo's synthetic people, supervised by the labelled 5 %; exactly as one trains COCO.
 _base_ = '../_base_/small_resnet18.py'
 
-max_iters = 1500
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+max_iters = 1200
+train_cfg = dict(max_iters=max_iters, val_interval=300)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(logger=dict(interval=100), checkpoint=dict(interval=max_iters))
 

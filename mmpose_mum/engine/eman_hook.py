@@ -1,4 +1,5 @@
 """The hook by which the teacher follows the student: EMAN, over weights and statistics."""
+from functools import wraps
 from typing import List, Tuple
 
 import torch
@@ -71,14 +72,30 @@ class EMANHook(Hook):
             loaded = not all(map(torch.equal, self._teacher, self._student))
             self._updates = int(1 / (1 - self.momentum)) if loaded else 0
             hub.update_info(_UPDATES, self._updates)
-        self._handle = runner.optim_wrapper.optimizer.register_step_post_hook(self._count_step)
+        self._count_steps_of(runner.optim_wrapper.optimizer)
 
     def after_train(self, runner) -> None:
         """Stop counting."""
-        self._handle.remove()
+        self._stop_counting()
 
-    def _count_step(self, *_args) -> None:
-        self._steps += 1
+    def _count_steps_of(self, optimizer) -> None:
+        # Not by register_step_post_hook: torch.compile takes those hooks off every optimiser. This
+        # is how learning rate schedulers count, too.
+        step, inherited = optimizer.step, 'step' not in vars(optimizer)
+
+        @wraps(step)
+        def counted(*args, **kwargs):
+            result = step(*args, **kwargs)
+            self._steps += 1
+            return result
+
+        def stop() -> None:
+            if inherited:
+                del optimizer.step
+            else:
+                optimizer.step = step
+
+        optimizer.step, self._stop_counting = counted, stop
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Update the teacher, if the optimiser has made enough steps since the last time."""

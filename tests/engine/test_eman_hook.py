@@ -351,3 +351,21 @@ def test_two_processes_hold_the_same_teacher(tmp_path):
     for step in mean[1:]:
         expected = .6 * expected + .4 * step
     torch.testing.assert_close(first['teacher']['1.running_var'], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_torch_compile_does_not_stop_the_updates():
+    """PyTorch's compiler takes the hooks off the optimisers, so the steps must count without."""
+    torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1))
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    hook = EMANHook()
+    hook._steps = 0
+    plain = optimizer.step
+    hook._count_steps_of(optimizer)
+    weight.grad = torch.ones(1)
+    optimizer.step()
+    assert hook._steps == 1 and weight.item() == pytest.approx(0.9)
+    hook._stop_counting()
+    assert optimizer.step == plain
+    optimizer.step()
+    assert hook._steps == 1

@@ -1,5 +1,5 @@
 # Leeds Sports, supervised by the first 200 of 2,000 training images: what Pose-MUM must beat.
-# It is at its best after about 1,000 iterations and overfits 200 labels afterwards.
+# It overfits 200 labels: of 4,000 iterations it was at its best after 2,000.
 _base_ = ['../_base_/small_resnet18.py', '../_base_/lspet.py']
 
 model = dict(head=dict(out_channels=14))

@@ -23,7 +23,6 @@ class SemiSupervisedSampler(Sampler):
         shuffle (bool): Whether to shuffle each pass.
         seed (int, optional): Seed of the shuffling. Defaults to a random one that all processes
             share.
-        round_up (bool): Without effect; MMEngine's dataloader passes it.
 
     Raises:
         TypeError: If the dataset is no concatenation.
@@ -35,8 +34,7 @@ class SemiSupervisedSampler(Sampler):
                  batch_size: int,
                  source_ratio: Sequence[float] = (1, 1),
                  shuffle: bool = True,
-                 seed: Optional[int] = None,
-                 round_up: bool = True) -> None:
+                 seed: Optional[int] = None) -> None:
         if not isinstance(dataset, ConcatDataset):
             raise TypeError('SemiSupervisedSampler needs a ConcatDataset of the labelled and the '
                             f'unlabelled set, got {type(dataset).__name__}')

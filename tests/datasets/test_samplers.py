@@ -155,8 +155,7 @@ def test_without_a_seed_a_random_one_is_drawn():
 def test_in_a_dataloader(workers):
     dataset = concat(3, 10)
     sampler = DATA_SAMPLERS.build(dict(
-        type='SemiSupervisedSampler', dataset=dataset, batch_size=6, source_ratio=[1, 2], seed=0,
-        round_up=True))
+        type='SemiSupervisedSampler', dataset=dataset, batch_size=6, source_ratio=[1, 2], seed=0))
     loader = DataLoader(dataset, batch_size=6, sampler=sampler, num_workers=workers)
     for (source, index), expected in zip(
             islice(loader, 10), batches_of(sampler_of((3, 10), 6, (1, 2)), 10, 6)):

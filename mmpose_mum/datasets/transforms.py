@@ -19,10 +19,11 @@ from mmpose.datasets.transforms import (
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
-# What the estimator and the pictures of a run need to know of a view.
+# What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
+# joints that are kept from the training, if the dataset has them; in pixels of the image.
 VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
                   'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
-                  'dataset_name', 'warp_mat')
+                  'dataset_name', 'warp_mat', 'hidden_keypoints', 'hidden_visible')
 
 
 @TRANSFORMS.register_module()

@@ -18,22 +18,36 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     Without ``ann_file`` every image below ``data_prefix['img']`` is one person, who fills it. With
     one, a json in COCO's layout, every annotation that has a ``bbox`` is a person; keypoints may be
-    missing, and those present are not read. Crowds and boxes without area are left out.
+    missing, and those present are not read (but see ``keep_hidden``). Crowds and boxes without area
+    are left out.
 
     Args:
         ann_file (str): COCO json, or empty.
         metainfo (dict, optional): The labelled set's metainfo, as MMPose has it: its flip pairs are
             needed. Defaults to COCO's 17 joints.
+        keep_hidden (bool): Whether to carry the annotations' keypoints along for diagnosis, see
+            :class:`HiddenLabelHook`: ``hidden_keypoints``, float32 (1, K, 2) in pixels of the
+            image, whatever the views do to it, and ``hidden_visible``, float32 (1, K). The training
+            does not read them. Defaults to False.
         **kwargs: As for MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
         FileNotFoundError: If the json or the folder does not exist.
-        ValueError: If no person is found in them.
+        ValueError: If no person is found in them, or ``keep_hidden`` is set without a json that
+            holds every person's keypoints.
     """
 
     METAINFO: dict = dict(from_file='configs/_base_/datasets/coco.py')
 
-    def __init__(self, ann_file: str = '', metainfo: Optional[dict] = None, **kwargs) -> None:
+    def __init__(self,
+                 ann_file: str = '',
+                 metainfo: Optional[dict] = None,
+                 keep_hidden: bool = False,
+                 **kwargs) -> None:
+        if keep_hidden and not ann_file:
+            raise ValueError('keep_hidden=True reads the true keypoints from a json in COCO\'s '
+                             'layout: set ann_file, or leave keep_hidden at False')
+        self.keep_hidden = keep_hidden
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
 
     def load_data_list(self) -> List[dict]:
@@ -77,7 +91,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 img_id=image['id'],
                 img_path=osp.join(self.data_prefix['img'], image['file_name']),
                 bbox=box,
-                category_id=annotation.get('category_id', 1)))
+                category_id=annotation.get('category_id', 1),
+                **(self._hidden(annotation) if self.keep_hidden else {})))
         if left_out:
             print_log(f'left out {left_out} annotations of {self.ann_file} without a usable box '
                       '(crowd, no area, outside the image, no such image, or not finite)',
@@ -88,6 +103,20 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 f'{left_out} annotations, none with a usable `bbox`. Leave ann_file empty to take '
                 'every image of the folder as one person')
         return people
+
+    def _hidden(self, annotation: dict) -> dict:
+        """Return the annotation's keypoints under names of their own."""
+        keypoints = np.asarray(annotation.get('keypoints') or [], dtype=np.float32)
+        joints = self.metainfo['num_keypoints']
+        if keypoints.shape != (3 * joints, ):
+            raise ValueError(
+                f'keep_hidden=True needs {3 * joints} numbers in `keypoints`, x, y and v of '
+                f'{joints} joints, but the annotation {annotation.get("id")} of '
+                f'{self.ann_file!r} has {keypoints.size}')
+        keypoints = keypoints.reshape(1, joints, 3)
+        return dict(
+            hidden_keypoints=keypoints[..., :2].copy(),
+            hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
 
 
 def _usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:

@@ -87,17 +87,15 @@ class HeatmapTargets:
         """
         teacher = teacher.float()
         size = tuple(teacher.shape[2:])
-        to_heatmap = self.to_heatmap.to(teacher.device, non_blocking=True).unsqueeze(0)
-        from_heatmap = invert_affine(to_heatmap)
+        to_heatmap, from_heatmap = self._maps(teacher.device)
         matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
         matrix = compose_affine(to_heatmap, matrix, from_heatmap)
 
         mirrored = teacher_views['flip'] ^ student_views['flip']
         teacher = swap_left_right(teacher, flip_indices, mirrored)
         heatmaps, valid = warp_heatmaps(teacher, matrix, size)
-        peaks, scores = heatmap_peaks(teacher)
+        peaks, scores = self._peaks(teacher)
         peaks = warp_keypoints(peaks, matrix)
-        scores = scores / self.peak
 
         weights = inside_view(peaks, size).float()
         if self.mode == 'threshold':
@@ -105,6 +103,29 @@ class HeatmapTargets:
         elif self.mode == 'soft':
             weights = weights * scores.clamp(0, 1)
         return PseudoTargets(heatmaps, valid, weights, warp_keypoints(peaks, from_heatmap), scores)
+
+    def joints(self, teacher: Tensor) -> Tuple[Tensor, Tensor]:
+        """Find the joints that the teacher sees, in its own view.
+
+        Args:
+            teacher (Tensor): (B, K, h, w), the teacher's heatmaps.
+
+        Returns:
+            tuple[Tensor, Tensor]: (B, K, 2), (x, y) in pixels of the teacher's input, and (B, K),
+            their scores as in :class:`PseudoTargets`.
+        """
+        peaks, scores = self._peaks(teacher.float())
+        return warp_keypoints(peaks, self._maps(teacher.device)[1]), scores
+
+    def _peaks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+        """Return the peaks in heatmap pixels, and their scores."""
+        peaks, values = heatmap_peaks(heatmaps)
+        return peaks, values / self.peak
+
+    def _maps(self, device: torch.device) -> Tuple[Tensor, Tensor]:
+        """Return the maps (1, 3, 3) from the input's pixels to the heatmap's, and back."""
+        to_heatmap = self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
+        return to_heatmap, invert_affine(to_heatmap)
 
 
 def input_to_heatmap(codec) -> np.ndarray:

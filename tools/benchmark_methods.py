@@ -1,0 +1,242 @@
+"""The benchmark: train several configs on the same drawn labels, and keep every figure as JSON.
+
+For each seed and each number of labels every method gets the very same labelled images, drawn by
+the seed, and its semi-supervised ones get the rest without labels. All runs go through
+`mim train mmpose`. Called again, the command skips what is finished and resumes what is not.
+
+    python tools/benchmark_methods.py configs/lspet/supervised.py configs/lspet/pose_mum.py \
+        --labels 100 200 --seeds 0 1 2 --work-dir work_dirs/benchmark/lspet_mini \
+        --json docs/benchmark/lspet_mini.json
+
+`tools/benchmark_report.py` makes tables and plots of the JSON.
+"""
+import argparse
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+from benchmark_report import main_table
+from benchmark_runs import (
+    REPOSITORY,
+    BenchmarkError,
+    as_text,
+    collect,
+    parse_methods,
+    plan,
+    read_result,
+    save_records,
+    suffix_of,
+    write_atomically,
+)
+from mmengine.config import DictAction
+
+DUMPING = threading.Lock()  # yapf, by which MMEngine writes configs, has global state
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('configs', nargs='+', metavar='CONFIG', help='a method: CONFIG, called as '
+                        'its file, or NAME=CONFIG; those in a folder `ablations` count as such')
+    parser.add_argument('--labels', type=int, nargs='+', required=True,
+                        help='numbers of labelled images')
+    parser.add_argument('--seeds', type=int, nargs='+', required=True,
+                        help='each draws the labels and starts the training')
+    parser.add_argument('--work-dir', type=Path, required=True)
+    parser.add_argument('--json', type=Path, required=True,
+                        help='where the records go, beside those that are there already')
+    parser.add_argument('--metric', default='PCK', help='what counts, as the log calls it without '
+                        '"student/" and "teacher/"')
+    parser.add_argument('--jobs', type=int, default=1, help='trainings at a time')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
+                        help='changes to every config, key=value, before seed and labels')
+    args = parser.parse_args(args)
+    if args.jobs < 1:
+        parser.error(f'--jobs {args.jobs}: expected at least 1')
+    return args
+
+
+def visible_gpus() -> list:
+    """Return the names of the GPUs that runs may use, as CUDA_VISIBLE_DEVICES has them."""
+    count = torch.cuda.device_count()
+    names = [name for name in os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',') if name]
+    return names[:count] if names else [str(i) for i in range(count)]
+
+
+class Trainer:
+    """Trains runs in subprocesses, each on a slot of its own.
+
+    Args:
+        jobs (int): Runs at a time.
+        metric (str): What a run must have at its end.
+    """
+
+    def __init__(self, jobs: int, metric: str):
+        self.metric = metric
+        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.slots = queue.Queue()
+        gpus = visible_gpus()
+        for i in range(jobs):
+            self.slots.put(gpus[i % len(gpus)] if len(gpus) > 1 else None)
+        self.lock, self.stopped, self.processes = threading.Lock(), False, set()
+
+    def __call__(self, run) -> dict:
+        """Train a run to its end, and return its record.
+
+        Raises:
+            BenchmarkError: If the training broke, was stopped, or has no good end.
+        """
+        slot = self.slots.get()
+        try:
+            try:
+                record = collect(run, self.metric)  # only its record was not written any more
+            except BenchmarkError:
+                self._train(run, slot)
+                record = collect(run, self.metric)
+        finally:
+            self.slots.put(slot)
+        write_atomically(run.folder / 'result.json', as_text(record) + '\n')
+        return record
+
+    def _train(self, run, gpu) -> None:
+        resume = prepare(run)
+        command = [sys.executable, '-m', 'mim', 'train', 'mmpose', str(run.folder / 'config.py'),
+                   '--work-dir', str(run.folder), *(['--resume'] if resume else [])]
+        paths = [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]
+        environment = dict(os.environ, OMP_NUM_THREADS=str(self.threads),
+                           PYTHONPATH=os.pathsep.join(paths))
+        if gpu is not None:
+            environment['CUDA_VISIBLE_DEVICES'] = gpu
+        clock = run.folder / 'seconds.txt'
+        before = float(clock.read_text()) if resume and clock.exists() else 0.
+        started = time.time()
+        try:
+            with open(run.folder / 'train.log', 'a') as log:
+                with self.lock:
+                    if self.stopped:
+                        raise BenchmarkError(f'{run}: not started any more')
+                    # A group of its own: mim starts the training as its child.
+                    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
+                                               env=environment, start_new_session=True)
+                    self.processes.add(process)
+                status = process.wait()
+            with self.lock:
+                self.processes.discard(process)
+        finally:
+            clock.write_text(f'{before + time.time() - started:.1f}\n')
+        if status:
+            raise BenchmarkError(
+                f'{end_of_log(run.folder / "train.log")}\n{run}: the training broke (exit status '
+                f'{status}); its whole log is {run.folder}/train.log')
+
+    def stop(self) -> None:
+        """End all trainings, and start no more."""
+        with self.lock:
+            self.stopped = True
+            for process in self.processes:
+                try:
+                    os.killpg(process.pid, signal.SIGTERM)
+                except ProcessLookupError:  # has just ended
+                    pass
+
+
+def end_of_log(path: Path, num_lines: int = 25) -> str:
+    """Return the last lines of a broken training's log, without mim's own traceback."""
+    parts = path.read_text(errors='replace').split('Traceback (most recent call last):')
+    text = 'Traceback (most recent call last):'.join(parts[:-1] if len(parts) > 2 else parts)
+    return '\n'.join(text.splitlines()[-num_lines:])
+
+
+def prepare(run) -> bool:
+    """Write a run's config where it works, and return whether there is something to resume."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    planned = run.folder / 'planned.py'
+    if not planned.exists():
+        partial = run.folder / 'partial.py'
+        with DUMPING:
+            run.cfg.dump(partial)
+        os.replace(partial, planned)
+    # MMEngine dumps what it runs, with keys of its own, over the config it is given.
+    shutil.copyfile(planned, run.folder / 'config.py')
+    last = run.folder / 'last_checkpoint'
+    if not last.exists():
+        return False
+    # A checkpoint of the last iteration without its validation cannot be continued.
+    return Path(last.read_text().strip()).name != f'iter_{run.cfg.train_cfg.max_iters}.pth'
+
+
+def figures(record: dict, metric: str) -> str:
+    """Return a record's figures in words."""
+    values = ((model, record[f'{model}_{suffix_of(metric)}']) for model in ('student', 'teacher'))
+    return ', '.join(f'{model} {value:.3f}' for model, value in values if value is not None)
+
+
+def train_all(runs: list, trainer, jobs: int, on_record) -> list:
+    """Train the runs, `jobs` at a time, and return what went wrong with which."""
+    errors = []
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(trainer, run): run for run in runs}
+        try:
+            for future in as_completed(futures):
+                try:
+                    on_record(future.result())
+                except (BenchmarkError, OSError) as error:
+                    errors.append(str(error))
+                    print(f'FAILED: {futures[future]}', flush=True)
+        except KeyboardInterrupt:
+            for future in futures:
+                future.cancel()
+            trainer.stop()
+            raise
+    return errors
+
+
+def main(args=None) -> None:
+    """Train what is not finished yet; exit with an error if any of it broke."""
+    args = parse_args(args)
+    try:
+        runs = plan(parse_methods(args.configs), args.labels, args.seeds, args.work_dir.resolve(),
+                    args.cfg_options)
+        finished = {run: read_result(run, args.metric) for run in runs}
+        records = save_records(args.json, [record for record in finished.values() if record])
+    except (BenchmarkError, ValueError, OSError) as error:
+        raise SystemExit(f'benchmark: {error}') from error
+    waiting = [run for run, record in finished.items() if not record]
+    done = len(runs) - len(waiting)
+    print(f'{len(runs)} runs, {done} of them finished before', flush=True)
+
+    def on_record(record):
+        nonlocal done, records
+        done += 1
+        records = save_records(args.json, [record])
+        print(f'{done} of {len(runs)}: {record["method"]}, {record["num_labels"]} labels, seed '
+              f'{record["seed"]}: {figures(record, args.metric)}; {record["seconds"]} s',
+              flush=True)
+
+    try:
+        errors = train_all(waiting, Trainer(args.jobs, args.metric), args.jobs, on_record)
+    except KeyboardInterrupt:
+        raise SystemExit(f'benchmark: stopped; {done} of {len(runs)} runs are finished, the same '
+                         'command goes on from here') from None
+    print('\n' + main_table(records))
+    if errors:
+        raise SystemExit('\n\n'.join(errors) + f'\n\nbenchmark: {len(errors)} of {len(runs)} runs '
+                         'broke, see above; the same command tries them again')
+
+
+def interrupt(*_) -> None:
+    """Treat the signal to terminate as Ctrl-C, so that no training is left behind."""
+    raise KeyboardInterrupt
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, interrupt)
+    main()

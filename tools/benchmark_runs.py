@@ -1,0 +1,291 @@
+"""What a run of the benchmark is: its config with the drawn labels, and the record of its figures.
+
+`tools/benchmark_methods.py` trains them. Nothing is trained here: to see which images have labels,
+
+    python -c "import sys; sys.path.insert(0, 'tools'); import benchmark_runs as b; \
+        print(b.draw_labels(seed=0, total=2000, num=100))"
+"""
+import contextlib
+import json
+import math
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+from benchmark_report import load_records
+from mmengine.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NO_METRICS = ('step', 'iter', 'time', 'data_time', 'lr', 'memory')
+
+
+class BenchmarkError(Exception):
+    """What the user has to mend, in words."""
+
+
+class Run:
+    """One training: a method with a number of labels and a seed.
+
+    Args:
+        method (str): Its name.
+        source (Path): The config that the user gave.
+        cfg (Config): The same, with seed and labels set.
+        num_labels (int): Images with labels.
+        num_total (int): Images that could have labels.
+        seed (int): What draws the labels and starts the training.
+        folder (Path): Where it works.
+    """
+
+    def __init__(self, method, source, cfg, num_labels, num_total, seed, folder):
+        self.method, self.source, self.cfg = method, source, cfg
+        self.num_labels, self.num_total, self.seed = num_labels, num_total, seed
+        self.folder = folder
+
+    def __str__(self):
+        return f'{self.method}, {self.num_labels} labels, seed {self.seed}'
+
+
+def suffix_of(metric: str) -> str:
+    """Return what a metric's fields end in: ``'coco/AP'`` → ``'coco_ap'``."""
+    return re.sub(r'\W', '_', metric.lower())
+
+
+def draw_labels(seed: int, total: int, num: int) -> list:
+    """Draw which images have labels; of one seed, more labels contain fewer."""
+    return sorted(int(i) for i in np.random.RandomState(seed).permutation(total)[:num])
+
+
+def image_paths(dataset: dict, cache: dict) -> list:
+    """Return the picture of every item of a data set without `indices`, in its order."""
+    from mmpose.registry import DATASETS
+    config = dict(dataset, indices=None, pipeline=[], lazy_init=False, serialize_data=False)
+    key = repr(config)
+    if key not in cache:
+        with contextlib.redirect_stdout(sys.stderr):
+            cache[key] = [item['img_path'] for item in DATASETS.build(config).data_list]
+    return cache[key]
+
+
+def annotations_of(dataset: dict) -> str:
+    """Return the path of a data set's annotations, empty if it reads none."""
+    name = dataset.get('ann_file') or ''
+    return name and os.path.normpath(os.path.join(dataset.get('data_root') or '', name))
+
+
+def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
+    """Restrict a config to the labels that a seed draws.
+
+    Args:
+        cfg (Config): Changed in place: `indices` of the labelled set, and those of the unlabelled
+            one if it reads the same annotations.
+        num (int): Labelled images; all of them lift the restriction.
+        seed (int): Decides which.
+        cache (dict): Pictures of the data sets that were built before.
+
+    Returns:
+        int: Images that could have labels.
+
+    Raises:
+        BenchmarkError: If there are fewer images, none is left without labels, or the two sets do
+            not list the same images.
+    """
+    dataset = cfg.train_dataloader.dataset
+    sets = dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
+    paths = image_paths(sets[0], cache)
+    total = len(paths)
+    if not 0 < num <= total:
+        raise BenchmarkError(f'--labels {num}: the labelled set {annotations_of(sets[0])!r} has '
+                             f'{total} images; expected a number from 1 to {total}')
+    shared = len(sets) == 2 and annotations_of(sets[0]) == annotations_of(sets[1]) != ''
+    if shared and num == total:
+        raise BenchmarkError(
+            f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
+            'unlabelled. Give all labels to supervised configs only, in a call of their own')
+    drawn = draw_labels(seed, total, num)
+    sets[0]['indices'] = None if num == total else drawn
+    if shared:
+        others = image_paths(sets[1], cache)
+        if others != paths:
+            where = next((i for i, (a, b) in enumerate(zip(paths, others)) if a != b),
+                         min(total, len(others)))
+            raise BenchmarkError(
+                f'of {annotations_of(sets[0])!r} the labelled set reads {total} images and the '
+                f'unlabelled set {len(others)}, which differ from number {where} on (they leave '
+                'out annotations by different rules), so that drawn numbers would mean different '
+                'images. Give both a json in which every person has a box and labelled joints')
+        chosen = set(drawn)
+        sets[1]['indices'] = [i for i in range(total) if i not in chosen]
+    return total
+
+
+def parse_methods(arguments: list) -> dict:
+    """Return ``{method: path of its config}`` of ``CONFIG`` or ``NAME=CONFIG`` arguments."""
+    methods = {}
+    for argument in arguments:
+        name, _, path = argument.rpartition('=')
+        path = Path(path)
+        name = name or path.stem
+        if not path.is_file():
+            raise BenchmarkError(f'the config {str(path)!r} does not exist; expected CONFIG or '
+                                 'NAME=CONFIG, the path of a .py file')
+        if name in methods:
+            raise BenchmarkError(f'two methods are called {name!r}: {methods[name]} and {path}; '
+                                 'give one of them another name, as NAME=CONFIG')
+        if not re.fullmatch(r'[\w.-]+', name):
+            raise BenchmarkError(f'{name!r} is no name of a method: a folder is called after it; '
+                                 'expected letters, digits, "_", "-" and "."')
+        methods[name] = path
+    return methods
+
+
+def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None) -> list:
+    """Resolve the config of every run, seeds outermost, and check it against what is there."""
+    runs, cache = [], {}
+    for seed in dict.fromkeys(seeds):
+        for num in dict.fromkeys(labels):
+            for method, source in methods.items():
+                cfg = Config.fromfile(source)
+                cfg.merge_from_dict(options or {})
+                cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+                if 'max_iters' not in cfg.train_cfg:
+                    raise BenchmarkError(f'{source}: its train_cfg has no max_iters; expected a '
+                                         'schedule in iterations (IterBasedTrainLoop)')
+                total = set_labels(cfg, num, seed, cache)
+                folder = work_dir / method / f'labels_{num}' / f'seed_{seed}'
+                runs.append(Run(method, source, cfg, num, total, seed, folder))
+                check_same_config(runs[-1])
+    return runs
+
+
+def check_same_config(run: Run) -> None:
+    """Refuse to go on with a run that was started with another config, or by hand."""
+    planned = run.folder / 'planned.py'
+    if not planned.exists() and any(run.folder.glob('*/vis_data')):
+        raise BenchmarkError(f'{run}: {run.folder} holds a training that is not the benchmark\'s; '
+                             'remove that folder, or use another --work-dir')
+    if planned.exists():
+        keys = list(differences(Config.fromfile(planned).to_dict(), run.cfg.to_dict()))
+        if keys:
+            raise BenchmarkError(
+                f'{run}: {run.folder} was started with another config: ' + '; '.join(keys[:3])
+                + (f'; and {len(keys) - 3} more' if len(keys) > 3 else '')
+                + '. Remove that folder, or use another --work-dir')
+
+
+def differences(old, new, key=''):
+    """Yield in words where two nested dicts differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}, key=str):
+            yield from differences(old.get(name, '(none)'), new.get(name, '(none)'),
+                                   f'{key}.{name}' if key else str(name))
+    elif old != new:
+        yield f'{key} was {str(old)[:80]} and is now {str(new)[:80]}'
+
+
+def read_validations(folder: Path, metric: str) -> dict:
+    """Return ``{iteration: scalars}`` of a run's validations; a resumed run's later ones win."""
+    validations = {}
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # cut off when the run was killed
+                continue
+            if any(prefix + metric in entry for prefix in ('', 'student/', 'teacher/')):
+                validations[entry['step']] = {
+                    key: value for key, value in entry.items() if key not in NO_METRICS}
+    return dict(sorted(validations.items()))
+
+
+def collect(run: Run, metric: str) -> dict:
+    """Make a run's record of what it has logged.
+
+    Raises:
+        BenchmarkError: If its last validation is missing, or its metric is not finite.
+    """
+    validations = read_validations(run.folder, metric)
+    last, wanted = max(validations, default=None), run.cfg.train_cfg.max_iters
+    if last != wanted:
+        raise BenchmarkError(
+            f'{run}: expected a validation with {metric!r} at iteration {wanted}, the last one is '
+            f'at {last}; see {run.folder}/train.log. Is the metric called so, and is '
+            'default_hooks.logger.log_metric_by_epoch=False set?')
+    pairs = {step: (found.get(f'student/{metric}', found.get(metric)),
+                    found.get(f'teacher/{metric}')) for step, found in validations.items()}
+    if any(value is not None and not math.isfinite(value) for value in pairs[last]):
+        raise BenchmarkError(f'{run}: {metric} is {pairs[last]} at iteration {last}; expected '
+                             f'numbers. See {run.folder}/train.log')
+    finite = {key: value if math.isfinite(value) else None
+              for key, value in validations[last].items()}
+    clock, name = run.folder / 'seconds.txt', suffix_of(metric)
+    source = run.source.resolve()
+    if REPOSITORY in source.parents:
+        source = source.relative_to(REPOSITORY)
+    return {
+        'method': run.method, 'role': 'ablation' if 'ablations' in source.parts else 'main',
+        'num_labels': run.num_labels, 'num_total': run.num_total, 'seed': run.seed,
+        'iterations': wanted, 'config': source.as_posix(),
+        f'student_{name}': pairs[last][0], f'teacher_{name}': pairs[last][1],
+        'metrics': finite, 'curve': [[step, *pair] for step, pair in pairs.items()],
+        'seconds': round(float(clock.read_text())) if clock.exists() else None,
+        'settings': settings_of(run.cfg), 'versions': versions(),
+    }
+
+
+def settings_of(cfg: Config) -> dict:
+    """Return the parts of a config that tell methods apart, as JSON has them."""
+    cfg = cfg.to_dict()
+    settings = {key: cfg.get(key) for key in (
+        'model', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks')}
+    loader = cfg['train_dataloader']
+    settings['batch_size'] = loader.get('batch_size')
+    settings['source_ratio'] = loader.get('sampler', {}).get('source_ratio')
+    return json.loads(json.dumps(settings, default=str))
+
+
+def versions() -> dict:
+    """Return the versions that a figure may depend on."""
+    import mmengine
+    import mmpose
+    import torch
+
+    import mmpose_mum
+    return {module.__name__: str(module.__version__)
+            for module in (torch, mmpose, mmengine, mmpose_mum)}
+
+
+def read_result(run: Run, metric: str):
+    """Return the record of a finished run, None if it is not finished."""
+    path = run.folder / 'result.json'
+    if not path.exists():
+        return None
+    record = json.loads(path.read_text())
+    return record if f'student_{suffix_of(metric)}' in record else None
+
+
+def save_records(path: Path, records: list) -> list:
+    """Merge records into a JSON file, and return all that it then holds.
+
+    Of the same method, number of labels and seed, a new record replaces the old one.
+    """
+    old = load_records(path) if path.exists() else []
+    merged = {(r['method'], r['num_labels'], r['seed']): r for r in [*old, *records]}
+    merged = [merged[key] for key in sorted(merged)]
+    write_atomically(path, '[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n')
+    return merged
+
+
+def as_text(record: dict) -> str:
+    """Return a record as JSON, a field a line."""
+    return '{\n' + ',\n'.join(f' {json.dumps(key)}: {json.dumps(value, separators=(",", ":"))}'
+                              for key, value in record.items()) + '\n}'
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is never there in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    partial.write_text(text, encoding='utf-8')
+    os.replace(partial, path)

@@ -6,11 +6,11 @@
         print(b.draw_labels(seed=0, total=2000, num=100))"
 """
 import contextlib
+import io
 import json
 import math
 import os
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ def image_paths(dataset: dict, cache: dict) -> list:
     config = dict(dataset, indices=None, pipeline=[], lazy_init=False, serialize_data=False)
     key = repr(config)
     if key not in cache:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(io.StringIO()):
             cache[key] = [item['img_path'] for item in DATASETS.build(config).data_list]
     return cache[key]
 

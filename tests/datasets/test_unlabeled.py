@@ -146,3 +146,61 @@ def test_the_metainfo_gives_the_flip_pairs(tmp_path):
     assert own.get_data_info(0)['flip_indices'] == [0, 2, 1]
     assert own.metainfo['dataset_name'] == 'three'
     assert len(UnlabeledPoseDataset(**arguments).get_data_info(0)['flip_indices']) == 17
+
+
+def three_joints(*numbers):
+    return dict(bbox=[10, 5, 30, 20], keypoints=list(numbers))
+
+
+def test_hidden_keypoints_are_kept_under_names_of_their_own(tmp_path):
+    arguments = dict(metainfo=METAINFO, **coco(tmp_path, [
+        three_joints(12, 7, 2, 20.5, 9, 1, 0, 0, 0), three_joints(11, 6, 2, 13, 8, 2, 30, 20, 2)]))
+    info = UnlabeledPoseDataset(**arguments, keep_hidden=True).get_data_info(0)
+    np.testing.assert_array_equal(info['hidden_keypoints'], [[[12, 7], [20.5, 9], [0, 0]]])
+    np.testing.assert_array_equal(info['hidden_visible'], [[1, 1, 0]])
+    assert info['hidden_keypoints'].dtype == info['hidden_visible'].dtype == np.float32
+    assert 'keypoints' not in info and 'keypoints_visible' not in info
+    plain = UnlabeledPoseDataset(**arguments).get_data_info(0)
+    assert set(info) - set(plain) == {'hidden_keypoints', 'hidden_visible'}
+
+
+def test_the_views_leave_hidden_keypoints_and_boxes_sizes_alone(tmp_path):
+    image_file(tmp_path / 'images' / 'a.png', 100, 50)
+    arguments = dict(
+        type='UnlabeledPoseDataset', metainfo=METAINFO,
+        **coco(tmp_path, [three_joints(12, 7, 2, 20, 9, 1, 30, 20, 0)]))
+    views = [dict(type='WeakView', input_size=(48, 64), flip_prob=1, rotate_prob=1.),
+             dict(type='StrongView', input_size=(48, 64), flip_prob=1, rotate_prob=1.)]
+    arguments['pipeline'] = [
+        dict(type='LoadUnlabeledImage'),
+        dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],
+             unsup_teacher=views[:1], unsup_student=views[1:])]
+    samples, plain = (DATASETS.build(dict(arguments, keep_hidden=keep))[0]['data_samples']
+                      for keep in (True, False))
+    for branch in ('unsup_teacher', 'unsup_student'):
+        meta = samples[branch].metainfo
+        assert meta['flip']
+        np.testing.assert_array_equal(meta['hidden_keypoints'], [[[12, 7], [20, 9], [30, 20]]])
+        np.testing.assert_array_equal(meta['hidden_visible'], [[1, 1, 0]])
+        x1, y1, x2, y2 = samples[branch].gt_instances.bboxes[0]
+        assert (x2 - x1, y2 - y1) == (30, 20)
+        # Nothing but the metainfo tells of them.
+        assert 'keypoints' not in samples[branch].gt_instances
+        assert not samples[branch].gt_instance_labels.keys()
+        assert set(meta) - set(plain[branch].metainfo) == {'hidden_keypoints', 'hidden_visible'}
+
+
+def test_hidden_keypoints_that_are_not_there_are_an_error(tmp_path):
+    with pytest.raises(ValueError, match='keep_hidden=True.*set ann_file'):
+        UnlabeledPoseDataset(data_prefix=dict(img=str(tmp_path)), keep_hidden=True)
+    good = three_joints(*[1] * 9)
+    for bad, got in ((dict(bbox=[10, 5, 30, 20]), 0), (three_joints(*[1] * 12), 12)):
+        with pytest.raises(
+                ValueError, match=f'needs 9 numbers.*of 3 joints.*annotation 1 of .*has {got}$'):
+            UnlabeledPoseDataset(
+                **coco(tmp_path, [good, bad]), metainfo=METAINFO, keep_hidden=True)
+    # One that is left out anyway need not have any.
+    crowd = dict(bbox=[10, 5, 30, 20], iscrowd=1)
+    dataset = UnlabeledPoseDataset(
+        **coco(tmp_path, [crowd, good]), metainfo=METAINFO, keep_hidden=True)
+    assert len(dataset) == 1

@@ -375,3 +375,20 @@ def test_measuring_the_distance_records_no_gradient():
     student = torch.rand(1, 3, 8, 6, requires_grad=True)
     distance, used = peak_distance(student, made_targets(torch.rand(1, 3, 8, 6), [1., 1., 1.]))
     assert not distance.requires_grad and not used.requires_grad
+
+
+@pytest.mark.parametrize('name', CODECS)
+def test_the_teachers_joints_are_those_of_the_targets_in_its_own_view(name):
+    codec = codec_of(name)
+    targets = HeatmapTargets(SimpleNamespace(decoder=codec))
+    keypoints = np.random.default_rng(0).uniform([30, 30], [160, 220], (6, 2))
+    heatmaps = .5 * encode(codec, keypoints)[None].bfloat16()
+    joints, scores = targets.joints(heatmaps)
+    assert joints.dtype == scores.dtype == torch.float32
+    stride = codec.scale_factor
+    assert (np.abs(joints[0].numpy() - keypoints) <= (.5 + .05) * stride).all()
+    assert scores.max() <= .51 and scores.min() > .4
+    same = views([np.eye(3)], [False])
+    expected = targets(heatmaps, same, same, FLIP_INDICES)
+    torch.testing.assert_close(joints, expected.keypoints)
+    assert torch.equal(scores, expected.scores)

@@ -8,8 +8,8 @@
 
 Every split is three files: the labelled json, ``…-unlabeled.json`` and ``….txt``. The text lists
 the labelled ids below a header with what they came from: it can be published, checked by
-``--check``, and given to ``--image-ids`` (unless it lists people). Files that are there already with
-other content are left alone, and that is an error, unless ``--overwrite`` is given.
+``--check``, and given to ``--image-ids`` (unless it lists people). Files that are there with other
+content are left alone, and that is an error, unless ``--overwrite`` is given.
 
 * ``--percent`` draws images, of *all* images of the json, as semi-supervised detection does it. In
   COCO's train2017 only about half of them have a person with joints; as every image is as likely,

@@ -1,25 +1,27 @@
 # The same model on the same 200 labels, made better by the other 1,800 pictures without theirs.
 _base_ = './supervised.py'
 
-max_iters = 4000
-burn_in = 400
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+max_iters = 2000
+burn_in = 200
+train_cfg = dict(max_iters=max_iters, val_interval=250)
 val_cfg = _base_.semi_val_loop
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-default_hooks = dict(checkpoint=dict(save_best='teacher/PCK'))
-custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
+default_hooks = dict(checkpoint=dict(interval=max_iters))
+custom_hooks = _base_.custom_hooks + [
+    dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.995, burn_in=burn_in)]
 
 model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
-    unsup_weight=4., burn_in=burn_in, ramp_up=400)
+    unsup_weight=4., burn_in=burn_in, ramp_up=200)
 
+# The labels of the unlabelled pictures are known, and only looked at to judge the teacher.
 unlabelled = dict(
-    _base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800,
+    _base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800, keep_hidden=True,
     pipeline=_base_.semi_unsup_pipeline)
 train_dataloader = dict(
-    _delete_=True, batch_size=64, num_workers=0,
-    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]),
+    _delete_=True, batch_size=32, num_workers=0,
+    sampler=dict(type='SemiSupervisedSampler', batch_size=32, source_ratio=[1, 1]),
     dataset=dict(type='SemiSupervisedDataset', datasets=[
         dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabelled]))

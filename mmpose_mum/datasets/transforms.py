@@ -1,4 +1,5 @@
 """Transforms that make a weak and a strong view of an image and remember how."""
+import copy
 import warnings
 from typing import Dict, Optional, Tuple
 
@@ -24,6 +25,11 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
                   'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
                   'dataset_name', 'warp_mat', 'hidden_keypoints', 'hidden_visible')
+
+
+# What MMPose's datasets add to each sample from their metainfo.
+_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
+             'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
 
 
 @TRANSFORMS.register_module()
@@ -66,8 +72,9 @@ class LoadUnlabeledImage(LoadImage):
 class PoseMultiBranch(MultiBranch):
     """MMDetection's ``MultiBranch`` for MMPose's datasets.
 
-    MMPose's datasets put themselves into the results, and ``MultiBranch`` deep-copies the results
-    for each branch: the whole dataset, annotations and all, would be copied for each sample.
+    MMPose's datasets put themselves and their metainfo into the results, and ``MultiBranch``
+    deep-copies the results for each branch: the whole dataset, annotations and all, would be copied
+    for each sample. Here the branches share the metainfo, which no transform changes.
 
     Args:
         branch_field (list[str]): Names of all branches.
@@ -82,7 +89,14 @@ class PoseMultiBranch(MultiBranch):
     def transform(self, results: dict) -> Optional[dict]:
         """Run every branch's pipeline on its own copy; None if one of them drops the sample."""
         results.pop('dataset', None)
-        return super().transform(results)
+        shared = {id(results[key]): results[key] for key in _METAINFO if key in results}
+        branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
+        for name, pipeline in self.branch_pipelines.items():
+            branches[name] = pipeline(copy.deepcopy(results, dict(shared)))
+            if branches[name] is None:
+                return None
+        return {key: {name: branch[key] for name, branch in branches.items()}
+                for key in ('inputs', 'data_samples')}
 
 
 @TRANSFORMS.register_module()

@@ -31,6 +31,8 @@ class EMANHook(Hook):
         momentum (float): The teacher's own share at each update, in [0, 1).
         interval (int): Optimiser steps from one update to the next.
         burn_in (int): Iterations in which the teacher remains a copy of the student.
+        statistics (str): ``'average'`` them like the weights, which is EMAN, or ``'copy'`` the
+            student's, which is the plain moving average of weights that mean teachers use.
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
             :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
             the same trained checkpoint.
@@ -42,6 +44,7 @@ class EMANHook(Hook):
                  momentum: float = 0.999,
                  interval: int = 1,
                  burn_in: int = 0,
+                 statistics: str = 'average',
                  warm_up: bool = True) -> None:
         if not 0 <= momentum < 1:
             raise ValueError(
@@ -50,9 +53,12 @@ class EMANHook(Hook):
         if interval < 1 or burn_in < 0:
             raise ValueError(f'interval must be at least 1 and burn_in at least 0, got '
                              f'{interval} and {burn_in}')
+        if statistics not in ('average', 'copy'):
+            raise ValueError(f"statistics must be 'average' or 'copy', got {statistics!r}")
         self.momentum = momentum
         self.interval = interval
         self.burn_in = burn_in
+        self.statistics = statistics
         self.warm_up = warm_up
 
     def before_train(self, runner) -> None:
@@ -61,15 +67,19 @@ class EMANHook(Hook):
         if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
-        self._teacher, self._student = paired_tensors(model.teacher, model.student)
-        # The statistics, which each process computes from its own images.
-        self._statistics = [t for t in self._teacher
-                            if t.is_floating_point() and not isinstance(t, nn.Parameter)]
+        teacher, student = paired_tensors(model.teacher, model.student)
+        self._weights, self._buffers = ([], []), ([], [])  # the teacher's, the student's
+        for pair in zip(teacher, student):
+            kind = self._weights if isinstance(pair[0], nn.Parameter) else self._buffers
+            for tensors, tensor in zip(kind, pair):
+                tensors.append(tensor)
+        # Each process computes them from its own images.
+        self._statistics = [t for t in self._buffers[0] if t.is_floating_point()]
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
         self._steps = hub.get_info(_STEPS, default=0)  # since the last update
         if self._updates is None:
-            loaded = not all(map(torch.equal, self._teacher, self._student))
+            loaded = not all(map(torch.equal, teacher, student))
             self._updates = int(1 / (1 - self.momentum)) if loaded else 0
             hub.update_info(_UPDATES, self._updates)
         self._count_steps_of(runner.optim_wrapper.optimizer)
@@ -112,7 +122,8 @@ class EMANHook(Hook):
         runner.message_hub.update_info(_STEPS, self._steps)
 
     def _update(self, momentum: float) -> None:
-        ema_update_(self._teacher, self._student, momentum)
+        ema_update_(*self._weights, momentum)
+        ema_update_(*self._buffers, momentum if self.statistics == 'average' else 0.)
         if get_world_size() > 1 and self._statistics:
             # The average is linear, so averaging the teachers' statistics over the processes now
             # is the same as averaging the students' before: every rank holds the same teacher.

@@ -1,8 +1,8 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
-from contextlib import nullcontext
-from typing import Dict, List, Optional, Union
+from contextlib import contextmanager, nullcontext
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
@@ -76,6 +76,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             is not supported.
     """
 
+    trains_teacher = False  # by gradient, as DualPoseEstimator does
+
     def __init__(self,
                  estimator: ConfigType,
                  mix_unmix: OptConfigType = None,
@@ -100,16 +102,17 @@ class SemiSupervisedPoseEstimator(BaseModel):
             if value < 0:
                 raise ValueError(f'{name} must be at least 0, got {value}')
 
-        self.teacher = _build_estimator(estimator, None)
+        self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
         self.student = _build_estimator(estimator, mix_unmix)
         if not isinstance(self.student.head, HeatmapHead):
             raise ValueError(f'the head {type(self.student.head).__name__} is not supported yet: '
                              'pseudo targets are made for HeatmapHead and those derived from it')
         self.targets = HeatmapTargets(self.student.head, confidence)
-        if mix_unmix is not None:
-            self.student.neck.attach(self.student.backbone, self.targets.input_size)
-        self.teacher.requires_grad_(False)
-        self._copy_student_to_teacher()
+        for model in (self.student, self.teacher):
+            if _mixes(model):
+                model.neck.attach(model.backbone, self.targets.input_size)
+        self.teacher.requires_grad_(self.trains_teacher)
+        self._start_teacher()
 
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
@@ -117,21 +120,34 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(joint_cutout)
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by TeacherStudentValLoop
-        self._register_load_state_dict_pre_hook(_load_plain_into_both)
+        self._register_load_state_dict_pre_hook(self._take_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
         """Set the student's mode; the teacher stays in evaluation mode."""
         super().train(mode)
-        self.teacher.eval()
+        self.teacher.train(mode and self.trains_teacher)
         return self
 
     def init_weights(self) -> None:
         """Initialise the student, and the teacher as its copy."""
         self.student.init_weights()
-        self._copy_student_to_teacher()
+        self._start_teacher()
 
-    def _copy_student_to_teacher(self) -> None:
+    def _start_teacher(self) -> None:
         self.teacher.load_state_dict(self.student.state_dict())
+
+    @staticmethod
+    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+        """Give a plain model's weights to student and teacher alike."""
+        for key in plain_keys(state_dict, prefix):
+            value, name = state_dict.pop(key), key[len(prefix):]
+            if not name.startswith('data_preprocessor.'):
+                state_dict[f'{prefix}student.{name}'] = value
+                state_dict[f'{prefix}teacher.{name}'] = value
+
+    def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
+        """Return each model that is trained with the one that teaches it, by its logs' prefix."""
+        return {'': (self.student, self.teacher)}
 
     def forward(self,
                 inputs: Union[Tensor, Dict[str, Tensor]],
@@ -173,32 +189,37 @@ class SemiSupervisedPoseEstimator(BaseModel):
             ValueError: If a branch is missing or empty.
         """
         _check_branches(inputs)
-        losses = {}
-        for key, value in self.student.loss(inputs['sup'], data_samples['sup']).items():
-            losses['sup_' + key] = _scale(value, self.sup_weight) if 'loss' in key else value
         weight = self._current_unsup_weight()
-        if weight == 0:
-            return losses  # burn-in
-        losses.update(self._unsup_loss(inputs, data_samples, weight))
+        losses = {}
+        for prefix, (student, teacher) in self.pairs().items():
+            found = self._sup_loss(student, inputs['sup'], data_samples['sup'])
+            if weight > 0:  # else it is the burn-in
+                found.update(self._unsup_loss(student, teacher, inputs, data_samples, weight))
+            losses.update({prefix + key: value for key, value in found.items()})
         return losses
 
-    def _unsup_loss(self, inputs, data_samples, weight: float) -> Dict[str, Tensor]:
+    def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
+        return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
+                for key, value in student.loss(images, samples).items()}
+
+    def _unsup_loss(self, student, teacher, inputs, data_samples,
+                    weight: float) -> Dict[str, Tensor]:
         weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
         samples = data_samples['unsup_teacher']
-        with torch.no_grad():
+        with torch.no_grad(), _evaluating(teacher):
             targets = self.targets(
-                self.teacher(weak, samples, mode='tensor'),
+                teacher(weak, samples, mode='tensor'),
                 views_of(samples, weak.device),
                 views_of(data_samples['unsup_student'], weak.device),
                 samples[0].metainfo['flip_indices'])
         strong = self.cut_out(strong, targets)
-        with self.mixing(len(strong), strong.device):
-            output = self.student(strong, mode='tensor', data_samples=None).float()
+        with _mixing(student, strong):
+            output = student(strong, mode='tensor', data_samples=None).float()
         # Where the teacher has not looked, and in joints that do not count, the student is its own
         # target: no gradient, whatever the head's loss is and does with weights.
         counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
         goal = torch.where(counts, targets.heatmaps, output.detach())
-        loss = self.student.head.loss_module(output, goal, targets.weights)
+        loss = student.head.loss_module(output, goal, targets.weights)
         distance, used = peak_distance(output, targets)
         return dict(
             unsup_loss=_scale(loss, weight),
@@ -214,11 +235,6 @@ class SemiSupervisedPoseEstimator(BaseModel):
         options = dict(self.cutout)
         usable = targets.scores >= options.pop('score_threshold', 0.)
         return joint_cutout(images, targets.keypoints, usable, **options)
-
-    def mixing(self, batch: int, device: torch.device):
-        """Context in which the student's forward is mixed; a null one without a MixUnMix neck."""
-        neck = getattr(self.student, 'neck', None)
-        return neck.mixing(batch, device) if isinstance(neck, MixUnMix) else nullcontext()
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabelled loss at the Runner's current iteration."""
@@ -247,6 +263,28 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
     return MODELS.build(config)
 
 
+def _mixes(model: BaseModel) -> bool:
+    return isinstance(getattr(model, 'neck', None), MixUnMix)
+
+
+def _mixing(model: BaseModel, images: Tensor):
+    """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
+    return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
+
+
+@contextmanager
+def _evaluating(model: BaseModel) -> Iterator[None]:
+    """Context in which the model is in evaluation mode, as a teacher is."""
+    training = model.training
+    if training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if training:
+            model.train()
+
+
 def _checked_cutout(options: OptConfigType) -> Optional[dict]:
     if options is None:
         return None
@@ -273,12 +311,8 @@ def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, Li
     return [x * weight for x in loss] if isinstance(loss, list) else loss * weight
 
 
-def _load_plain_into_both(state_dict: dict, prefix: str, *_args) -> None:
-    """Give a plain model's weights to student and teacher alike."""
-    own = [k for k in state_dict if k.startswith(prefix)]
-    if any(k.startswith((prefix + 'student.', prefix + 'teacher.')) for k in own):
-        return
-    for key in own:
-        value, name = state_dict.pop(key), key[len(prefix):]
-        if not name.startswith('data_preprocessor.'):
-            state_dict[f'{prefix}student.{name}'] = state_dict[f'{prefix}teacher.{name}'] = value
+def plain_keys(state_dict: dict, prefix: str) -> List[str]:
+    """List the keys below ``prefix`` if they are of a plain model, without student and teacher."""
+    own = [key for key in state_dict if key.startswith(prefix)]
+    both = (prefix + 'student.', prefix + 'teacher.')
+    return [] if any(key.startswith(both) for key in own) else own

@@ -218,7 +218,7 @@ def test_sync_bn_is_averaged_like_batch_norm():
     assert isinstance(model.teacher[1], nn.SyncBatchNorm)
     hook = EMANHook(momentum=.5, warm_up=False)
     Trainer(model, hook)
-    assert sum(t is model.teacher[1].running_var for t in hook._teacher) == 1
+    assert sum(t is model.teacher[1].running_var for t in hook._buffers[0]) == 1
     assert any(t is model.teacher[1].running_var for t in hook._statistics)
     assert not any(isinstance(t, nn.Parameter) for t in hook._statistics)
 

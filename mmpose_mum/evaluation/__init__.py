@@ -1,0 +1,4 @@
+"""Registered metrics."""
+from .torso_pck import TorsoPCKAccuracy
+
+__all__ = ['TorsoPCKAccuracy']

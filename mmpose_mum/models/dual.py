@@ -1,0 +1,51 @@
+"""The two-student variant: each network is the other's teacher (PoseDual)."""
+from typing import Dict, Tuple
+
+from mmengine.model import BaseModel
+from mmpose.registry import MODELS
+
+from .semi_supervised import SemiSupervisedPoseEstimator, plain_keys
+
+
+@MODELS.register_module()
+class DualPoseEstimator(SemiSupervisedPoseEstimator):
+    """Train two networks from different initial weights, each on the other's targets (PoseDual).
+
+    After Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human
+    Pose Estimation" (ICCV 2021): both learn the labelled images, and each has to reproduce in the
+    strong view what the other, without gradient, sees in the weak one. The paper's loss is
+    ``sup_weight=0.5, unsup_weight=1``.
+
+    The networks keep the names ``student`` and ``teacher``, so that validation, checkpoints and
+    ``predict_on`` work as for one student. Both are optimised: MMEngine's default optimizer
+    constructor is right, and neither :class:`EMANHook` nor
+    :class:`StudentOptimWrapperConstructor` has anything to do here. The figures of the second
+    network are logged with the prefix ``second_``. With a MixUnMix neck both networks are mixed.
+
+    Args:
+        **kwargs: As for :class:`SemiSupervisedPoseEstimator`.
+    """
+
+    trains_teacher = True
+
+    def init_weights(self) -> None:
+        """Initialise both networks, each for itself."""
+        self.student.init_weights()
+        self.teacher.init_weights()
+
+    def _start_teacher(self) -> None:
+        """Leave the second network as it is: two equal ones could teach each other nothing."""
+
+    @staticmethod
+    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+        """Raise ValueError for a plain model's weights: they would make both networks equal."""
+        if plain_keys(state_dict, prefix):
+            raise ValueError(
+                'the checkpoint holds a single model, and DualPoseEstimator needs two different '
+                'ones (keys that begin with student. and teacher.): equal networks have nothing to '
+                "teach each other. Put the backbone's weights into its init_cfg, and let the heads "
+                'start from different random ones')
+
+    def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
+        """Return both networks, each with the other as its teacher."""
+        return {'': (self.student, self.teacher), 'second_': (self.teacher, self.student)}

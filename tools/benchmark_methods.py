@@ -13,7 +13,6 @@ the seed, and its semi-supervised ones get the rest without labels. All runs go 
 import argparse
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,16 +28,16 @@ from benchmark_runs import (
     BenchmarkError,
     as_text,
     collect,
+    config_text,
     parse_methods,
     plan,
+    planned_config,
     read_result,
     save_records,
     suffix_of,
     write_atomically,
 )
 from mmengine.config import DictAction
-
-DUMPING = threading.Lock()  # yapf, by which MMEngine writes configs, has global state
 
 
 def parse_args(args=None):
@@ -77,10 +76,12 @@ class Trainer:
     Args:
         jobs (int): Runs at a time.
         metric (str): What a run must have at its end.
+        options (dict, optional): Changes to every config.
     """
 
-    def __init__(self, jobs: int, metric: str):
+    def __init__(self, jobs: int, metric: str, options=None):
         self.metric = metric
+        self.options = [f'{key}={value!r}' for key, value in (options or {}).items()]
         self.threads = max(1, (os.cpu_count() or 1) // jobs)
         self.slots = queue.Queue()
         gpus = visible_gpus()
@@ -108,8 +109,9 @@ class Trainer:
 
     def _train(self, run, gpu) -> None:
         resume = prepare(run)
-        command = [sys.executable, '-m', 'mim', 'train', 'mmpose', str(run.folder / 'config.py'),
-                   '--work-dir', str(run.folder), *(['--resume'] if resume else [])]
+        command = [sys.executable, '-m', 'mim', 'train', 'mmpose', str(config_of(run)),
+                   '--work-dir', str(run.folder), *(['--resume'] if resume else []),
+                   *(['--cfg-options', *self.options] if self.options else [])]
         paths = [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]
         environment = dict(os.environ, OMP_NUM_THREADS=str(self.threads),
                            PYTHONPATH=os.pathsep.join(paths))
@@ -155,17 +157,16 @@ def end_of_log(path: Path, num_lines: int = 25) -> str:
     return '\n'.join(text.splitlines()[-num_lines:])
 
 
+def config_of(run) -> Path:
+    """Return the path of a run's config; in its folder MMEngine would write a dump over it."""
+    return run.folder.with_suffix('.py')
+
+
 def prepare(run) -> bool:
     """Write a run's config where it works, and return whether there is something to resume."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    planned = run.folder / 'planned.py'
-    if not planned.exists():
-        partial = run.folder / 'partial.py'
-        with DUMPING:
-            run.cfg.dump(partial)
-        os.replace(partial, planned)
-    # MMEngine dumps what it runs, with keys of its own, over the config it is given.
-    shutil.copyfile(planned, run.folder / 'config.py')
+    write_atomically(run.folder / 'planned.json', planned_config(run))
+    write_atomically(config_of(run), config_text(run))
     last = run.folder / 'last_checkpoint'
     if not last.exists():
         return False
@@ -222,7 +223,8 @@ def main(args=None) -> None:
               flush=True)
 
     try:
-        errors = train_all(waiting, Trainer(args.jobs, args.metric), args.jobs, on_record)
+        trainer = Trainer(args.jobs, args.metric, args.cfg_options)
+        errors = train_all(waiting, trainer, args.jobs, on_record)
     except KeyboardInterrupt:
         raise SystemExit(f'benchmark: stopped; {done} of {len(runs)} runs are finished, the same '
                          'command goes on from here') from None

@@ -31,7 +31,7 @@ class Run:
     Args:
         method (str): Its name.
         source (Path): The config that the user gave.
-        cfg (Config): The same, with seed and labels set.
+        cfg (Config): The same, with options, seed and labels set.
         num_labels (int): Images with labels.
         num_total (int): Images that could have labels.
         seed (int): What draws the labels and starts the training.
@@ -91,8 +91,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
         BenchmarkError: If there are fewer images, none is left without labels, or the two sets do
             not list the same images.
     """
-    dataset = cfg.train_dataloader.dataset
-    sets = dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
+    sets = labelled_and_unlabelled(cfg)
     paths = image_paths(sets[0], cache)
     total = len(paths)
     if not 0 < num <= total:
@@ -159,14 +158,44 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None)
     return runs
 
 
+def labelled_and_unlabelled(cfg: Config) -> list:
+    """Return the configs of the labelled set and, in a semi-supervised config, the other one."""
+    dataset = cfg.train_dataloader.dataset
+    return dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
+
+
+def config_text(run: Run) -> str:
+    """Return a config that inherits from the run's source and sets its seed and labels.
+
+    It is not a dump of the resolved one: there MMEngine sorts keys as text, and MMPose, which takes
+    joints in the order of `keypoint_info`, would read 0, 1, 10, 11, … and flip the wrong ones.
+    """
+    sets = labelled_and_unlabelled(run.cfg)
+    if len(sets) == 1:
+        dataset = f'dict(indices={sets[0].get("indices")})'
+    else:
+        bases = [f'_base_.train_dataloader.dataset.datasets[{i}]' for i in range(2)]
+        dataset = 'dict(datasets=[\n    ' + ',\n    '.join(
+            f'dict({base}, indices={s.indices})' if 'indices' in s else base
+            for base, s in zip(bases, sets)) + '])'
+    return (f'# Written by {Path(__file__).stem}.\n_base_ = {str(run.source.resolve())!r}\n'
+            f'randomness = dict(seed={run.seed})\n'
+            f'train_dataloader = dict(dataset={dataset})\n')
+
+
+def planned_config(run: Run) -> str:
+    """Return the whole resolved config as JSON, to tell later whether it is the same."""
+    return json.dumps(run.cfg.to_dict(), default=str)
+
+
 def check_same_config(run: Run) -> None:
     """Refuse to go on with a run that was started with another config, or by hand."""
-    planned = run.folder / 'planned.py'
+    planned = run.folder / 'planned.json'
     if not planned.exists() and any(run.folder.glob('*/vis_data')):
         raise BenchmarkError(f'{run}: {run.folder} holds a training that is not the benchmark\'s; '
                              'remove that folder, or use another --work-dir')
     if planned.exists():
-        keys = list(differences(Config.fromfile(planned).to_dict(), run.cfg.to_dict()))
+        keys = list(differences(json.loads(planned.read_text()), json.loads(planned_config(run))))
         if keys:
             raise BenchmarkError(
                 f'{run}: {run.folder} was started with another config: ' + '; '.join(keys[:3])

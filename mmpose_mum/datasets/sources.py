@@ -20,7 +20,8 @@ class SemiSupervisedDataset(ConcatDataset):
             a COCO json brings along, and the dataset's name.
 
     Raises:
-        ValueError: If there are not two sets, one is empty, or their joints differ.
+        ValueError: If there are not two sets, one is empty, their joints differ, or a set's are not
+            listed in order.
     """
 
     def __init__(self,
@@ -29,11 +30,14 @@ class SemiSupervisedDataset(ConcatDataset):
         if len(datasets) != 2:
             raise ValueError(f'expected the labelled and the unlabelled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')
-        built = [_build(name, config) for name, config in zip(SOURCE_NAMES, datasets)]
-        super().__init__(built, ignore_keys=list(ignore_keys))
+        # MMEngine takes a ConcatDataset among the datasets as a config only, not when it is built.
+        super().__init__(
+            [dict(type=_build, name=name, config=config)
+             for name, config in zip(SOURCE_NAMES, datasets)], ignore_keys=list(ignore_keys))
 
 
 def _build(name: str, config: dict):
+    _check_order(name, (config.get('metainfo') or {}).get('keypoint_info', {}))
     dataset = DATASETS.build(dict(config, lazy_init=True))
     reason = 'its length is 0'
     try:
@@ -48,3 +52,13 @@ def _build(name: str, config: dict):
         f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
         f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r} ({reason}). '
         'Labelled annotations need a `bbox`, `keypoints` and at least one labelled joint')
+
+
+def _check_order(name: str, keypoint_info: dict) -> None:
+    """Raise ValueError if the joints are not listed by their ids, as MMPose reads them."""
+    ids = list(keypoint_info)
+    if ids != sorted(ids):
+        raise ValueError(
+            f"the {name} set's metainfo lists its joints as {ids[:5]} …, and MMPose, which goes by "
+            'this order and not by the ids, would flip the wrong ones. MMEngine sorts them so when '
+            'it writes a config into a work dir: train with the config that it was made from')

@@ -20,6 +20,8 @@ from mmpose.datasets.transforms import (
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
+from .video import read_frame, split_frame_name
+
 # What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
 # joints that are kept from the training, if the dataset has them; in pixels of the image.
 VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
@@ -35,6 +37,8 @@ _METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
 @TRANSFORMS.register_module()
 class LoadUnlabeledImage(LoadImage):
     """Load an image of the unlabelled set; one that cannot be read is left out.
+
+    The image may be a frame of a video: an ``img_path`` such as ``clip.mp4#000120``.
 
     Each failure is warned about once a file, with the count so far of this worker. The dataset
     then draws another sample, and gives up after its ``max_refetch`` tries. In the labelled set,
@@ -52,6 +56,11 @@ class LoadUnlabeledImage(LoadImage):
     def transform(self, results: dict) -> Optional[dict]:
         """Load ``results['img_path']``; None if that fails."""
         try:
+            frame = split_frame_name(results['img_path'])
+            if frame:
+                # LoadImage leaves an image that it is given as it is.
+                dtype = np.float32 if self.to_float32 else np.uint8
+                results['img'] = read_frame(*frame).astype(dtype, copy=False)
             results = super().transform(results)
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:

@@ -1,7 +1,6 @@
-"""People without labels: a folder of pictures, or boxes from a COCO json."""
+"""People without labels: pictures and videos as they are, or boxes from a json."""
 import os.path as osp
-from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 from mmengine.fileio import load
@@ -9,20 +8,40 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+from .boxes import load_detections, usable_box
+from .pictures import folder_of, list_pictures, picture_finder
 
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
     """Images of people of whom no joint is known.
 
-    Without ``ann_file`` every image below ``data_prefix['img']`` is one person, who fills it. With
-    one, a json in COCO's layout, every annotation that has a ``bbox`` is a person; keypoints may be
-    missing, and those present are not read (but see ``keep_hidden``). Crowds and boxes without area
-    are left out.
+    ``data_prefix['img']`` is a folder of images and videos, or a video. Without a json every image
+    in it or below, and every frame that is taken of a video, is one person, who fills it. People
+    may come from boxes instead:
+
+    * ``ann_file``, a json in COCO's layout: every annotation that has a ``bbox`` is a person;
+      keypoints may be missing, and those present are not read (but see ``keep_hidden``). Crowds
+      and boxes without area are left out.
+    * ``bbox_file``, a detector's json in COCO's result format, such as ``tools/detect_people.py``
+      writes. An ``image_id`` is that of an image of ``ann_file``, which then only gives names
+      and sizes; without ``ann_file``, it (or a ``file_name`` beside it) is the image's path below
+      ``data_prefix['img']``.
+
+    A frame of a video has a path as well, ``clip.mp4#000120``, numbered from 0, which may stand
+    for an image's everywhere. ``LoadUnlabeledImage`` reads it.
 
     Args:
         ann_file (str): COCO json, or empty.
+        bbox_file (str, optional): Detections. As in MMPose, ``data_root`` is not put before it.
+        bbox_score_thr (float): Detections with a lower score are left out. Defaults to 0.3, as in
+            MMPose's demos.
+        bbox_nms_thr (float): Of two detections in an image whose IoU is higher, the better one
+            stays. Defaults to 0.3, as in MMPose's demos; 1 keeps all.
+        bbox_category_ids (Sequence[int]): Categories of detections that count. Defaults to 1, the
+            person in COCO's jsons and what ``tools/detect_people.py`` writes.
+        frame_rate (float): Frames to take per second of a video; those of a ``bbox_file`` are taken
+            as they are. Defaults to 1.
         metainfo (dict, optional): The labelled set's metainfo, as MMPose has it: its flip pairs are
             needed. Defaults to COCO's 17 joints.
         keep_hidden (bool): Whether to carry the annotations' keypoints along for diagnosis, see
@@ -32,64 +51,99 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         **kwargs: As for MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
-        FileNotFoundError: If the json or the folder does not exist.
-        ValueError: If no person is found in them, or ``keep_hidden`` is set without a json that
-            holds every person's keypoints.
+        FileNotFoundError: If a json, the folder or the video does not exist.
+        ValueError: If no person is found in them, an argument is out of its range, or
+            ``keep_hidden`` is set without a json that holds every person's keypoints.
     """
 
     METAINFO: dict = dict(from_file='configs/_base_/datasets/coco.py')
 
     def __init__(self,
                  ann_file: str = '',
+                 bbox_file: Optional[str] = None,
+                 bbox_score_thr: float = 0.3,
+                 bbox_nms_thr: float = 0.3,
+                 bbox_category_ids: Sequence[int] = (1, ),
+                 frame_rate: float = 1.,
                  metainfo: Optional[dict] = None,
                  keep_hidden: bool = False,
                  **kwargs) -> None:
-        if keep_hidden and not ann_file:
+        if keep_hidden and (bbox_file or not ann_file):
             raise ValueError('keep_hidden=True reads the true keypoints from a json in COCO\'s '
-                             'layout: set ann_file, or leave keep_hidden at False')
+                             'layout: set ann_file and no bbox_file, or leave keep_hidden at False')
+        if not frame_rate > 0:
+            raise ValueError(f'frame_rate must be more than 0 frames per second, got {frame_rate}')
         self.keep_hidden = keep_hidden
+        self.frame_rate = frame_rate
+        # MMPose would take a bbox_file of its own in test mode only.
+        self.detections = bbox_file and dict(
+            bbox_file=bbox_file, category_ids=bbox_category_ids, score_thr=bbox_score_thr,
+            nms_thr=bbox_nms_thr)
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
 
     def load_data_list(self) -> List[dict]:
         """List the people; see the class."""
-        people = self._people_of_json() if self.ann_file else self._people_of_folder()
+        source = self.data_prefix['img']
+        if self.detections:
+            origin, people = self.detections['bbox_file'], self._people_of_detections()
+        elif self.ann_file:
+            origin, people = self.ann_file, self._people_of_json()
+        else:
+            # LoadUnlabeledImage adds the box that covers the image: its size is known only then.
+            origin, people = source, [
+                dict(img_id=i, file_name=name)
+                for i, name in enumerate(list_pictures(source, self.frame_rate))]
+        folder = folder_of(source)
         for i, person in enumerate(people):
-            person.update(id=i, bbox_score=np.ones(1, dtype=np.float32))
-        print_log(f'{len(people)} unlabelled people in '
-                  f'{self.ann_file or self.data_prefix["img"]}', 'current')
+            person.update(id=i, img_path=osp.join(folder, person.pop('file_name')))
+            person.setdefault('bbox_score', np.ones(1, dtype=np.float32))
+        print_log(f'{len(people)} unlabelled people in {origin}', 'current')
         return people
 
-    def _people_of_folder(self) -> List[dict]:
-        folder = Path(self.data_prefix['img'] or '.')
-        if not folder.is_dir():
-            raise FileNotFoundError(f'the folder of unlabelled images {str(folder)!r} does not '
-                                    "exist: set data_root and data_prefix=dict(img='…')")
-        paths = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not paths:
-            raise ValueError(f'no unlabelled image in {str(folder)!r} or below it: looked for '
-                             f'files that end in {", ".join(IMAGE_SUFFIXES)}')
-        # LoadUnlabeledImage adds the box that covers the image: its size is known only then.
-        return [dict(img_id=i, img_path=str(p)) for i, p in enumerate(paths)]
+    def _people_of_detections(self) -> List[dict]:
+        if self.ann_file:
+            images = self._images_of_json(self._load_json())
 
-    def _people_of_json(self) -> List[dict]:
+            def find_image(detection: dict) -> Optional[dict]:
+                return images.get(detection.get('image_id'))
+        else:
+            exists = picture_finder(folder_of(self.data_prefix['img']))
+
+            def find_image(detection: dict) -> Optional[dict]:
+                name = str(detection.get('file_name', detection.get('image_id')))
+                return dict(file_name=name) if exists(name) else None
+
+        return load_detections(find_image=find_image, **self.detections)
+
+    def _load_json(self) -> dict:
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
                                     'exist')
         content = load(self.ann_file)
         if not isinstance(content, dict) or 'images' not in content:
-            raise ValueError(f'{self.ann_file!r} is not in COCO\'s layout: it has no "images". '
-                             'Leave ann_file empty to take every image of a folder as one person')
-        images = {image['id']: image for image in content['images']}
+            raise ValueError(
+                f'{self.ann_file!r} is not in COCO\'s layout: it has no "images". A detector\'s '
+                'json is a bbox_file; leave ann_file empty to take every image of a folder as one '
+                'person')
+        return content
+
+    @staticmethod
+    def _images_of_json(content: dict) -> dict:
+        return {image['id']: image for image in content['images']}
+
+    def _people_of_json(self) -> List[dict]:
+        content = self._load_json()
+        images = self._images_of_json(content)
         people, left_out = [], 0
         for annotation in content.get('annotations', []):
-            image = images.get(annotation.get('image_id'), {})
-            box = _usable_box(annotation, image)
+            image = images.get(annotation.get('image_id'))
+            box = image and usable_box(annotation, image)
             if box is None:
                 left_out += 1
                 continue
             people.append(dict(
                 img_id=image['id'],
-                img_path=osp.join(self.data_prefix['img'], image['file_name']),
+                file_name=image['file_name'],
                 bbox=box,
                 category_id=annotation.get('category_id', 1),
                 **(self._hidden(annotation) if self.keep_hidden else {})))
@@ -117,17 +171,3 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         return dict(
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
-
-
-def _usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
-    """Return the box as (1, 4) x1 y1 x2 y2 clipped to the image, or None if nothing is left."""
-    box = np.asarray(annotation.get('bbox') or [], dtype=np.float64)
-    if not image or box.shape != (4, ) or annotation.get('iscrowd') or not np.isfinite(box).all():
-        return None
-    x, y, w, h = box
-    x1, x2 = np.clip([x, x + w], 0, image.get('width', np.inf))
-    y1, y2 = np.clip([y, y + h], 0, image.get('height', np.inf))
-    if x2 - x1 < 1 or y2 - y1 < 1:
-        return None
-    return np.array([[x1, y1, x2, y2]], dtype=np.float32)
-

@@ -245,6 +245,22 @@ def test_image_without_a_box_gets_one_that_covers_it(tmp_path):
         T.LoadUnlabeledImage()(dict(img_path=path, bbox=box))['bbox'], box)
 
 
+def test_a_frame_of_a_video_is_an_image(tmp_path):
+    writer = cv2.VideoWriter(
+        str(tmp_path / 'a.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (80, 60))
+    for i in range(9):
+        writer.write(np.full((60, 80, 3), 20 * i, np.uint8))
+    writer.release()
+    results = T.LoadUnlabeledImage(to_float32=True)(dict(img_path=f'{tmp_path}/a.avi#000007'))
+    assert abs(results['img'].mean() - 140) < 3 and results['img'].dtype == np.float32
+    assert results['img_shape'] == results['ori_shape'] == (60, 80)
+    assert results['img_path'] == f'{tmp_path}/a.avi#000007'
+    np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
+    for name in ('a.avi#000009', 'none.avi#000000'):
+        with pytest.warns(UserWarning, match=rf'(?s)number 1 of this process: .*{name} \('):
+            assert T.LoadUnlabeledImage()(dict(img_path=f'{tmp_path}/{name}')) is None
+
+
 def test_dataset_draws_another_image_for_one_that_cannot_be_read(tmp_path):
     unreadable = write_images(tmp_path)
     np.random.seed(0)

@@ -1,0 +1,122 @@
+"""People's boxes: of annotations, and of a detector's json."""
+import math
+import os.path as osp
+from collections import Counter
+from typing import Callable, List, Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.fileio import load
+from mmengine.logging import print_log
+from torchvision.ops import nms
+
+
+def usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
+    """Read an annotation's or a detection's box.
+
+    Args:
+        annotation (dict): Its ``bbox`` is x, y, width and height.
+        image (dict): May have ``width`` and ``height``, which the box is clipped to.
+
+    Returns:
+        np.ndarray: float32 (1, 4), x1 y1 x2 y2; None if there is no box, or a crowd's, or nothing
+        is left of it, or it is not finite.
+    """
+    box = np.asarray(annotation.get('bbox') or [], dtype=np.float64)
+    if box.shape != (4, ) or annotation.get('iscrowd') or not np.isfinite(box).all():
+        return None
+    x, y, w, h = box
+    x1, x2 = np.clip([x, x + w], 0, image.get('width', np.inf))
+    y1, y2 = np.clip([y, y + h], 0, image.get('height', np.inf))
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        return None
+    return np.array([[x1, y1, x2, y2]], dtype=np.float32)
+
+
+def load_detections(bbox_file: str,
+                    find_image: Callable[[dict], Optional[dict]],
+                    category_ids: Sequence[int],
+                    score_thr: float,
+                    nms_thr: float) -> List[dict]:
+    """Read people from a detector's json in COCO's result format, and report what is left out.
+
+    Args:
+        bbox_file (str): A list of ``{image_id, category_id, bbox, score}``.
+        find_image (Callable): Returns the image of a detection, a dict with ``file_name`` and maybe
+            ``width`` and ``height``, or None if there is none.
+        category_ids (Sequence[int]): The categories that count.
+        score_thr (float): Detections with a lower score are left out.
+        nms_thr (float): Of two boxes in an image whose IoU is higher, the one with the higher score
+            stays, whatever their categories.
+
+    Returns:
+        list[dict]: ``img_id``, ``file_name``, ``bbox``, ``bbox_score`` and ``category_id`` of each
+        person, by image.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not in this format, or nobody is left.
+    """
+    if not osp.isfile(bbox_file):
+        raise FileNotFoundError(f'the json of detections {bbox_file!r} does not exist (data_root '
+                                'is not put before bbox_file, as in MMPose)')
+    detections = load(bbox_file)
+    if not isinstance(detections, list) or not all(isinstance(d, dict) for d in detections):
+        raise ValueError(f"{bbox_file!r} is not in COCO's result format, a list of {{image_id, "
+                         'category_id, bbox, score}. A json with "images" and "annotations" is an '
+                         'ann_file')
+    people, left_out, others, best, unknown = {}, Counter(), Counter(), -math.inf, None
+    for detection in detections:
+        category, score = detection.get('category_id', 1), detection.get('score')
+        if category not in category_ids:
+            left_out['of other categories'] += 1
+            others[category] += 1
+            continue
+        score = score if isinstance(score, (int, float)) and math.isfinite(score) else -math.inf
+        best = max(best, score)
+        if score < score_thr:
+            left_out['with a lower score or none'] += 1
+            continue
+        image = find_image(detection)
+        if image is None:
+            left_out['of unknown images'] += 1
+            unknown = detection.get('image_id')
+            continue
+        box = usable_box(detection, image)
+        if box is None:
+            left_out['without a usable box (no area, outside the image, or not finite)'] += 1
+            continue
+        people.setdefault(image['file_name'], []).append(dict(
+            img_id=detection.get('image_id'), file_name=image['file_name'], bbox=box,
+            bbox_score=np.array([score], dtype=np.float32), category_id=category))
+    kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
+    left_out['that overlap a better one'] = sum(map(len, people.values())) - len(kept)
+    report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (
+        ', '.join(f'{n} {why}' for why, n in left_out.items() if n) or 'none')
+    if kept:
+        print_log(report, 'current')
+        return kept
+    raise ValueError(report + '. ' + _remedy(category_ids, others, score_thr, best, unknown))
+
+
+def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknown) -> str:
+    """Tell what to do about a file none of whose detections can be used."""
+    if unknown is not None:
+        return (f'An image_id that is not known: {unknown!r}. It must be the id of an image in '
+                'ann_file or, without ann_file, the path of an image below data_prefix, '
+                "'clip.mp4#000120' for a frame of a video")
+    if best >= score_thr:
+        return 'A bbox is x, y, width and height in pixels'
+    if best > -math.inf:
+        return f'The best score is {best:.4g}: lower bbox_score_thr, which is {score_thr:g}'
+    if others:
+        return (f'The categories that count are {list(category_ids)}, those found '
+                f'{sorted(others, key=str)}: set bbox_category_ids')
+    return 'Detect people by tools/detect_people.py, with a lower --score-thr'
+
+
+def _suppress(people: List[dict], nms_thr: float) -> List[dict]:
+    """Keep the people of one image that do not overlap a better one, best first."""
+    boxes = torch.from_numpy(np.concatenate([person['bbox'] for person in people]))
+    scores = torch.from_numpy(np.concatenate([person['bbox_score'] for person in people]))
+    return [people[i] for i in nms(boxes, scores, nms_thr).tolist()]

@@ -13,6 +13,7 @@ import mmpose_mum  # noqa: F401 - registers
 
 ROOT = Path(__file__).parents[1] / 'configs'
 BASES = sorted(ROOT.glob('_base_/*.py'))
+SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 CONFIGS = sorted(path for path in ROOT.rglob('*.py') if path not in BASES)
 
 
@@ -61,7 +62,7 @@ def test_config_parses_and_names_the_package(path):
 def test_model_builds(path):
     cfg = without_weights(ConfigDict(Config.fromfile(str(path)).model.to_dict()))
     model = MODELS.build(cfg)
-    if cfg.type == 'SemiSupervisedPoseEstimator':
+    if cfg.type in SEMI_SUPERVISED:
         teacher, student = model.teacher.state_dict(), model.student.state_dict()
         assert teacher.keys() == student.keys()
 
@@ -69,7 +70,7 @@ def test_model_builds(path):
 @pytest.mark.parametrize('path', CONFIGS, ids=name_of)
 def test_semi_supervised_config_fits_together(path):
     cfg = Config.fromfile(str(path))
-    if cfg.model.type != 'SemiSupervisedPoseEstimator':
+    if cfg.model.type not in SEMI_SUPERVISED:
         return
     loader = cfg.train_dataloader
     assert loader.sampler.type == 'SemiSupervisedSampler'
@@ -83,8 +84,12 @@ def test_semi_supervised_config_fits_together(path):
 
     hooks = {hook.type: hook for hook in cfg.custom_hooks}
     assert 'SyncBuffersHook' in hooks and 'EMAHook' not in hooks
-    assert hooks['EMANHook'].get('burn_in', 0) == cfg.model.get('burn_in', 0)
-    assert cfg.optim_wrapper.constructor == 'StudentOptimWrapperConstructor'
+    if cfg.model.type == 'DualPoseEstimator':  # both networks learn
+        assert 'EMANHook' not in hooks
+        assert cfg.optim_wrapper.constructor == 'DefaultOptimWrapperConstructor'
+    else:
+        assert hooks['EMANHook'].get('burn_in', 0) == cfg.model.get('burn_in', 0)
+        assert cfg.optim_wrapper.constructor == 'StudentOptimWrapperConstructor'
     assert cfg.train_cfg.type == 'IterBasedTrainLoop' and 'by_epoch' not in cfg.train_cfg
     assert cfg.val_cfg.type == 'mmdet.TeacherStudentValLoop'
     assert cfg.log_processor.by_epoch is False and cfg.default_hooks.checkpoint.by_epoch is False

@@ -54,3 +54,11 @@ def test_different_joints_are_refused(tmp_path):
 def test_there_must_be_two(tmp_path):
     with pytest.raises(ValueError, match='got 1 datasets'):
         SemiSupervisedDataset([source(tmp_path, 'a', 2)])
+
+
+def test_joints_out_of_order_are_refused(tmp_path):
+    """As in the configs that MMEngine writes: its keys are sorted as text."""
+    info = {i: dict(name=f'joint_{i}', id=i, swap='') for i in (0, 1, 10, 2)}
+    sets = [source(tmp_path, name, 4, metainfo=dict(keypoint_info=info)) for name in ('a', 'b')]
+    with pytest.raises(ValueError, match=r'labelled set.*\[0, 1, 10, 2\].*made from'):
+        SemiSupervisedDataset(sets)

@@ -78,6 +78,22 @@ def assert_states_equal(first, second, **tolerance):
                                    **(tolerance or dict(rtol=0, atol=0)))
 
 
+def test_a_mean_teacher_averages_weights_and_copies_statistics():
+    trainer = Trainer(Pair(), EMANHook(momentum=.9, warm_up=False, statistics='copy')).step(3)
+    model = trainer.model
+    for name in ('1.running_mean', '1.running_var', '1.num_batches_tracked'):
+        assert torch.equal(model.teacher.state_dict()[name], model.student.state_dict()[name])
+    assert not torch.equal(model.teacher[0].weight, model.student[0].weight)
+    averaging = Trainer(Pair(), EMANHook(momentum=.9, warm_up=False)).step(3).model
+    assert torch.equal(averaging.teacher[0].weight, model.teacher[0].weight)
+    assert not torch.equal(averaging.teacher[1].running_mean, model.teacher[1].running_mean)
+
+
+def test_without_momentum_the_teacher_is_the_student():
+    model = Trainer(Pair(), EMANHook(momentum=0.)).step(3).model
+    assert_states_equal(model.student.state_dict(), model.teacher.state_dict())
+
+
 def test_every_step_follows_the_formula_in_weights_and_statistics():
     model = Pair()
     trainer = Trainer(model, EMANHook(momentum=.9, warm_up=False))

@@ -100,8 +100,8 @@ def sets_of(run):
 
 
 def a_run(folder, **kwargs):
-    cfg = Config(dict(dict(train_cfg=dict(max_iters=4), train_dataloader=dict(batch_size=2)),
-                      **kwargs))
+    loader = dict(batch_size=2, dataset=dict(type='CocoDataset', indices=[0, 1]))
+    cfg = Config(dict(dict(train_cfg=dict(max_iters=4), train_dataloader=loader), **kwargs))
     return runs_module.Run('mine', ROOT / 'configs/demo/pose_mum.py', cfg, 2, TOTAL, 0, folder)
 
 
@@ -190,10 +190,27 @@ def test_a_changed_config_is_refused(configs, tmp_path):
     run, = plan(methods, [2], [0], tmp_path / 'work')
     assert benchmark.prepare(run) is False
     plan(methods, [2], [0], tmp_path / 'work')
-    (run.folder / 'config.py').write_text('# as MMEngine does')
     with pytest.raises(BenchmarkError, match='(?s)a, 2 labels, seed 0: .*train_cfg.max_iters was 4'
                        ' and is now 6.*Remove that folder'):
         plan(methods, [2], [0], tmp_path / 'work', {'train_cfg.max_iters': 6})
+
+
+INLINE = """
+keypoints = {{i: dict(name=f'joint_{{i}}', id=i, swap='') for i in range(12)}}
+metainfo = dict(dataset_name='many', keypoint_info=keypoints)
+"""
+
+
+@pytest.mark.parametrize('name, text', [('supervised', SUPERVISED), ('pose_mum', POSE_MUM)])
+def test_what_is_trained_is_what_was_planned(configs, tmp_path, name, text):
+    run, = plan({'a': configs(name, text + INLINE)}, [2], [3], tmp_path / 'work')
+    benchmark.prepare(run)
+    trained = Config.fromfile(benchmark.config_of(run))
+    planned = run.cfg.to_dict()
+    assert trained.to_dict() == planned and trained.randomness.seed == 3
+    # In this order MMPose reads the joints; MMEngine's dumps have 0, 1, 10, 11, 2, …
+    assert list(trained.metainfo.keypoint_info) == list(range(12))
+    assert str(benchmark.config_of(run).parent) == str(run.folder.parent)
 
 
 def test_a_training_by_hand_is_refused(configs, tmp_path):

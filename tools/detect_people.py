@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
 
 from mmdet.apis import DetInferencer
-from mmengine.utils import track_iter_progress
+from mmengine.utils import ProgressBar
 
 from mmpose_mum.datasets.pictures import folder_of, list_pictures
 from mmpose_mum.datasets.transforms import LoadUnlabeledImage
@@ -64,15 +64,15 @@ def boxes_of(prediction, labels: Sequence[int], score_thr: float) -> List[dict]:
 def detect(inferencer, folder: str, names: Sequence[str], labels: Sequence[int],
            score_thr: float) -> Iterator[Dict[str, list]]:
     """Yield the boxes of the pictures by name, None for one that cannot be read, by batches."""
-    load = LoadUnlabeledImage()
-    batches = [names[i:i + BATCH] for i in range(0, len(names), BATCH)]
-    for batch in track_iter_progress(batches):
+    load, bar = LoadUnlabeledImage(), ProgressBar(len(names))
+    for batch in (names[i:i + BATCH] for i in range(0, len(names), BATCH)):
         loaded = {name: load(dict(img_path=os.path.join(folder, name))) for name in batch}
         images = [results['img'] for results in loaded.values() if results]
         predictions = iter(inferencer(
             images, batch_size=BATCH, return_datasamples=True)['predictions'] if images else ())
         yield {name: boxes_of(next(predictions), labels, score_thr) if results else None
                for name, results in loaded.items()}
+        bar.update(len(batch))
 
 
 def read_part(path: Path, settings: dict) -> Dict[str, list]:
@@ -121,7 +121,7 @@ def main(args=None) -> None:
     complete.write_text(json.dumps(result))
     complete.replace(args.out)  # at once: never a json that lacks its end
     part.unlink()
-    print(f'wrote {args.out}: {len(result)} boxes in {len(names)} pictures, {unreadable} of '
+    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} pictures, {unreadable} of '
           'which cannot be read')
 
 

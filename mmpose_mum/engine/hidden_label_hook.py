@@ -1,6 +1,5 @@
 """The hook that tells how right the teacher's targets are, where the labels are only hidden."""
-from contextlib import contextmanager
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 from torch import Tensor, nn
 
+from ..functional.modes import evaluating
 from ..functional.warp import inside_view, swap_left_right, warp_keypoints
 
 WEAK = 'unsup_teacher'
@@ -78,7 +78,7 @@ class HiddenLabelHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
-        with torch.no_grad(), _evaluating(model.teacher):
+        with torch.no_grad(), evaluating(model.teacher):
             joints, scores = model.targets.joints(model.teacher(images, samples, mode='tensor'))
         truth, counts, radius = (
             x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
@@ -190,18 +190,6 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     pairs = {'PCK': (sum(right[:joints]), everything), **dict(zip(labels, zip(right, total))),
              **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[joints:])}}
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Context of evaluation mode, which gives each module back the mode that it had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _plain(model: nn.Module) -> nn.Module:

@@ -1,8 +1,8 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
-from contextlib import contextmanager, nullcontext
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from contextlib import nullcontext
+from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
@@ -15,6 +15,7 @@ from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
 from torch import Tensor
 
 from ..functional.cutout import joint_cutout
+from ..functional.modes import evaluating
 from .mix_unmix import MixUnMix
 from .pseudo_targets import HeatmapTargets, peak_distance, views_of
 
@@ -206,7 +207,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
                     weight: float) -> Dict[str, Tensor]:
         weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
         samples = data_samples['unsup_teacher']
-        with torch.no_grad(), _evaluating(teacher):
+        with torch.no_grad(), evaluating(teacher):
             targets = self.targets(
                 teacher(weak, samples, mode='tensor'),
                 views_of(samples, weak.device),
@@ -270,19 +271,6 @@ def _mixes(model: BaseModel) -> bool:
 def _mixing(model: BaseModel, images: Tensor):
     """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
     return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
-
-
-@contextmanager
-def _evaluating(model: BaseModel) -> Iterator[None]:
-    """Context in which the model is in evaluation mode, as a teacher is."""
-    training = model.training
-    if training:
-        model.eval()
-    try:
-        yield
-    finally:
-        if training:
-            model.train()
 
 
 def _checked_cutout(options: OptConfigType) -> Optional[dict]:

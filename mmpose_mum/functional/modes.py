@@ -9,7 +9,7 @@ from torch import nn
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Context of evaluation mode, which gives each module back the mode that it had.
 
-    ``model.train()`` afterwards would not: parts of a model may have been frozen in evaluation mode.
+    ``model.train()`` afterwards would not: parts of a model may have been frozen in this mode.
 
     Args:
         model (nn.Module): The model.

@@ -100,8 +100,10 @@ class PoseMultiBranch(MultiBranch):
         results.pop('dataset', None)
         shared = {id(results[key]): results[key] for key in _METAINFO if key in results}
         branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
+        last = list(self.branch_pipelines)[-1]  # the others have copies, so it may have the original
         for name, pipeline in self.branch_pipelines.items():
-            branches[name] = pipeline(copy.deepcopy(results, dict(shared)))
+            branches[name] = pipeline(
+                results if name == last else copy.deepcopy(results, dict(shared)))
             if branches[name] is None:
                 return None
         return {key: {name: branch[key] for name, branch in branches.items()}

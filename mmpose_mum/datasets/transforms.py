@@ -100,7 +100,7 @@ class PoseMultiBranch(MultiBranch):
         results.pop('dataset', None)
         shared = {id(results[key]): results[key] for key in _METAINFO if key in results}
         branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
-        last = list(self.branch_pipelines)[-1]  # the others have copies, so it may have the original
+        last = list(self.branch_pipelines)[-1]  # all others have copies: it may have the original
         for name, pipeline in self.branch_pipelines.items():
             branches[name] = pipeline(
                 results if name == last else copy.deepcopy(results, dict(shared)))

@@ -17,3 +17,19 @@ semi_train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]))
+
+# The method as `configs/pose_mum` trains it. What the paper's abstract leaves open follows MUM;
+# the cutout is PoseCons', in pixels of 256×192; burn-in, ramp-up and sites are our choice.
+semi_burn_in = 5000
+semi_model = dict(
+    _delete_=True,
+    type='SemiSupervisedPoseEstimator',
+    unsup_weight=4.,
+    burn_in=semi_burn_in,
+    ramp_up=5000,
+    joint_cutout=dict(num_joints=5, half_size=(10, 20), jitter=10))
+semi_hrnet_mix = dict(
+    type='MixUnMix', sites=['input', 'stage2', 'stage3', 'stage4'], grid=(4, 4), group_size=4)
+semi_resnet_mix = dict(semi_hrnet_mix, sites=['input', 'layer1', 'layer2', 'layer3', 'layer4'])
+semi_eman = dict(type='EMANHook', momentum=0.9996, burn_in=semi_burn_in)
+semi_optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')

@@ -1,0 +1,6 @@
+# PoseDual (Xie et al., ICCV 2021) with joint cutout, 10,000 people labelled.
+_base_ = '../pose_cons/res18_coco_10k.py'
+
+custom_hooks = _base_.custom_hooks[:-1]
+optim_wrapper = dict(constructor='DefaultOptimWrapperConstructor')
+model = _base_.semi_pose_dual

@@ -1,0 +1,34 @@
+# HRNet-w48 at 384×288 on all of train2017's labels and unlabeled2017's detected people, 8 + 8.
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w48_8xb32-210e_coco-384x288.py',
+    '../_base_/semi_sshpe.py'
+]
+
+epoch = 149800 // 8
+train_cfg = dict(_base_.semi_train_loop, max_iters=300 * epoch, val_interval=epoch)
+val_cfg = _base_.semi_val_loop
+log_processor = _base_.semi_log_processor
+optim_wrapper = dict(_base_.semi_optim_wrapper, optimizer=_base_.semi_adam)
+param_scheduler = [dict(_base_.semi_steps, milestones=[220 * epoch, 260 * epoch])]
+default_hooks = _base_.semi_coco_hooks
+custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+# The patches of the cutout have the same size on the person as at 256×192.
+model = dict(
+    _base_.semi_model, estimator=dict(_base_.model, test_cfg=dict(flip_test=False)),
+    mix_unmix=_base_.semi_hrnet_mix, joint_cutout=dict(num_joints=5, half_size=(15, 30), jitter=15))
+
+load, views = _base_.semi_wild.pipeline
+views = dict(views, unsup_teacher=[dict(type='WeakView', input_size=_base_.codec.input_size)],
+             unsup_student=[dict(type='StrongView', input_size=_base_.codec.input_size)])
+train_pipeline = [*_base_.train_pipeline[:3], _base_.semi_affine, *_base_.train_pipeline[5:]]
+train_dataloader = dict(
+    _base_.semi_train_dataloader, _delete_=True, batch_size=16,
+    sampler=dict(_base_.semi_train_dataloader.sampler, batch_size=16),
+    dataset=dict(type='SemiSupervisedDataset', datasets=[
+        dict(_base_.train_dataloader.dataset, pipeline=[
+            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)]),
+        dict(_base_.semi_wild, pipeline=[load, views])]))
+val_dataloader = dict(dataset=dict(bbox_file=None))
+test_dataloader = val_dataloader
+val_evaluator = _base_.semi_sshpe_metric
+test_evaluator = val_evaluator

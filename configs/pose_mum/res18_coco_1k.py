@@ -1,0 +1,17 @@
+# ResNet-18 on SSHPE's benchmark: its first 1,000 people labelled, all of train2017 unlabelled.
+_base_ = '../baselines/supervised/res18_coco_1k.py'
+
+val_cfg = _base_.semi_val_loop
+optim_wrapper = _base_.semi_optim_wrapper
+default_hooks = _base_.semi_coco_hooks
+custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_resnet_mix)
+
+split = 'annotations/semi_anns/person_keypoints_train2017.sshpe@1000'
+train_dataloader = dict(
+    _delete_=True, **_base_.semi_train_dataloader,
+    dataset=dict(type='SemiSupervisedDataset', datasets=[
+        dict(_base_.train_dataloader.dataset, pipeline=[
+            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
+                 sup=_base_.train_pipeline)]),
+        dict(_base_.semi_coco_unlabelled, ann_file=split + '-unlabeled.json')]))

@@ -1,0 +1,8 @@
+# ResNet-50 on COCO with 5 % of train2017's images labelled.
+_base_ = './res50_coco_10pct.py'
+
+split = 'annotations/semi_anns/person_keypoints_train2017.1@5'
+labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+train_dataloader = dict(dataset=dict(datasets=[
+    dict(labelled, ann_file=split + '.json'),
+    dict(unlabelled, ann_file=split + '-unlabeled.json')]))

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import cv2
 import matplotlib
-import numpy as np
+from compare_predictions import compare, find_checkpoint
+from mmengine.config import Config
 
 from mmpose_mum.datasets.demo import generate_demo
 
@@ -135,57 +136,13 @@ def draw_curves(scalars: dict, path: Path) -> None:
 
 def draw_predictions(work_dir: Path, data_dir: Path, path: Path, num: int = 8) -> None:
     """Draw validation people with the ground truth and both models' joints, as a PNG."""
-    from mmengine.config import Config
-    from mmengine.dataset import pseudo_collate
-    from mmengine.registry import init_default_scope
-    from mmengine.runner import load_checkpoint
-    from mmpose.registry import DATASETS, MODELS, VISUALIZERS
-    columns = []
+    models = {}
     for name in RUNS:
         cfg = Config.fromfile(REPOSITORY / f'configs/demo/{name}.py')
-        init_default_scope('mmpose')
-        dataset = DATASETS.build(dict(cfg.val_dataloader.dataset, data_root=f'{data_dir}/'))
-        model = MODELS.build(cfg.model).eval()
-        checkpoint = (work_dir / name / 'last_checkpoint').read_text().strip()
-        load_checkpoint(model, checkpoint, map_location='cpu', logger='silent')
-        samples = model.val_step(pseudo_collate([dataset[i] for i in range(num)]))
-        columns.append([s.cpu().numpy() for s in samples])
-    visualizer = VISUALIZERS.build(dict(
-        type='PoseLocalVisualizer', name='demo', radius=3, line_width=2))
-    visualizer.set_dataset_meta(dataset.metainfo, skeleton_style='mmpose')
-    tiles = []
-    for samples in zip(*columns):
-        image = cv2.imread(samples[0].img_path)[..., ::-1]
-        strip = []
-        for title, sample in zip(('truth', 'supervised', 'Pose-MUM'), (samples[0], *samples)):
-            truth = title == 'truth'
-            visualizer.add_datasample(
-                'demo', enlarged(image, 2), scaled(sample, 2), draw_gt=truth, draw_pred=not truth,
-                kpt_thr=0.05)
-            panel = np.ascontiguousarray(visualizer.get_image()[..., ::-1])
-            panel = cv2.resize(panel, (200, 240))
-            cv2.putText(panel, title, (5, 235), cv2.FONT_HERSHEY_SIMPLEX, .45, (255, 255, 255), 1,
-                        cv2.LINE_AA)
-            strip.append(panel)
-        tiles.append(cv2.copyMakeBorder(cv2.hconcat(strip), 2, 2, 2, 2, cv2.BORDER_CONSTANT))
-    rows = [cv2.hconcat(tiles[i:i + 2]) for i in range(0, num - num % 2, 2)]
-    cv2.imwrite(str(path), cv2.vconcat(rows))
-
-
-def enlarged(image: np.ndarray, factor: int) -> np.ndarray:
-    """Enlarge an image, so that the joints drawn on it do not cover it."""
-    return cv2.resize(np.ascontiguousarray(image), None, fx=factor, fy=factor,
-                      interpolation=cv2.INTER_CUBIC)
-
-
-def scaled(sample, factor: int):
-    """Return the sample with all joints in the pixels of the enlarged image."""
-    sample = sample.new()
-    for field in ('gt_instances', 'pred_instances'):
-        instances = getattr(sample, field).new()
-        instances.keypoints = instances.keypoints * factor
-        setattr(sample, field, instances)
-    return sample
+        cfg.val_dataloader.dataset.data_root = f'{data_dir}/'
+        title = 'Pose-MUM' if name == 'pose_mum' else name
+        models[title] = cfg, find_checkpoint(work_dir / name)
+    cv2.imwrite(str(path), compare(models, num)[0])
 
 
 def main(args=None) -> None:

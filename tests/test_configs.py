@@ -8,9 +8,12 @@ import mmengine.registry
 import mmpose.registry
 import pytest
 import torch
+from mim.commands.search import convert2df
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import Registry
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
+from modelindex.load_model_index import load as load_model_index
 
 import mmpose_mum  # noqa: F401 - registers
 
@@ -18,6 +21,8 @@ ROOT = Path(__file__).parents[1] / 'configs'
 BASES = sorted(ROOT.glob('_base_/*.py'))
 SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 CONFIGS = sorted(path for path in ROOT.rglob('*.py') if path not in BASES)
+INDEX = load_model_index(str(ROOT.parent / 'model-index.yml'))
+INDEXED = [path for path in CONFIGS if path.relative_to(ROOT).parts[0] in ('pose_mum', 'baselines')]
 
 
 def name_of(path):
@@ -141,3 +146,100 @@ def test_no_name_of_ours_is_taken_in_the_host():
         for name, keys in ours.items():
             others[name].import_from_location()
             assert not keys & set(others[name].module_dict), name
+
+
+
+
+def test_mim_can_read_the_model_index():
+    table = convert2df(INDEX)  # what `mim search` does
+    assert not INDEX.check(silent=True)
+    assert len(table) == len(INDEXED)
+    assert list(table.index) == [name.lower() for name in table.index]  # or mim finds none
+    assert set(table['model']) == {
+        'pose-mum', 'supervised', 'mean teacher', 'posecons', 'posedual'}
+
+
+def test_every_config_is_in_the_model_index_once():
+    listed = [model.config for model in INDEX.models]
+    assert sorted(listed) == sorted(f'configs/{name_of(path)}' for path in INDEXED)
+
+
+@pytest.mark.parametrize('model', list(INDEX.models), ids=lambda model: model.name)
+def test_model_index_says_what_the_config_does(model):
+    cfg = parsed(ROOT.parent / model.config)
+    assert model.metadata.data['Iterations'] == cfg.train_cfg.max_iters
+    assert model.metadata.batch_size == cfg.train_dataloader.batch_size
+    # Nothing has been measured.
+    assert not model.results and not model.weights
+    method = model.name.split('_')[0].replace('-', '_')
+    assert model.config == f'configs/{"" if method == "pose_mum" else "baselines/"}' \
+                           f'{method}/{model.name.split("_", 1)[1]}.py'
+
+
+def test_the_readme_names_every_config():
+    readme = (ROOT / 'pose_mum/README.md').read_text(encoding='utf-8')
+    assert not [name_of(path) for path in INDEXED if f'`{name_of(path)}`' not in readme]
+
+
+# Passes over the unlabelled people, at which the learning rate is divided, by the benchmark.
+@pytest.mark.parametrize('name, batch, passes, steps', [
+    ('res18_coco_1k', 32, 70, (50, 60)),
+    ('res18_coco_5k', 32, 100, (70, 90)),
+    ('res18_coco_10k', 32, 100, (70, 90)),
+    ('res50_coco_wild', 32, 400, (300, 350)),
+    ('res101_coco_wild', 32, 400, (300, 350)),
+    ('res152_coco_wild', 32, 400, (300, 350)),
+    ('hrnet_w48_coco_wild_384x288', 8, 300, (220, 260)),
+])
+def test_schedule_is_the_benchmarks(name, batch, passes, steps):
+    cfg = parsed(ROOT / f'pose_mum/{name}.py')
+    a_pass = 149800 // batch
+    assert cfg.train_dataloader.batch_size == 2 * batch
+    assert cfg.train_cfg.max_iters == passes * a_pass and cfg.train_cfg.val_interval == a_pass
+    (scheduler, ) = cfg.param_scheduler
+    assert scheduler.milestones == [step * a_pass for step in steps] and scheduler.gamma == 0.1
+    assert cfg.optim_wrapper.optimizer.lr == 1e-3
+
+
+@pytest.mark.parametrize('path', [p for p in INDEXED if 'k.py' in p.name or 'wild' in p.name],
+                         ids=name_of)
+def test_evaluation_is_the_benchmarks(path):
+    cfg = parsed(path)
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.bbox_file is None  # the true boxes
+    for metric in (cfg.val_evaluator, cfg.test_evaluator):
+        assert (metric.nms_mode, metric.nms_thr, metric.keypoint_score_thr) == ('oks_nms', 0.9, 0.2)
+    estimator = cfg.model.get('estimator', cfg.model)
+    assert estimator.test_cfg.flip_test is False
+    labelled = cfg.train_dataloader.dataset.get('datasets', [cfg.train_dataloader.dataset])[0]
+    steps = [step.type for step in labelled.pipeline[0].get('sup', labelled.pipeline)]
+    assert 'RandomHalfBody' not in steps and 'RandomBBoxTransform' in steps
+
+
+@pytest.mark.parametrize('labels', ['1k', '5k', '10k'])
+def test_baselines_differ_from_pose_mum_in_the_method_alone(labels):
+    ours = parsed(ROOT / f'pose_mum/res18_coco_{labels}.py')
+    for method in ('mean_teacher', 'pose_cons', 'pose_dual', 'supervised'):
+        other = parsed(ROOT / f'baselines/{method}/res18_coco_{labels}.py')
+        assert other.train_cfg == ours.train_cfg and other.param_scheduler == ours.param_scheduler
+        assert other.val_dataloader == ours.val_dataloader
+        if method == 'supervised':
+            assert other.model.backbone == ours.model.estimator.backbone
+            assert other.train_dataloader.dataset.ann_file == \
+                ours.train_dataloader.dataset.datasets[0].ann_file
+            continue
+        assert other.model.estimator == ours.model.estimator
+        assert other.model.mix_unmix is None
+        theirs, mine = (cfg.train_dataloader.dataset.datasets for cfg in (other, ours))
+        assert theirs[0] == mine[0] and theirs[1].ann_file == mine[1].ann_file
+
+
+def test_sigma_and_flip_pairs_of_mpii_with_aic():
+    for name, sigma in (('res18', 2), ('hrnet_w32', 3)):
+        cfg = parsed(ROOT / f'pose_mum/{name}_mpii_aic.py')
+        labelled, unlabelled = cfg.train_dataloader.dataset.datasets
+        steps = {step.type: step for step in labelled.pipeline[0].sup}
+        codecs = [cfg.codec, cfg.model.estimator.head.decoder, steps['GenerateTarget'].encoder]
+        assert [codec.sigma for codec in codecs] == [sigma] * 3
+        metainfo = parse_pose_metainfo(dict(unlabelled.metainfo))
+        assert metainfo['num_keypoints'] == cfg.model.estimator.head.out_channels == 16

@@ -1,4 +1,5 @@
-# AP-10K's layout: labelled animals, and a folder of pictures with one animal each.
+"""AP-10K's layout: labelled animals, and a folder of pictures with one animal each."""
+
 _base_ = [
     'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py',
     '../../configs/_base_/semi_supervised.py'

@@ -1,4 +1,5 @@
-# OneHand10K: labelled hands, and a COCO json that has nothing but boxes of more hands.
+"""OneHand10K: labelled hands, and a COCO json that has nothing but boxes of more hands."""
+
 _base_ = [
     'mmpose::hand_2d_keypoint/topdown_heatmap/onehand10k/'
     'td-hm_res50_8xb32-210e_onehand10k-256x256.py',

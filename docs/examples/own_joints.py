@@ -1,4 +1,5 @@
-# Leeds Sports, as keypoints that MMPose does not know; unlabelled people of three kinds.
+"""Leeds Sports, as keypoints that MMPose does not know; unlabelled people of three kinds."""
+
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
     '../../configs/_base_/semi_supervised.py'

@@ -1,0 +1,170 @@
+"""What the documentation shows is there and works: configs, paths, the launcher, the citation."""
+import json
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS, MODELS
+
+import mmpose_mum
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+CONFIG_BLOCK = re.compile(
+    r'(?:<!-- config: (?P<file>\S+) -->\n)?'
+    r'```python\n(?P<text>(?:"""[^\n]*"""\n\n)?_base_ = .*?)```', re.S)
+BLOCKS = [(page, block) for page in PAGES
+          for block in CONFIG_BLOCK.finditer(page.read_text(encoding='utf-8'))]
+# What a reader has to fill in.
+PLACES = {
+    '../../configs/': f'{ROOT}/configs/',
+    'path/to/this/checkout/': f'{ROOT}/',
+    'my_plain_mmpose_config.py':
+    'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
+}
+SIZE = (64, 96)  # width and height of a generated picture
+BOX = [4., 6., 50., 80.]
+
+
+def name_of(block):
+    return f'{block[0].name}:{block[1]["file"] or "without file"}'
+
+
+def write_pictures(folder: Path, number=3):
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for i in range(number):
+        picture = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{i}.jpg'), picture)
+
+
+def write_video(path: Path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 4, SIZE)
+    for i in range(8):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), 20 * i, np.uint8))
+    writer.release()
+
+
+def coco_json(joints: int) -> dict:
+    """Three pictures with a person each, whose joints lie on a diagonal."""
+    keypoints = [[10 + i, 12 + 2 * i, 2] for i in range(joints)]
+    return dict(
+        images=[dict(id=i, file_name=f'{i}.jpg', width=SIZE[0], height=SIZE[1]) for i in range(3)],
+        categories=[dict(id=1, name='thing', keypoints=[str(i) for i in range(joints)])],
+        annotations=[dict(
+            id=i, image_id=i, category_id=1, bbox=BOX, area=BOX[2] * BOX[3], iscrowd=0,
+            num_keypoints=joints, keypoints=sum(keypoints, [])) for i in range(3)])
+
+
+def write_data(dataset, joints: int):
+    """Write what a dataset's config reads, below the current folder."""
+    for part in dataset.get('datasets', []):
+        write_data(part, joints)
+    if 'datasets' in dataset:
+        return
+    root = Path(dataset.get('data_root') or '')
+    pictures = root / dataset.data_prefix.img
+    if pictures.suffix:
+        write_video(pictures)
+    else:
+        write_pictures(pictures)
+    contents = {
+        root / (dataset.get('ann_file') or ''): coco_json(joints),
+        Path(dataset.get('bbox_file') or ''):
+        [dict(image_id='1.jpg', category_id=1, bbox=BOX, score=0.9)],
+    }
+    for path, content in contents.items():
+        if path.suffix == '.json':
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content))
+
+
+def test_there_are_configs_in_the_docs():
+    assert {page.name for page, _ in BLOCKS} >= {'README.md', 'custom_data.md'}
+    shown = {block['file'] for _, block in BLOCKS}
+    assert {f'examples/{path.name}' for path in (ROOT / 'docs/examples').glob('*.py')} <= shown
+
+
+@pytest.mark.parametrize('block', [b for b in BLOCKS if b[1]['file']], ids=name_of)
+def test_shown_config_is_the_file(block):
+    page, match = block
+    assert (page.parent / match['file']).read_text(encoding='utf-8') == match['text']
+
+
+@pytest.mark.parametrize('block', BLOCKS, ids=name_of)
+def test_config_trains(block, tmp_path, monkeypatch):
+    """Each config's model takes a batch of its data, here generated, to finite losses."""
+    text = block[1]['text']
+    for place, real in PLACES.items():
+        text = text.replace(place, real)
+    (tmp_path / 'config.py').write_text(text, encoding='utf-8')
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromfile('config.py')
+    sources = cfg.train_dataloader.dataset
+    write_data(sources, cfg.model.estimator.head.out_channels)
+    labelled, unlabelled = DATASETS.build(sources).datasets
+    batch = pseudo_collate([labelled[0], unlabelled[0], unlabelled[-1]])
+    if cfg.model.estimator.backbone.type == 'ResNet':  # a smaller one, to be quick
+        cfg.model.estimator.backbone.depth = 18
+        cfg.model.estimator.head.in_channels = 512
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    assert 'student' in cfg.optim_wrapper.constructor.lower()
+    assert cfg.default_hooks.checkpoint.save_best.startswith('teacher/')
+    with torch.no_grad():
+        losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    assert {'sup_loss_kpt', 'unsup_loss'} <= losses.keys()
+    assert all(torch.isfinite(value).all() for value in losses.values())
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_paths_in_the_docs_exist(page):
+    text = page.read_text(encoding='utf-8')
+    for link in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
+        assert (page.parent / link).exists(), link
+    named = re.findall(r'(?<![\w/.])(?:tools|configs|tests|docs)/[\w./-]*\w\.(?:py|sh|md)\b', text)
+    for path in named:
+        # MMPose's joints are looked up in MMPose.
+        assert (ROOT / path).exists() or path.startswith('configs/_base_/datasets/'), path
+
+
+def test_dist_train_hands_on_its_arguments(tmp_path):
+    """With a python and a torchrun that only tell what they are given."""
+    for name, body in (('python', 'echo /host/train.py'), ('torchrun', 'echo "$@"')):
+        (tmp_path / name).write_text(f'#!/bin/sh\n{body}\n')
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    script = ROOT / 'tools/dist_train.sh'
+    assert os.access(script, os.X_OK)
+    environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', NNODES='2',
+                       NODE_RANK='1', MASTER_ADDR='host', PORT='123')
+    done = subprocess.run([script, 'my config.py', '4', '--amp'], env=environment, text=True,
+                          stdout=subprocess.PIPE, check=True)
+    assert done.stdout.split('\n')[0] == (
+        '--nnodes=2 --node_rank=1 --master_addr=host --master_port=123 --nproc_per_node=4 '
+        '/host/train.py my config.py --launcher pytorch --amp')
+    refused = subprocess.run([script, 'config.py'], env=environment, stderr=subprocess.PIPE)
+    assert refused.returncode and b'usage' in refused.stderr
+
+
+def test_citation_is_complete_and_of_this_version():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert citation['cff-version'] == '1.2.0' and citation['license'] == 'Apache-2.0'
+    assert citation['version'] == mmpose_mum.__version__
+    for work in (citation, *citation['references']):
+        assert work['title'] and work['authors']
+    assert any('2203.07837' in str(work) for work in citation['references'])
+
+
+def test_changelog_knows_this_version():
+    changelog = (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8')
+    assert re.search(rf'^## \[{re.escape(mmpose_mum.__version__)}\]', changelog, re.M)

@@ -258,7 +258,8 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
         # MMPose moves an old config's `input_transform` from the head to a neck if there is none,
         # so this must have happened before one is put there.
         neck, head = check_and_update_config(config.get('neck'), config['head'])
-        config.update(neck=dict(copy.deepcopy(mix_unmix), neck=neck), head=head)
+        # Not by update(), with which a ConfigDict would merge them into what is there.
+        config['neck'], config['head'] = dict(copy.deepcopy(mix_unmix), neck=neck), head
     # MMPose's accuracy runs in numpy on the host in each step: a sync, and bfloat16 has no numpy.
     config['train_cfg'] = {'compute_acc': False, **(config.get('train_cfg') or {})}
     return MODELS.build(config)

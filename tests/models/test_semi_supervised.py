@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
@@ -340,7 +341,7 @@ def any_config(request):
     cfg = tiny_config('hrnet')
     estimator = cfg['estimator']
     if request.param == 'plain':
-        return tiny_config()
+        return ConfigDict(tiny_config())
     estimator['backbone']['extra']['stage4']['multiscale_output'] = True
     if request.param == 'inner neck':
         estimator['neck'] = dict(type='FeatureMapProcessor', concat=True, scale_factor=1.)
@@ -348,7 +349,7 @@ def any_config(request):
     else:
         estimator['head'].update(
             in_channels=(4, 8, 16, 32), input_transform='resize_concat', input_index=(0, 1, 2, 3))
-    return cfg
+    return ConfigDict(cfg)  # as a Runner has it: its update() merges
 
 
 def plain_of(cfg):

@@ -111,6 +111,8 @@ def test_semi_supervised_config_fits_together(path):
     else:
         assert hooks['EMANHook'].get('burn_in', 0) == cfg.model.get('burn_in', 0)
         assert cfg.optim_wrapper.constructor == 'StudentOptimWrapperConstructor'
+    # MMPose's 512 counts labelled images only.
+    assert cfg.get('auto_scale_lr', {}).get('base_batch_size') != 512
     assert cfg.train_cfg.type == 'IterBasedTrainLoop' and 'by_epoch' not in cfg.train_cfg
     assert cfg.val_cfg.type == 'mmdet.TeacherStudentValLoop'
     assert cfg.log_processor.by_epoch is False and cfg.default_hooks.checkpoint.by_epoch is False

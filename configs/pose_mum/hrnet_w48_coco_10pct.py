@@ -9,6 +9,7 @@ train_cfg = _base_.semi_coco_train_cfg
 val_cfg = _base_.semi_val_loop
 log_processor = _base_.semi_log_processor
 optim_wrapper = _base_.semi_optim_wrapper
+auto_scale_lr = dict(base_batch_size=64)
 param_scheduler = [_base_.param_scheduler[0], _base_.semi_coco_steps]
 default_hooks = _base_.semi_coco_hooks
 custom_hooks = _base_.custom_hooks + [_base_.semi_eman]

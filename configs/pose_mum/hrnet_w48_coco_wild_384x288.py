@@ -9,6 +9,7 @@ train_cfg = dict(_base_.semi_train_loop, max_iters=300 * epoch, val_interval=epo
 val_cfg = _base_.semi_val_loop
 log_processor = _base_.semi_log_processor
 optim_wrapper = dict(_base_.semi_optim_wrapper, optimizer=_base_.semi_adam)
+auto_scale_lr = dict(base_batch_size=16)
 param_scheduler = [dict(_base_.semi_steps, milestones=[220 * epoch, 260 * epoch])]
 default_hooks = _base_.semi_coco_hooks
 custom_hooks = _base_.custom_hooks + [_base_.semi_eman]

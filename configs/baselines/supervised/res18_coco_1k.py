@@ -9,6 +9,7 @@ train_cfg = dict(
 param_scheduler = [_base_.semi_1k.steps]
 log_processor = _base_.semi_log_processor
 optim_wrapper = dict(optimizer=_base_.semi_adam)
+auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(
     logger=_base_.semi_logger, checkpoint=dict(_base_.semi_checkpoint, save_best='coco/AP'))
 model = dict(

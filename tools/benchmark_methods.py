@@ -2,7 +2,8 @@
 
 For each seed and each number of labels every method gets the very same labelled images, drawn by
 the seed, and its semi-supervised ones get the rest without labels. All runs go through
-`mim train mmpose`. Called again, the command skips what is finished and resumes what is not.
+`mim train mmpose`. Called again, the command skips what the JSON has with the same settings, and
+resumes what was interrupted.
 
     python tools/benchmark_methods.py configs/lspet/supervised.py configs/lspet/pose_mum.py \
         --labels 100 200 --seeds 0 1 2 --work-dir work_dirs/benchmark/lspet_mini \
@@ -26,13 +27,12 @@ from benchmark_report import main_table
 from benchmark_runs import (
     REPOSITORY,
     BenchmarkError,
-    as_text,
     collect,
     config_text,
+    find_record,
     parse_methods,
     plan,
     planned_config,
-    read_result,
     save_records,
     suffix_of,
     write_atomically,
@@ -98,14 +98,12 @@ class Trainer:
         slot = self.slots.get()
         try:
             try:
-                record = collect(run, self.metric)  # only its record was not written any more
+                return collect(run, self.metric)  # trained, but not in the JSON
             except BenchmarkError:
                 self._train(run, slot)
-                record = collect(run, self.metric)
+                return collect(run, self.metric)
         finally:
             self.slots.put(slot)
-        write_atomically(run.folder / 'result.json', as_text(record) + '\n')
-        return record
 
     def _train(self, run, gpu) -> None:
         resume = prepare(run)
@@ -206,11 +204,10 @@ def main(args=None) -> None:
     try:
         runs = plan(parse_methods(args.configs), args.labels, args.seeds, args.work_dir.resolve(),
                     args.cfg_options)
-        finished = {run: read_result(run, args.metric) for run in runs}
-        records = save_records(args.json, [record for record in finished.values() if record])
+        records = save_records(args.json, [])
+        waiting = [run for run in runs if not find_record(run, records, args.metric)]
     except (BenchmarkError, ValueError, OSError) as error:
         raise SystemExit(f'benchmark: {error}') from error
-    waiting = [run for run, record in finished.items() if not record]
     done = len(runs) - len(waiting)
     print(f'{len(runs)} runs, {done} of them finished before', flush=True)
 

@@ -265,12 +265,14 @@ def collect(run: Run, metric: str) -> dict:
 
 def settings_of(cfg: Config) -> dict:
     """Return the parts of a config that tell methods apart, as JSON has them."""
+    pipelines = [dataset.get('pipeline') for dataset in labelled_and_unlabelled(cfg)]
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks')}
     loader = cfg['train_dataloader']
     settings['batch_size'] = loader.get('batch_size')
     settings['source_ratio'] = loader.get('sampler', {}).get('source_ratio')
+    settings['pipelines'] = pipelines
     return json.loads(json.dumps(settings, default=str))
 
 
@@ -285,13 +287,15 @@ def versions() -> dict:
             for module in (torch, mmpose, mmengine, mmpose_mum)}
 
 
-def read_result(run: Run, metric: str):
-    """Return the record of a finished run, None if it is not finished."""
-    path = run.folder / 'result.json'
-    if not path.exists():
-        return None
-    record = json.loads(path.read_text())
-    return record if f'student_{suffix_of(metric)}' in record else None
+def find_record(run: Run, records: list, metric: str):
+    """Return the record of a run that has been trained, with these settings; else None."""
+    settings = settings_of(run.cfg)
+    for record in records:
+        same = (record['method'], record['num_labels'], record['seed']) == (
+            run.method, run.num_labels, run.seed)
+        if same and record['settings'] == settings and f'student_{suffix_of(metric)}' in record:
+            return record
+    return None
 
 
 def save_records(path: Path, records: list) -> list:

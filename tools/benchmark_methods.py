@@ -23,19 +23,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import torch
+from benchmark_records import collect, find_record, save_records, suffix_of, write_atomically
 from benchmark_report import main_table
 from benchmark_runs import (
     REPOSITORY,
     BenchmarkError,
-    collect,
     config_text,
-    find_record,
     parse_methods,
     plan,
     planned_config,
-    save_records,
-    suffix_of,
-    write_atomically,
 )
 from mmengine.config import DictAction
 

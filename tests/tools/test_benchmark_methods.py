@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 import benchmark_methods as benchmark  # noqa: E402
-import benchmark_runs as runs_module  # noqa: E402
-from benchmark_runs import BenchmarkError, collect, draw_labels, parse_methods, plan  # noqa: E402
+from benchmark_records import collect, save_records  # noqa: E402
+from benchmark_runs import BenchmarkError, Run, draw_labels, parse_methods, plan  # noqa: E402
 
 TOTAL = 8
 SHORT = 'val_dataloader = dict(dataset=dict(data_root=root))\n' \
@@ -103,7 +103,7 @@ def sets_of(run):
 def a_run(folder, **kwargs):
     loader = dict(batch_size=2, dataset=dict(type='CocoDataset', indices=[0, 1]))
     cfg = Config(dict(dict(train_cfg=dict(max_iters=4), train_dataloader=loader), **kwargs))
-    return runs_module.Run('mine', ROOT / 'configs/demo/pose_mum.py', cfg, 2, TOTAL, 0, folder)
+    return Run('mine', ROOT / 'configs/demo/pose_mum.py', cfg, 2, TOTAL, 0, folder)
 
 
 def log(folder, number, *entries):
@@ -258,8 +258,8 @@ def test_records_are_merged_and_sorted(tmp_path):
         return dict(method=method, role='main', num_labels=labels, num_total=9, seed=seed,
                     student_pck=figure, teacher_pck=None, metrics={}, curve=[])
     path = tmp_path / 'new/records.json'
-    runs_module.save_records(path, [record('b', 2, 0, 0.1), record('a', 10, 0, 0.2)])
-    runs_module.save_records(path, [record('a', 2, 1, 0.3), record('b', 2, 0, 0.4)])
+    save_records(path, [record('b', 2, 0, 0.1), record('a', 10, 0, 0.2)])
+    save_records(path, [record('a', 2, 1, 0.3), record('b', 2, 0, 0.4)])
     found = [(r['method'], r['num_labels'], r['seed'], r['student_pck'])
              for r in json.loads(path.read_text())]
     assert found == [('a', 2, 1, 0.3), ('a', 10, 0, 0.2), ('b', 2, 0, 0.4)]

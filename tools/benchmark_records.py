@@ -1,0 +1,131 @@
+"""The record of a benchmark's run: its figures and settings, and the JSON that holds them all.
+
+`tools/benchmark_methods.py` writes them, `tools/benchmark_report.py` reads them.
+"""
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+from benchmark_report import load_records
+from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
+from mmengine.config import Config
+
+NO_METRICS = ('step', 'iter', 'time', 'data_time', 'lr', 'memory')
+
+
+def suffix_of(metric: str) -> str:
+    """Return what a metric's fields end in: ``'coco/AP'`` → ``'coco_ap'``."""
+    return re.sub(r'\W', '_', metric.lower())
+
+
+def read_validations(folder: Path, metric: str) -> dict:
+    """Return ``{iteration: scalars}`` of a run's validations; a resumed run's later ones win."""
+    validations = {}
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # cut off when the run was killed
+                continue
+            if any(prefix + metric in entry for prefix in ('', 'student/', 'teacher/')):
+                validations[entry['step']] = {
+                    key: value for key, value in entry.items() if key not in NO_METRICS}
+    return dict(sorted(validations.items()))
+
+
+def collect(run: Run, metric: str) -> dict:
+    """Make a run's record of what it has logged.
+
+    Raises:
+        BenchmarkError: If its last validation is missing, or its metric is not finite.
+    """
+    validations = read_validations(run.folder, metric)
+    last, wanted = max(validations, default=None), run.cfg.train_cfg.max_iters
+    if last != wanted:
+        raise BenchmarkError(
+            f'{run}: expected a validation with {metric!r} at iteration {wanted}, the last one is '
+            f'at {last}; see {run.folder}/train.log. Is the metric called so, and is '
+            'default_hooks.logger.log_metric_by_epoch=False set?')
+    pairs = {step: (found.get(f'student/{metric}', found.get(metric)),
+                    found.get(f'teacher/{metric}')) for step, found in validations.items()}
+    if any(value is not None and not math.isfinite(value) for value in pairs[last]):
+        raise BenchmarkError(f'{run}: {metric} is {pairs[last]} at iteration {last}; expected '
+                             f'numbers. See {run.folder}/train.log')
+    finite = {key: value if math.isfinite(value) else None
+              for key, value in validations[last].items()}
+    clock, name = run.folder / 'seconds.txt', suffix_of(metric)
+    source = run.source.resolve()
+    if REPOSITORY in source.parents:
+        source = source.relative_to(REPOSITORY)
+    return {
+        'method': run.method, 'role': 'ablation' if 'ablations' in source.parts else 'main',
+        'num_labels': run.num_labels, 'num_total': run.num_total, 'seed': run.seed,
+        'iterations': wanted, 'config': source.as_posix(),
+        f'student_{name}': pairs[last][0], f'teacher_{name}': pairs[last][1],
+        'metrics': finite, 'curve': [[step, *pair] for step, pair in pairs.items()],
+        'seconds': round(float(clock.read_text())) if clock.exists() else None,
+        'settings': settings_of(run.cfg), 'versions': versions(),
+    }
+
+
+def settings_of(cfg: Config) -> dict:
+    """Return the parts of a config that tell methods apart, as JSON has them."""
+    pipelines = [dataset.get('pipeline') for dataset in labelled_and_unlabelled(cfg)]
+    cfg = cfg.to_dict()
+    settings = {key: cfg.get(key) for key in (
+        'model', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks')}
+    loader = cfg['train_dataloader']
+    settings['batch_size'] = loader.get('batch_size')
+    settings['source_ratio'] = loader.get('sampler', {}).get('source_ratio')
+    settings['pipelines'] = pipelines
+    return json.loads(json.dumps(settings, default=str))
+
+
+def versions() -> dict:
+    """Return the versions that a figure may depend on."""
+    import mmengine
+    import mmpose
+    import torch
+
+    import mmpose_mum
+    return {module.__name__: str(module.__version__)
+            for module in (torch, mmpose, mmengine, mmpose_mum)}
+
+
+def find_record(run: Run, records: list, metric: str):
+    """Return the record of a run that has been trained, with these settings; else None."""
+    settings = settings_of(run.cfg)
+    for record in records:
+        same = (record['method'], record['num_labels'], record['seed']) == (
+            run.method, run.num_labels, run.seed)
+        if same and record['settings'] == settings and f'student_{suffix_of(metric)}' in record:
+            return record
+    return None
+
+
+def save_records(path: Path, records: list) -> list:
+    """Merge records into a JSON file, and return all that it then holds.
+
+    Of the same method, number of labels and seed, a new record replaces the old one.
+    """
+    old = load_records(path) if path.exists() else []
+    merged = {(r['method'], r['num_labels'], r['seed']): r for r in [*old, *records]}
+    merged = [merged[key] for key in sorted(merged)]
+    write_atomically(path, '[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n')
+    return merged
+
+
+def as_text(record: dict) -> str:
+    """Return a record as JSON, a field a line."""
+    return '{\n' + ',\n'.join(f' {json.dumps(key)}: {json.dumps(value, separators=(",", ":"))}'
+                              for key, value in record.items()) + '\n}'
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is never there in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    partial.write_text(text, encoding='utf-8')
+    os.replace(partial, path)

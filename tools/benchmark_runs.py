@@ -6,6 +6,7 @@
         print(b.draw_labels(seed=0, total=2000, num=100))"
 """
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# All else are variables of the config's own, which change no run.
+RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters)
 
 
 class BenchmarkError(Exception):
@@ -176,8 +180,9 @@ def config_text(run: Run) -> str:
 
 
 def planned_config(run: Run) -> str:
-    """Return the whole resolved config as JSON, to tell later whether it is the same."""
-    return json.dumps(run.cfg.to_dict(), default=str)
+    """Return what a Runner takes of the resolved config as JSON, to tell whether it is the same."""
+    cfg = run.cfg.to_dict()
+    return json.dumps({key: cfg[key] for key in cfg if key in RUNNER_KEYS}, default=str)
 
 
 def check_same_config(run: Run) -> None:

@@ -190,7 +190,7 @@ def test_a_changed_config_is_refused(configs, tmp_path):
     methods = {'a': configs('supervised')}
     run, = plan(methods, [2], [0], tmp_path / 'work')
     assert benchmark.prepare(run) is False
-    plan(methods, [2], [0], tmp_path / 'work')
+    plan(methods, [2], [0], tmp_path / 'work', {'a_variable_of_mine': 1})  # no Runner reads it
     with pytest.raises(BenchmarkError, match='(?s)a, 2 labels, seed 0: .*train_cfg.max_iters was 4'
                        ' and is now 6.*Remove that folder'):
         plan(methods, [2], [0], tmp_path / 'work', {'train_cfg.max_iters': 6})

@@ -37,8 +37,8 @@ class SemiSupervisedDataset(ConcatDataset):
 
 
 def _build(name: str, config: dict):
-    _check_order(name, (config.get('metainfo') or {}).get('keypoint_info', {}))
     dataset = DATASETS.build(dict(config, lazy_init=True))
+    _check_order(name, list(dataset.metainfo.get('keypoint_id2name', ())))
     reason = 'its length is 0'
     try:
         dataset.full_init()
@@ -54,9 +54,8 @@ def _build(name: str, config: dict):
         'Labelled annotations need a `bbox`, `keypoints` and at least one labelled joint')
 
 
-def _check_order(name: str, keypoint_info: dict) -> None:
+def _check_order(name: str, ids: list) -> None:
     """Raise ValueError if the joints are not listed by their ids, as MMPose reads them."""
-    ids = list(keypoint_info)
     if ids != sorted(ids):
         raise ValueError(
             f"the {name} set's metainfo lists its joints as {ids[:5]} …, and MMPose, which goes by "

@@ -56,9 +56,14 @@ def test_there_must_be_two(tmp_path):
         SemiSupervisedDataset([source(tmp_path, 'a', 2)])
 
 
-def test_joints_out_of_order_are_refused(tmp_path):
+@pytest.mark.parametrize('nested', [False, True])
+def test_joints_out_of_order_are_refused(tmp_path, nested):
     """As in the configs that MMEngine writes: its keys are sorted as text."""
-    info = {i: dict(name=f'joint_{i}', id=i, swap='') for i in (0, 1, 10, 2)}
-    sets = [source(tmp_path, name, 4, metainfo=dict(keypoint_info=info)) for name in ('a', 'b')]
-    with pytest.raises(ValueError, match=r'labelled set.*\[0, 1, 10, 2\].*made from'):
+    info = {i: dict(name=f'joint_{i}', id=i, swap='') for i in (0, 1, 10, *range(2, 10))}
+    metainfo = dict(dataset_name='mine', keypoint_info=info, skeleton_info={},
+                    joint_weights=[1.] * 11, sigmas=[.1] * 11)
+    sets = [source(tmp_path, name, 4, metainfo=metainfo) for name in ('a', 'b')]
+    if nested:
+        sets[0] = dict(type='ConcatDataset', datasets=sets[:1])
+    with pytest.raises(ValueError, match=r'labelled set.*\[0, 1, 10, 2, 3\].*made from'):
         SemiSupervisedDataset(sets)

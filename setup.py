@@ -88,6 +88,7 @@ setup(
             'albumentations>=1.3.1,<1.4',
             'numpy<2',  # or xtcocotools' wheel does not load
             'opencv-python-headless<4.12',  # albumentations' own wish; later ones need NumPy 2
+            'scipy<1.15',  # as everywhere here
         ],
     },
     cmdclass={'build_py': BuildPyWithMim, 'develop': DevelopWithMim},

@@ -1,4 +1,5 @@
 """Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
+from .generated import GeneratedPoseDataset
 from .samplers import SemiSupervisedSampler
 from .sources import SemiSupervisedDataset
 from .transforms import (
@@ -12,6 +13,7 @@ from .transforms import (
 from .unlabeled import UnlabeledPoseDataset
 
 __all__ = [
-    'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch', 'SemiSupervisedDataset',
-    'SemiSupervisedSampler', 'StrongView', 'UnlabeledPoseDataset', 'WarpTopdownAffine', 'WeakView'
+    'GeneratedPoseDataset', 'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch',
+    'SemiSupervisedDataset', 'SemiSupervisedSampler', 'StrongView', 'UnlabeledPoseDataset',
+    'WarpTopdownAffine', 'WeakView'
 ]

@@ -2,8 +2,9 @@
 
 Each row is one unlabelled person of the config's training data: the teacher's weak view with its
 joints, the student's strong view after joint cutout, the same with its tiles mixed as the student
-gets it, the teacher's heatmaps, and the same carried into the student's view. The last two columns
-show one channel of the features at the last mixing site, as mixed and after unmixing.
+gets it, the teacher's heatmaps, and those that the student is to reproduce. The last two columns
+show one channel of the features at the last mixing site, as mixed and after unmixing. Columns of
+heatmaps are left out for heads that have none.
 
     python tools/browse_branches.py CONFIG --checkpoint CHECKPOINT --out branches.png
 """
@@ -19,10 +20,10 @@ from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_mum.functional.tiles import mix_tiles, sample_tile_permutation, unmix_tiles
-from mmpose_mum.functional.warp import heatmap_peaks, warp_keypoints
 from mmpose_mum.models.mixing_sites import site_module, tensors_of
 from mmpose_mum.models.pseudo_targets import views_of
 
+# How the columns are named; those of heatmaps are the fourth and fifth.
 COLUMNS = ('weak view, teacher', 'strong view, target', 'mixed at the input', "teacher's heatmaps",
            'carried into strong', 'mixed features', 'unmixed')
 
@@ -75,15 +76,29 @@ def skeleton(image: np.ndarray, joints, weights, links, scale: float) -> np.ndar
     return image
 
 
+def goal_heatmaps(targets):
+    """Return the heatmaps (B, K, h, w) that the student is to reproduce; None without such."""
+    maps = targets.maps
+    plain = isinstance(maps, torch.Tensor) and maps.shape[:2] == targets.weights.shape
+    return maps if plain and maps.ndim == 4 else None
+
+
+def shade(targets, i: int) -> np.ndarray:
+    """Return a divisor (h, w, 1), 2 where the teacher has not looked; 1 if that does not matter."""
+    if targets.valid is None:
+        return np.ones((1, 1, 1), np.uint8)
+    return 2 - (targets.valid[i, 0] > 0).cpu().numpy().astype(np.uint8)[..., None]
+
+
 @torch.no_grad()
 def draw(model, data: dict, links, height: int) -> np.ndarray:
     """Compose the sheet for the unlabelled branches of a batch; uint8 BGR."""
     data = model.data_preprocessor(data, True)
     weak, strong = data['inputs']['unsup_teacher'], data['inputs']['unsup_student']
     samples = data['data_samples']['unsup_teacher']
-    heatmaps = model.teacher(weak, samples, mode='tensor').float()
+    output = model.teacher(weak, samples, mode='tensor')
     targets = model.targets(
-        heatmaps, views_of(samples, weak.device),
+        output, views_of(samples, weak.device),
         views_of(data['data_samples']['unsup_student'], weak.device),
         samples[0].metainfo['flip_indices'])
     strong = model.cut_out(strong, targets)
@@ -102,20 +117,21 @@ def draw(model, data: dict, links, height: int) -> np.ndarray:
     channel = features[0].std((0, 2, 3)).argmax()
 
     scale = height / weak.shape[2]
-    from_heatmap = torch.linalg.inv(model.targets.to_heatmap.double()).float()[None]
-    peaks = warp_keypoints(heatmap_peaks(heatmaps)[0], from_heatmap.to(weak.device))
+    joints, _ = model.targets.joints(output)
+    heatmaps, goals = model.targets.heatmaps(output), goal_heatmaps(targets)
+    names = [name for name, maps in zip(
+        COLUMNS, (True, True, True, heatmaps, goals, True, True)) if maps is not None]
     mixed = mix_tiles(strong, permutation)
     width = round(weak.shape[3] * scale)
     rows = []
     for i in range(len(weak)):
         tiles = [
-            skeleton(picture(model, weak[i]), peaks[i], torch.ones(len(peaks[i])), links, scale),
+            skeleton(picture(model, weak[i]), joints[i], torch.ones(len(joints[i])), links, scale),
             skeleton(picture(model, strong[i]), targets.keypoints[i], targets.weights[i], links,
                      scale),
             picture(model, mixed[i]),
-            heat(heatmaps[i].amax(0)),
-            heat(targets.heatmaps[i].amax(0)) // 2 * (1 + (targets.valid[i, 0] > 0).cpu().numpy()
-                                                      .astype(np.uint8)[..., None]),
+            *([] if heatmaps is None else [heat(heatmaps[i].float().amax(0))]),
+            *([] if goals is None else [heat(goals[i].amax(0)) // shade(targets, i)]),
             heat(mixed_features[i, channel]),
             heat(unmixed[i, channel]),
         ]
@@ -124,7 +140,7 @@ def draw(model, data: dict, links, height: int) -> np.ndarray:
                 cv2.resize(t, (width, height), interpolation=cv2.INTER_NEAREST), 2, 2, 2, 2,
                 cv2.BORDER_CONSTANT, value=(255, 255, 255)) for t in tiles]))
     title = np.full((22, rows[0].shape[1], 3), 255, np.uint8)
-    for j, name in enumerate(COLUMNS):
+    for j, name in enumerate(names):
         cv2.putText(title, name, (j * (width + 4) + 4, 15), cv2.FONT_HERSHEY_SIMPLEX,
                     min(.4, width / 330), (0, 0, 0), 1, cv2.LINE_AA)
     return cv2.vconcat([title, *rows])

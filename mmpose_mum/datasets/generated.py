@@ -1,4 +1,4 @@
-"""Samples made from nothing in the layout of any of MMPose's datasets, to try configs without data."""
+"""Samples made from nothing in the layout of any of MMPose's datasets, to try configs by."""
 from typing import List, Optional
 
 import numpy as np

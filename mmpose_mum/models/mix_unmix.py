@@ -1,7 +1,7 @@
 """The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
 from contextlib import contextmanager
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 import torch
 from mmengine.dist import get_rank
@@ -10,7 +10,8 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
-from .mixing_sites import map_tensors, outputs_behind_site, site_module, tensors_of
+from .mixing_sites import Site, inspect_site, map_tensors, site_module, tensors_of, trace
+from .tokens import on_patches
 
 
 @MODELS.register_module()
@@ -19,9 +20,10 @@ class MixUnMix(BaseModule):
 
     While :meth:`mixing` is active, grid cells are exchanged between the images of a group, either
     in the input or at the entrance of one of the backbone's stages, drawn anew for each forward;
-    the neck puts every cell back before the head. At all other times it does nothing, so that the
-    labelled branch, validation and inference see an ordinary model. It has no parameters, and
-    a wrapped neck keeps its names in the state dict.
+    the neck puts every cell back before the head. A transformer's patches are mixed like pixels,
+    while its class token stays with the image that it came from. At all other times the neck does
+    nothing, so that the labelled branch, validation and inference see an ordinary model. It has no
+    parameters, and a wrapped neck keeps its names in the state dict.
 
     Args:
         sites (Sequence[str]): Where to mix: ``'input'`` or dotted names of the backbone's
@@ -65,7 +67,7 @@ class MixUnMix(BaseModule):
         self.prob = prob
         self.generator = torch.Generator().manual_seed(seed + get_rank())
         self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
-        self._behind: Dict[str, List[bool]] = {}
+        self._inspected: Dict[str, Site] = {}
         self._site: Optional[str] = None
         self._permutation: Optional[Tensor] = None
         self.neck = MODELS.build(neck) if neck is not None else None
@@ -82,9 +84,10 @@ class MixUnMix(BaseModule):
         Raises:
             ValueError: If a site does not exist or cannot be mixed consistently.
         """
-        for site in self.sites:
-            module = site_module(backbone, site)
-            self._behind[site] = outputs_behind_site(backbone, site, input_size, self.grid)
+        modules = {site: site_module(backbone, site) for site in self.sites}
+        traced = trace(backbone, input_size, modules)
+        self._inspected = {site: inspect_site(traced, site, self.grid) for site in self.sites}
+        for site, module in modules.items():
             # A partial of a bound method, since a deep copy of the model takes it along.
             module.register_forward_pre_hook(partial(self._mix, site))
 
@@ -102,7 +105,7 @@ class MixUnMix(BaseModule):
         Raises:
             RuntimeError: If :meth:`attach` was not called.
         """
-        if not self._behind:
+        if not self._inspected:
             raise RuntimeError('MixUnMix has no backbone to mix: call attach(backbone, input_size) '
                                'first, as SemiSupervisedPoseEstimator does')
         # Always the same three draws, so that prob and sites do not shift the permutations.
@@ -123,29 +126,37 @@ class MixUnMix(BaseModule):
 
         Args:
             feats (Tensor | Sequence[Tensor]): Outputs of the backbone, each (B, C, H, W) with its
-                own resolution.
+                own resolution, or (B, L, C) tokens.
 
         Returns:
             Tensor | Sequence[Tensor]: What the inner neck returns, else ``feats`` unmixed.
 
         Raises:
-            RuntimeError: If the backbone has not as many outputs as when it was attached.
+            RuntimeError: If the backbone has not as many outputs as when it was attached, or
+                tokens of another input size.
         """
         if self._site is not None:
-            behind, outputs = self._behind[self._site], len(tensors_of(feats))
+            _, behind, leaving = self._inspected[self._site]
+            outputs = len(tensors_of(feats))
             if outputs != len(behind):
                 raise RuntimeError(f'the backbone has {outputs} outputs now, and had {len(behind)} '
                                    'in evaluation mode, when its mixing sites were checked')
-            behind = iter(behind)
-            feats = map_tensors(
-                lambda x: unmix_tiles(x, self._permutation) if next(behind) else x, feats)
+            plan = iter(zip(behind, leaving))
+
+            def unmix(x):
+                is_behind, patches = next(plan)
+                return on_patches(unmix_tiles, x, self._permutation, patches) if is_behind else x
+
+            feats = map_tensors(unmix, feats)
         return self.neck(feats) if self.neck is not None else feats
 
     def _mix(self, site: str, _module: nn.Module, args: tuple) -> Optional[tuple]:
         if self._site != site:
             return None
+        entering = iter(self._inspected[site].entering)
         return map_tensors(
-            lambda x: mix_tiles(x, self._permutation) if x.is_floating_point() else x, args)
+            lambda x: on_patches(mix_tiles, x, self._permutation, next(entering))
+            if x.is_floating_point() else x, args)
 
     def __getstate__(self) -> dict:
         # A generator can be neither copied nor pickled, its state can.

@@ -1,20 +1,13 @@
-"""Turn the teacher's output into a target in the student's view, with a weight for each joint."""
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+"""Turn the teacher's output into a target in the student's view, whatever head both have."""
+from contextlib import contextmanager, nullcontext
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..functional.warp import (
-    compose_affine,
-    heatmap_peaks,
-    inside_view,
-    invert_affine,
-    swap_left_right,
-    view_to_view,
-    warp_heatmaps,
-    warp_keypoints,
-)
+from ..functional.warp import inside_view, swap_left_right, view_to_view, warp_keypoints
+from .mixing_sites import map_tensors, tensors_of
 
 CONFIDENCE_MODES = ('none', 'threshold', 'soft')
 
@@ -23,41 +16,65 @@ class PseudoTargets(NamedTuple):
     """What the student is to reproduce in its view of the unlabelled images.
 
     Attributes:
-        heatmaps: (B, K, h, w), the teacher's heatmaps carried into the student's view.
-        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel.
-        weights: (B, K) float, each joint's weight in the loss.
         keypoints: (B, K, 2), the teacher's joints in pixels of the student's input.
-        scores: (B, K), the teacher's confidence, the peak of its heatmap over the codec's maximum.
+        scores: (B, K), how sure the teacher is of them, see :class:`PoseTargets`.
+        weights: (B, K) float, each joint's weight in the loss.
+        maps: What else the head's loss compares the output with: for heads with one heatmap a
+            joint (B, K, h, w); other things for other heads, see there; None for those whose loss
+            needs the joints alone.
+        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None where
+            that does not matter, since the maps were made from the joints.
     """
-    heatmaps: Tensor
-    valid: Tensor
-    weights: Tensor
     keypoints: Tensor
     scores: Tensor
+    weights: Tensor
+    maps: Any = None
+    valid: Optional[Tensor] = None
 
 
-class HeatmapTargets:
-    """Pseudo targets of heads whose output is a heatmap of one channel a joint.
+class PoseTargets:
+    """Pseudo targets of one kind of head; :func:`targets_of` finds the kind.
+
+    A score has one meaning for all heads, so that a threshold carries over: how sure the head is
+    that the joint lies where it says, within about the width of the head's own label. 1 is an
+    output as sharp as the label itself, 0 one that says nothing.
+
+    ================================  ============================================================
+    HeatmapHead, ViPNASHead, CPMHead  the heatmap's peak over the codec's (which a raw output may
+    MSPNHead, InternetHead            exceed, or fall below 0)
+    HeatmapHead, UDP's combined type  the blurred class map's peak over a label's
+    SimCCHead, RTMCCHead, RTMWHead    peak of the loss's own softmax over a label's there; the
+                                      smaller of x and y
+    DSNTHead, IntegralRegressionHead  peak of the softmax over that of a label of sum 1
+    RLEHead                           probability of at most 5 % of the crop off, in x and in y, by
+                                      the scale that the head predicts
+    RegressionHead                    1; it says nothing about that, and takes no confidence
+    VisPredictHead                    that of its pose head; its visibility is about something else
+    ================================  ============================================================
+
+    Joints that do not count get no gradient, whatever the head's loss is and does with weights:
+    the loss gets the student's own output there, detached.
 
     Args:
-        head (nn.Module): The head; its codec tells where a heatmap's pixel lies in the input.
-        confidence (dict): ``mode`` is ``'none'`` (every joint counts fully), ``'threshold'`` (it
-            counts when the teacher's score reaches ``threshold``) or ``'soft'`` (it counts by its
-            score, clipped to [0, 1]).
+        head (nn.Module): The head. Its codec (``decoder``) tells where a joint lies in the input,
+            and its loss is used as it is.
+        confidence (dict, optional): ``mode`` is ``'none'`` (every joint counts fully),
+            ``'threshold'`` (it counts when the teacher's score reaches ``threshold``) or
+            ``'soft'`` (it counts by its score, clipped to [0, 1]).
+
+    Attributes:
+        input_size (tuple[int, int]): Width and height of the head's input image.
 
     Raises:
-        ValueError: If the head has no codec, if its codec makes no such heatmaps, or if
-            ``confidence`` is none of the above.
+        ValueError: If the head has no codec or one that it cannot have, or if ``confidence`` is
+            none of the above.
     """
 
+    heads: Tuple[type, ...] = ()
+
     def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
-        codec = getattr(head, 'decoder', None)
-        if codec is None:
-            raise ValueError(f'the head {type(head).__name__} has no codec: set its `decoder`, '
-                             'which tells where a pixel of the heatmap lies in the input')
-        self.input_size = tuple(codec.input_size)  # (width, height)
-        self.to_heatmap = torch.from_numpy(input_to_heatmap(codec))
-        self.peak = 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
+        self.head = head
+        self.input_size = self._input_size(self._codec(head))
         confidence = dict(confidence or {})
         self.mode = confidence.pop('mode', 'none')
         self.threshold = confidence.pop('threshold', None)
@@ -71,89 +88,157 @@ class HeatmapTargets:
             raise ValueError(f'confidence has threshold={self.threshold} with mode='
                              f'{self.mode!r}; a threshold belongs to mode="threshold" alone')
 
-    def __call__(self, teacher: Tensor, teacher_views: Dict, student_views: Dict,
+    @classmethod
+    def fits(cls, head: nn.Module) -> bool:
+        """Tell whether this class makes the targets of a head."""
+        return isinstance(head, cls.heads)
+
+    def __call__(self, output: Any, teacher_views: Dict, student_views: Dict,
                  flip_indices: Sequence[int]) -> PseudoTargets:
-        """Carry the teacher's heatmaps into the student's view.
+        """Carry what the teacher sees into the student's view.
 
         Args:
-            teacher (Tensor): (B, K, h, w), the teacher's heatmaps in its own view.
+            output (Any): The teacher's output in its own view, as its head makes it.
             teacher_views (dict): ``warp_mat`` float (B, 3, 3), image pixel → pixel of the input,
                 and ``flip`` bool (B,), of the teacher's view.
             student_views (dict): The same of the student's.
             flip_indices (Sequence[int]): K indices of the joints' mirror images.
 
         Returns:
-            PseudoTargets: See there.
+            PseudoTargets: float32.
         """
-        teacher = teacher.float()
-        size = tuple(teacher.shape[2:])
-        to_heatmap, from_heatmap = self._maps(teacher.device)
         matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
-        matrix = compose_affine(to_heatmap, matrix, from_heatmap)
-
         mirrored = teacher_views['flip'] ^ student_views['flip']
-        teacher = swap_left_right(teacher, flip_indices, mirrored)
-        heatmaps, valid = warp_heatmaps(teacher, matrix, size)
-        peaks, scores = self._peaks(teacher)
-        peaks = warp_keypoints(peaks, matrix)
+        with _float32(output) as output:
+            return self._carry(output, matrix, mirrored, flip_indices)
 
-        weights = inside_view(peaks, size).float()
-        if self.mode == 'threshold':
-            weights = weights * (scores >= self.threshold)
-        elif self.mode == 'soft':
-            weights = weights * scores.clamp(0, 1)
-        return PseudoTargets(heatmaps, valid, weights, warp_keypoints(peaks, from_heatmap), scores)
-
-    def joints(self, teacher: Tensor) -> Tuple[Tensor, Tensor]:
-        """Find the joints that the teacher sees, in its own view.
+    def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """Find the joints in an output, in its own view.
 
         Args:
-            teacher (Tensor): (B, K, h, w), the teacher's heatmaps.
+            output (Any): An output of the head.
 
         Returns:
-            tuple[Tensor, Tensor]: (B, K, 2), (x, y) in pixels of the teacher's input, and (B, K),
-            their scores as in :class:`PseudoTargets`.
+            tuple[Tensor, Tensor]: float32 (B, K, 2), (x, y) in pixels of the input, and their
+            scores (B, K).
         """
-        peaks, scores = self._peaks(teacher.float())
-        return warp_keypoints(peaks, self._maps(teacher.device)[1]), scores
+        with _float32(output) as output:
+            return self._joints(output)
 
-    def _peaks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
-        """Return the peaks in heatmap pixels, and their scores."""
-        peaks, values = heatmap_peaks(heatmaps)
-        return peaks, values / self.peak
+    def loss(self, output: Any, targets: PseudoTargets,
+             head: Optional[nn.Module] = None) -> Tensor:
+        """Compare the student's output with the targets by the head's own loss, in float32.
 
-    def _maps(self, device: torch.device) -> Tuple[Tensor, Tensor]:
-        """Return the maps (1, 3, 3) from the input's pixels to the heatmap's, and back."""
-        to_heatmap = self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
-        return to_heatmap, invert_affine(to_heatmap)
+        Args:
+            output (Any): The student's output.
+            targets (PseudoTargets): Targets in the student's view.
+            head (nn.Module, optional): The head whose loss is used. A loss may have weights, and of
+                two students each has its own. Defaults to the one that this was made for.
+
+        Returns:
+            Tensor: Scalar, in the unit that the head's loss has for labelled images.
+        """
+        with _float32(output) as output:
+            return self._loss(output, targets, self.head if head is None else head)
+
+    @torch.no_grad()
+    def distance(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor]:
+        """Measure how far the student's joints lie from the target's, and how many joints count.
+
+        Args:
+            output (Any): The student's output.
+            targets (PseudoTargets): Targets in the student's view.
+
+        Returns:
+            tuple[Tensor, Tensor]: Scalars: the mean distance over the joints that count, in pixels
+            of the input, and their share of all.
+        """
+        used = (targets.weights > 0).float()
+        distance = (self.joints(output)[0] - self._goals(targets)).norm(dim=-1)
+        return (distance * used).sum() / used.sum().clamp(min=1), used.mean()
+
+    def heatmaps(self, output: Any) -> Optional[Tensor]:
+        """Return the heatmaps (B, K, h, w) in an output, for drawing; None if it has none."""
+        return None
+
+    # What the kinds of heads fill in. Outputs are float32 here, and autocast is off.
+
+    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """See :meth:`joints`."""
+        raise NotImplementedError
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
+        """Return the maps of joints in pixels of the input, and weights (B, K)."""
+        raise NotImplementedError
+
+    def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        """See :meth:`loss`."""
+        raise NotImplementedError
+
+    def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        """Carry the joints over and encode them there; ``matrix`` is of the input's pixels."""
+        keypoints, scores = (
+            swap_left_right(x, flip_indices, mirrored) for x in self._joints(output))
+        keypoints = warp_keypoints(keypoints, matrix)
+        maps, weights = self._encode(keypoints)
+        weights = weights * inside_view(keypoints, self.input_size[::-1])
+        return PseudoTargets(keypoints, scores, self._weights(weights, scores), maps)
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        """Return the joints (B, K, 2) with which the student's are compared."""
+        return targets.keypoints
+
+    @staticmethod
+    def _codec(head: nn.Module) -> Any:
+        codec = getattr(head, 'decoder', None)
+        if codec is None:
+            raise ValueError(f'the head {type(head).__name__} has no codec: set its `decoder`, '
+                             'which tells where its output lies in the input')
+        return codec
+
+    @staticmethod
+    def _input_size(codec: Any) -> Tuple[int, int]:
+        return tuple(codec.input_size)
+
+    def _weights(self, weights: Tensor, scores: Tensor) -> Tensor:
+        """Apply the confidence mode to weights (B, K)."""
+        if self.mode == 'threshold':
+            return weights * (scores >= self.threshold)
+        if self.mode == 'soft':
+            return weights * scores.clamp(0, 1)
+        return weights
 
 
-def input_to_heatmap(codec) -> np.ndarray:
-    """Return the map from a pixel of the input to the heatmap pixel that the codec encodes it at.
-
-    MSRA's heatmaps divide by the stride, UDP's by (n − 1) / (m − 1). Megvii's floor the quotient,
-    so that a heatmap pixel stands for the centre of its cell, half a pixel further.
+def targets_of(head: nn.Module, confidence: Optional[dict] = None) -> PoseTargets:
+    """Make the pseudo targets of a head.
 
     Args:
-        codec (BaseKeypointCodec): A codec of MMPose.
+        head (nn.Module): A top-down head of MMPose or one derived from it.
+        confidence (dict, optional): See :class:`PoseTargets`.
 
     Returns:
-        np.ndarray: float32 (3, 3).
+        PoseTargets: Of the kind for this head.
 
     Raises:
-        ValueError: If the codec's targets are not heatmaps of one channel a joint.
+        ValueError: If there is none; the message lists the supported heads. Also if the head's
+            codec or ``confidence`` does not go with it.
     """
-    name = type(codec).__name__
-    plain = name in ('MSRAHeatmap', 'MegviiHeatmap') or (
-        name == 'UDPHeatmap' and codec.heatmap_type == 'gaussian')
-    if not plain:
-        raise ValueError(
-            f'pseudo targets of the codec {name} are not supported yet; those of MSRAHeatmap, '
-            "MegviiHeatmap and UDPHeatmap(heatmap_type='gaussian') are")
-    matrix = np.diag([*(1 / np.asarray(codec.scale_factor)), 1]).astype(np.float32)
-    if name == 'MegviiHeatmap':
-        matrix[:2, 2] = -.5
-    return matrix
+    # Not at the top: these modules build on this one.
+    from . import coordinate_targets, heatmap_targets, hybrid_targets
+    kinds = [kind for module in (heatmap_targets, coordinate_targets, hybrid_targets)
+             for kind in module.KINDS]
+    for kind in kinds:
+        if kind.fits(head):
+            return kind(head, confidence)
+    names = dict.fromkeys(known.__name__ for kind in kinds for known in kind.heads)
+    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported; those '
+                     f'of {", ".join(names)} and of heads derived from them are')
+
+
+def detached_where(keep: Tensor, output: Tensor) -> Tensor:
+    """Return the output, without its gradient where ``keep`` (bool, broadcast) is False."""
+    return torch.where(keep, output, output.detach())
 
 
 def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
@@ -183,18 +268,11 @@ def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
         flip=torch.from_numpy(flip).to(device, non_blocking=True))
 
 
-def peak_distance(student: Tensor, targets: PseudoTargets) -> Tuple[Tensor, Tensor]:
-    """Measure how far the student's peaks lie from the target's, and how many joints count.
-
-    Args:
-        student (Tensor): (B, K, h, w), the student's heatmaps.
-        targets (PseudoTargets): The targets.
-
-    Returns:
-        tuple[Tensor, Tensor]: Scalars: the mean distance over the joints that count, in heatmap
-        pixels, and their share of all.
-    """
-    used = (targets.weights > 0).float()
-    distance = heatmap_peaks(student.detach())[0] - heatmap_peaks(targets.heatmaps)[0]
-    distance = distance.norm(dim=-1)
-    return (distance * used).sum() / used.sum().clamp(min=1), used.mean()
+@contextmanager
+def _float32(output: Any) -> Iterator[Any]:
+    """Give an output's tensors in float32, and switch autocast off meanwhile."""
+    device = tensors_of(output)[0].device.type
+    # The meta device, on which the tests look for host syncs, knows no autocast.
+    off = nullcontext() if device == 'meta' else torch.autocast(device, enabled=False)
+    with off:
+        yield map_tensors(Tensor.float, output)

@@ -1,23 +1,24 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
-from contextlib import nullcontext
-from typing import Dict, List, Optional, Tuple, Union
+from contextlib import contextmanager, nullcontext
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmpose.models.heads import HeatmapHead
+from mmpose.models.heads.base_head import BaseHead
 from mmpose.models.utils import check_and_update_config
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from .mix_unmix import MixUnMix
-from .pseudo_targets import HeatmapTargets, peak_distance, views_of
+from .mixing_sites import map_tensors
+from .pseudo_targets import targets_of, views_of
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
 
@@ -64,7 +65,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         ramp_up (int): Iterations after the burn-in in which the unlabelled images' weight rises
             from 0, linearly. Outside of a Runner neither applies.
         confidence (dict, optional): Which of the teacher's joints count, see
-            :class:`HeatmapTargets`. Defaults to all of them.
+            :class:`PoseTargets`. Defaults to all of them.
         joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
             the strong view's joints are hidden; ``dict()`` takes its defaults, and
             ``score_threshold`` leaves out joints that the teacher is less sure of. Defaults to
@@ -105,10 +106,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
         self.student = _build_estimator(estimator, mix_unmix)
-        if not isinstance(self.student.head, HeatmapHead):
-            raise ValueError(f'the head {type(self.student.head).__name__} is not supported yet: '
-                             'pseudo targets are made for HeatmapHead and those derived from it')
-        self.targets = HeatmapTargets(self.student.head, confidence)
+        self.targets = targets_of(self.student.head, confidence)
         for model in (self.student, self.teacher):
             if _mixes(model):
                 model.neck.attach(model.backbone, self.targets.input_size)
@@ -183,8 +181,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         Returns:
             dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
             has been weighted by; ``teacher_confidence``, the mean score of the teacher's joints;
-            ``joints_used``, the share of joints that count; ``peak_distance``, the mean distance
-            between student and target in heatmap pixels.
+            ``joints_used``, the share of joints that count; ``joint_distance``, the mean distance
+            of the student's joints from the target's, in pixels of the input.
 
         Raises:
             ValueError: If a branch is missing or empty.
@@ -200,8 +198,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return losses
 
     def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
+        with _float32_outputs(student.head):
+            losses = student.loss(images, samples)
         return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
-                for key, value in student.loss(images, samples).items()}
+                for key, value in losses.items()}
 
     def _unsup_loss(self, student, teacher, inputs, data_samples,
                     weight: float) -> Dict[str, Tensor]:
@@ -215,19 +215,15 @@ class SemiSupervisedPoseEstimator(BaseModel):
                 samples[0].metainfo['flip_indices'])
         strong = self.cut_out(strong, targets)
         with _mixing(student, strong):
-            output = student(strong, mode='tensor', data_samples=None).float()
-        # Where the teacher has not looked, and in joints that do not count, the student is its own
-        # target: no gradient, whatever the head's loss is and does with weights.
-        counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
-        goal = torch.where(counts, targets.heatmaps, output.detach())
-        loss = student.head.loss_module(output, goal, targets.weights)
-        distance, used = peak_distance(output, targets)
+            output = student(strong, mode='tensor', data_samples=None)
+        loss = self.targets.loss(output, targets, student.head)
+        distance, used = self.targets.distance(output, targets)
         return dict(
             unsup_loss=_scale(loss, weight),
-            unsup_weight=output.new_full((), weight),
+            unsup_weight=loss.new_full((), weight),
             teacher_confidence=targets.scores.mean(),
             joints_used=used,
-            peak_distance=distance)
+            joint_distance=distance)
 
     def cut_out(self, images: Tensor, targets) -> Tensor:
         """Hide joints of the strong view, if the configuration says so; see ``joint_cutout``."""
@@ -272,6 +268,27 @@ def _mixes(model: BaseModel) -> bool:
 def _mixing(model: BaseModel, images: Tensor):
     """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
     return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
+
+
+@contextmanager
+def _float32_outputs(model: nn.Module) -> Iterator[None]:
+    """Let a head give float32 meanwhile, under autocast as well.
+
+    The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16, and
+    call the head's own ``forward``, past any hook. Heads within the head are heads too.
+    """
+    heads = [module for module in model.modules() if isinstance(module, BaseHead)]
+
+    def wrapped(forward):
+        return lambda *args, **kwargs: map_tensors(Tensor.float, forward(*args, **kwargs))
+
+    for head in heads:
+        head.forward = wrapped(head.forward)
+    try:
+        yield
+    finally:
+        for head in heads:
+            del head.forward
 
 
 def _checked_cutout(options: OptConfigType) -> Optional[dict]:

@@ -17,6 +17,7 @@ import mmpose_mum  # noqa: F401
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
 from mmpose_mum.engine.hidden_label_hook import count_right, hidden_joints
+from mmpose_mum.models.pseudo_targets import targets_of
 from mmpose_mum.models.semi_supervised import BRANCHES
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
 
@@ -342,3 +343,25 @@ def test_a_model_without_targets_is_an_error():
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match='interval must be at least 1, thr more than 0 and bins'):
         HiddenLabelHook(**arguments)
+
+
+class CoordinateOracle(nn.Module):
+    """A teacher with a regression head that knows the joints of its view."""
+
+    def forward(self, inputs, data_samples, mode):
+        """Tells them in widths and heights of the input."""
+        joints = np.concatenate([s.gt_instances.transformed_keypoints for s in data_samples])
+        return torch.from_numpy(joints / np.array(INPUT_SIZE, np.float32))
+
+
+@pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
+def test_heads_without_heatmaps_are_measured_as_well(view):
+    runner, hook = FakeRunner(CoordinateOracle()), HiddenLabelHook(interval=1, thr=.001)
+    runner.model.targets = targets_of(MODELS.build(dict(
+        type='RegressionHead', in_channels=4, num_joints=4,
+        decoder=dict(type='RegressionLabel', input_size=INPUT_SIZE))))
+    hook.before_train(runner)
+    hook.after_train_iter(runner, 9, data_batch=loader_batch(**view))
+    hook.before_val(runner)
+    (_, values), = runner.written
+    assert values['hidden/PCK'] == 1 and values['hidden/share_0.9-1.0'] == 1

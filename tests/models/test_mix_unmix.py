@@ -63,6 +63,33 @@ def images(batch=4, size=SIZE, **kwargs):
     return torch.rand(shape, generator=torch.Generator().manual_seed(0), **kwargs)
 
 
+# Windows of one patch attend to nothing else, and patches are merged by cells that tiles keep.
+SWIN = dict(
+    type='SwinTransformer', embed_dims=8, depths=[1, 2, 1, 1], num_heads=[1, 1, 2, 2],
+    window_size=1)
+
+
+class Tokens(nn.Module):
+    """Patches of 8 pixels, tokens before them, and layers that look at single tokens."""
+
+    def __init__(self, extra=0):
+        super().__init__()
+        self.embed = nn.Conv2d(3, 4, 8, 8)
+        self.extra = nn.Parameter(torch.rand(1, extra, 4))
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4)) for _ in range(3))
+
+    def forward(self, x):  # noqa: D102
+        maps = self.embed(x)
+        x = torch.cat([self.extra.expand(len(x), -1, -1), maps.flatten(2).transpose(1, 2)], 1)
+        outputs = []
+        for layer in self.layers:
+            x = layer(x)
+            outputs.append(x)
+        patches = x[:, self.extra.shape[1]:]
+        return outputs, patches.transpose(1, 2).reshape(maps.shape)
+
+
 def make_pointwise(backbone):
     """Keeps the centre of each convolution only, so that pixels do not see their neighbours."""
     for parent in backbone.modules():
@@ -86,6 +113,7 @@ def make_pointwise(backbone):
     (HRNET, ('input', 'layer1', 'stage2', 'stage3.0', 'stage4')),
     (MOBILENET, ('input', 'layer1', 'layer2', 'layer4')),
     (HOURGLASS, ('input', 'stem', 'hourglass_modules.1')),
+    (SWIN, ('input', 'patch_embed', 'stages.0', 'stages.1', 'stages.1.blocks.1', 'stages.3')),
 ])
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 def test_unmixing_is_exact_at_every_site_of_pointwise_networks(config, sites, layout):
@@ -106,7 +134,40 @@ def test_unmixing_is_exact_at_every_site_of_pointwise_networks(config, sites, la
             for u, e in zip(unmixed, expected):
                 torch.testing.assert_close(u, e, rtol=1e-9, atol=1e-9)
             mixed = [not torch.allclose(r, e) for r, e in zip(raw, expected)]
-            assert mixed == neck._behind[site] and any(mixed)
+            assert mixed == neck._inspected[site].behind and any(mixed)
+
+
+@pytest.mark.parametrize('extra', [0, 1, 3])
+@pytest.mark.parametrize('site, behind', [
+    ('input', [True] * 4), ('layers.0', [True] * 4), ('layers.2', [False, False, True, True])])
+def test_unmixing_is_exact_for_tokens_and_leaves_extra_ones_alone(site, behind, extra):
+    torch.manual_seed(0)
+    backbone, x = Tokens(extra).double(), images(dtype=torch.float64)
+    neck = attached(backbone, sites=[site], grid=(3, 2), group_size=4)
+    expected = tensors_of(backbone(x))
+    with neck.mixing(len(x), CPU):
+        raw = backbone(x)
+        unmixed = neck(raw)
+    assert isinstance(unmixed, tuple) and isinstance(unmixed[0], list)
+    weights = torch.rand(4, 96 + extra, 4, dtype=torch.float64)
+    for r, u, e, is_behind in zip(tensors_of(raw), tensors_of(unmixed), expected, behind):
+        torch.testing.assert_close(u, e)
+        assert torch.allclose(r, e) != is_behind
+        if r.ndim == 3:
+            torch.testing.assert_close(r[:, :extra], e[:, :extra])
+            gradients = [torch.autograd.grad(
+                (o * weights).sum(), backbone.parameters(), retain_graph=True, allow_unused=True)
+                for o in (u, e)]
+            torch.testing.assert_close(*[[g for g in gs if g is not None] for gs in gradients])
+            assert gradients[0][1] is not None  # of the patch embedding
+
+
+def test_tokens_of_another_input_size_than_announced_are_refused():
+    backbone = Tokens()
+    neck = attached(backbone, sites=['layers.0'])
+    with neck.mixing(4, CPU), pytest.raises(RuntimeError, match=r'\(4, 16, 4\) are not the 12×8'):
+        backbone(images(4, (32, 32)))
+    assert backbone(images(4, (32, 32)))[1].shape == (4, 4, 4, 4)
 
 
 def test_the_backbone_sees_mixed_cells_behind_the_site_only():

@@ -8,17 +8,22 @@ from torch import nn
 
 import mmpose_mum  # noqa: F401
 from mmpose_mum.models.mixing_sites import (
+    inspect_site,
     map_tensors,
     outputs_behind_site,
     site_module,
     tensors_of,
+    trace,
 )
+from mmpose_mum.models.tokens import Patches
 
 CPM = dict(type='CPM', in_channels=3, out_channels=4, feat_channels=8, num_stages=3)
 MSPN = dict(type='MSPN', unit_channels=8, num_stages=2, num_units=2, num_blocks=[1, 1])
 SWIN = dict(
     type='SwinTransformer', embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2],
     window_size=2)
+PVT = dict(
+    type='PyramidVisionTransformerV2', embed_dims=8, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
 SIZE = (64, 96)  # width, height
 
 
@@ -58,6 +63,10 @@ def behind(config, site, grid=(2, 2), size=SIZE):
     (MSPN, 'top', [True] * 4),
     (MSPN, 'multi_stage_mspn.1', [False, False, True, True]),
     (SWIN, 'patch_embed', [True] * 4),
+    (SWIN, 'stages.1', [False, True, True, True]),
+    (SWIN, 'stages.1.blocks.0', [False, True, True, True]),
+    (PVT, 'layers.1.1.0', [False, True, True, True]),
+    (PVT, 'layers.2.0', [False, False, True, True]),
 ])
 def test_outputs_behind_a_site(config, site, expected):
     if expected is None:  # the second stack also sees the stem past the first one
@@ -74,7 +83,8 @@ def test_outputs_behind_a_site(config, site, expected):
     (CPM, 'cpm_stages.0', 'output 2 also depends on what passes beside it'),
     (HRNET, 'transition1', 'enters the site 0 times'),
     (MOBILENET, 'conv2', 'no output of the backbone comes from behind it'),
-    (SWIN, 'stages.1', r'shape \(2, 96, 16\) are not \(B, C, H, W\)'),
+    (SWIN, 'stages.1.blocks.0.attn', 'output 1 also depends on what passes beside it'),
+    (SWIN, 'stages.1.blocks.0.norm1', 'output 1 also depends on what passes beside it'),
 ])
 def test_inconsistent_sites_are_refused_with_the_reason(config, site, reason):
     message = f"cannot mix {config['type']} at '{site}': .*{reason}"
@@ -108,6 +118,49 @@ def test_a_grid_too_fine_for_a_map_names_the_site_and_the_sizes(config, site, gr
     message = rf"at '{site}': a grid of \({grid[0]}, {grid[1]}\) .* feature map of {size} .* 96×64"
     with pytest.raises(ValueError, match=message):
         behind(config, site, grid)
+
+
+class Tokens(nn.Module):
+    """Patches of 8 pixels with a class token before them, and one layer, which returns `output`."""
+
+    def __init__(self, output, extra=1, rows=8, cols=8):
+        super().__init__()
+        self.embed = nn.Conv2d(3, 4, (rows, cols), (rows, cols))
+        self.extra = nn.Parameter(torch.zeros(1, extra, 4))
+        self.layer = nn.Linear(4, 4)
+        self.output = output
+
+    def forward(self, x):  # noqa: D102
+        x = self.embed(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.extra.expand(len(x), -1, -1), x], 1)
+        return self.output(self.layer(x))
+
+
+def test_the_patches_of_what_enters_and_comes_out_are_found():
+    def site(backbone, name):
+        traced = trace(backbone, SIZE, {name: site_module(backbone, name)})
+        return inspect_site(traced, name, (3, 2))
+
+    with_class, without = Patches(1, 12, 8), Patches(0, 12, 8)
+    backbone = Tokens(lambda x: (x, x[:, 1:], x[:, 1:].transpose(1, 2).unflatten(2, (12, 8))))
+    assert site(backbone, 'layer') == ([with_class], [True] * 3, [with_class, without, None])
+    assert site(backbone, 'input') == ([None], [True] * 3, [with_class, without, None])
+    swin = MODELS.build(SWIN)
+    assert site(swin, 'stages.0').entering == [Patches(0, 24, 16)]
+    assert site(swin, 'stages.1.blocks.0').leaving == [None] * 4
+
+
+@pytest.mark.parametrize('output, options, reason', [
+    (lambda x: x[:, 0], {}, r'shape \(2, 4\) are not \(B, C, H, W\) feature maps or \(B, L, C\)'),
+    (lambda x: x.flatten(0, 1), {}, r'shape \(194, 4\) are not'),
+    (lambda x: x.reshape(4, -1, 4), dict(extra=0), r'shape \(4, 48, 4\) are not'),
+    (lambda x: x, dict(rows=8, cols=4), r'the 193 tokens of shape \(2, 193, 4\) are no grid of pa'),
+    (lambda x: x, dict(extra=59), 'the 155 tokens .* no grid of patches .* of 96×64'),
+    (lambda x: x, dict(rows=32, cols=32, extra=0), r'map of \(3, 2\) \(height, width\)'),
+])
+def test_what_is_of_no_grid_of_patches_is_refused(output, options, reason):
+    with pytest.raises(ValueError, match='cannot mix Tokens at .*' + reason):
+        outputs_behind_site(Tokens(output, **options), 'layer', SIZE, (4, 2))
 
 
 def test_outputs_before_the_site_may_be_smaller_than_the_grid():
@@ -197,6 +250,12 @@ def test_a_site_is_analysed_where_gradients_are_off():
 def test_a_backbone_on_the_meta_device_is_analysed_too():
     backbone = MODELS.build(RESNET).to('meta')
     assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]
+
+
+def test_a_backbone_of_another_precision_is_analysed_too():
+    backbone = MODELS.build(RESNET).double()
+    assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]
+    assert backbone.conv1.weight.dtype == torch.float64
 
 
 def test_nested_values_keep_their_structure():

@@ -15,8 +15,10 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmpose.registry import MODELS
 from torch import nn
 
+from mmpose_mum import testing
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.models import MixUnMix
+from mmpose_mum.models.pseudo_targets import PoseTargets
 from mmpose_mum.models.semi_supervised import BRANCHES
 from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
@@ -111,7 +113,7 @@ def test_a_student_that_agrees_with_its_teacher_has_no_unsupervised_loss():
     model.student.eval()
     losses = model.loss(**batch)
     # The identity is resampled, by positions with some rounding.
-    assert losses['unsup_loss'] < 1e-8 and losses['peak_distance'] == 0
+    assert losses['unsup_loss'] < 1e-8 and losses['joint_distance'] == 0
     randomized(model.teacher, 1)
     assert model.loss(**batch)['unsup_loss'] > 1e-4
 
@@ -153,7 +155,7 @@ def test_target_and_student_meet_at_the_same_joint_of_the_image(flip_probs, monk
         monkeypatch.setattr(part, 'forward', finds_colours)
     losses = model.loss(**batch)
     assert losses['joints_used'] > .9
-    assert losses['peak_distance'] < .75  # heatmap pixels; positions are whole ones
+    assert losses['joint_distance'] < 3  # positions are whole heatmap pixels, of 4 pixels each
 
 
 def test_mixing_is_undone_before_the_head():
@@ -187,6 +189,91 @@ def test_only_the_unlabelled_students_forward_is_mixed():
         assert torch.equal(seen[predict_on][-1], own)
 
 
+# Other heads
+
+REGRESSION = dict(type='RegressionLabel', input_size=INPUT_SIZE)
+INTEGRAL = dict(
+    type='IntegralRegressionLabel', input_size=INPUT_SIZE, heatmap_size=(16, 24), sigma=2.)
+SIMCC = dict(type='SimCCLabel', input_size=INPUT_SIZE, sigma=6.)
+FEATURES = dict(in_channels=32, in_featuremap_size=(2, 3))
+POOLED = dict(in_channels=32, num_joints=4, decoder=REGRESSION)
+OFFSETS = dict(
+    type='UDPHeatmap', input_size=INPUT_SIZE, heatmap_size=(16, 24), heatmap_type='combined')
+DECONVS = dict(deconv_out_channels=(8, 8, 8))
+HEADS = {
+    'simcc': dict(type='SimCCHead', out_channels=4, input_size=INPUT_SIZE,
+                  deconv_out_channels=None, decoder=SIMCC, **FEATURES),
+    'rtmcc': dict(type='RTMCCHead', out_channels=4, input_size=INPUT_SIZE, decoder=SIMCC,
+                  loss=dict(type='KLDiscretLoss', beta=10., label_softmax=True), **FEATURES),
+    'regression': dict(type='RegressionHead', **POOLED),
+    'rle': dict(type='RLEHead', **POOLED),
+    'integral': dict(type='IntegralRegressionHead', num_joints=4, decoder=INTEGRAL, **FEATURES,
+                     **DECONVS),
+    'dsnt': dict(type='DSNTHead', num_joints=4, decoder=INTEGRAL, **FEATURES, **DECONVS),
+    'offsets': dict(type='HeatmapHead', in_channels=32, out_channels=12, decoder=OFFSETS,
+                    loss=dict(type='CombinedTargetMSELoss', use_target_weight=True), **DECONVS),
+    'visibility': dict(
+        type='VisPredictHead', loss=dict(type='BCELoss', use_target_weight=True, use_sigmoid=True),
+        pose_cfg=dict(type='HeatmapHead', in_channels=32, out_channels=4, decoder=testing.CODEC,
+                      **DECONVS)),
+}
+
+
+def other_config(name, **options):
+    cfg = tiny_config(**options)
+    cfg['estimator']['head'] = copy.deepcopy(HEADS[name])
+    if HEADS[name].get('decoder') is REGRESSION:
+        cfg['estimator']['neck'] = dict(type='GlobalAveragePooling')
+    return cfg
+
+
+def other_batch(name, model, monkeypatch):
+    monkeypatch.setattr(testing, 'CODEC', HEADS[name].get('decoder', testing.CODEC))
+    return tiny_batch(model)
+
+
+def in_the_middle(model):
+    """Makes fresh heads that regress coordinates answer the middle, not a corner."""
+    for network in (model.student, model.teacher):
+        if hasattr(network.head, 'fc'):
+            network.head.fc.bias.data.fill_(.5)
+
+
+@pytest.mark.parametrize('autocast', [False, True])
+@pytest.mark.parametrize('name', HEADS)
+def test_any_head_learns_from_both_kinds_of_images(name, autocast, monkeypatch):
+    torch.manual_seed(0)
+    model = MODELS.build(other_config(name)).train()
+    model.init_weights()
+    in_the_middle(model)
+    batch = other_batch(name, model, monkeypatch)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        losses = model.loss(**batch)
+    total, logged = model.parse_losses(losses)
+    assert torch.isfinite(total) and total.dtype == torch.float32
+    assert losses['unsup_loss'].ndim == 0 and losses['unsup_loss'] > 0
+    assert 0 <= logged['joint_distance'] < 120 and 0 < logged['joints_used'] <= 1
+    for part in ('sup_loss_kpt', 'unsup_loss'):
+        model.zero_grad()
+        losses[part].backward(retain_graph=True)
+        gradient = model.student.backbone.conv1.weight.grad
+        assert torch.isfinite(gradient).all() and gradient.abs().max() > 0
+    assert all(p.grad is None for p in model.teacher.parameters())
+    assert not any('forward' in vars(m) for m in model.modules())  # nothing is left wrapped
+
+
+def test_of_two_students_each_uses_its_own_heads_loss(monkeypatch):
+    """RLE's loss has a flow that learns."""
+    model = MODELS.build(dict(other_config('rle'), type='DualPoseEstimator')).train()
+    in_the_middle(model)
+    losses = model.loss(**other_batch('rle', model, monkeypatch))
+    losses['second_unsup_loss'].backward()
+    flows = {name: [p.grad for p in getattr(model, name).head.loss_module.parameters()]
+             for name in ('student', 'teacher')}
+    assert all(grad is None for grad in flows['student'])
+    assert any(grad is not None and grad.abs().max() > 0 for grad in flows['teacher'])
+
+
 # Where it learns
 
 @pytest.mark.parametrize('use_target_weight', [True, False])
@@ -204,9 +291,9 @@ def test_nothing_is_learnt_where_the_teacher_has_not_looked(use_target_weight, m
         seen['output'].retain_grad()
         return seen['output']
 
-    make, loss = model.targets, model.student.head.loss_module
+    make, loss = PoseTargets.__call__, model.student.head.loss_module
     monkeypatch.setattr(
-        model, 'targets', lambda *args: seen.setdefault('targets', make(*args)), raising=False)
+        PoseTargets, '__call__', lambda *args: seen.setdefault('targets', make(*args)))
     monkeypatch.setattr(model.student, 'forward', recording)
     model.loss(**batch)['unsup_loss'].backward()
     assert loss is model.student.head.loss_module
@@ -280,11 +367,11 @@ def test_what_is_logged_counts_as_a_loss_only_if_it_is_one():
     model = build(unsup_weight=3.)
     losses = model.loss(**tiny_batch(model))
     assert set(losses) == {'sup_loss_kpt', 'unsup_loss', 'unsup_weight', 'teacher_confidence',
-                           'joints_used', 'peak_distance'}
+                           'joints_used', 'joint_distance'}
     total, logged = model.parse_losses(losses)
     torch.testing.assert_close(total, losses['sup_loss_kpt'] + losses['unsup_loss'])
     assert {'loss', *losses} == set(logged)
-    assert 0 < logged['joints_used'] <= 1 and logged['peak_distance'] > 0
+    assert 0 < logged['joints_used'] <= 1 and logged['joint_distance'] > 0
 
 
 # The teacher
@@ -493,9 +580,9 @@ def test_a_model_without_a_head_is_an_error():
 def test_a_head_that_is_not_supported_is_an_error():
     cfg = tiny_config()
     cfg['estimator']['head'] = dict(
-        type='RegressionHead', in_channels=32, num_joints=4,
+        type='TrajectoryRegressionHead', in_channels=32, num_joints=4,
         decoder=dict(type='RegressionLabel', input_size=(64, 96)))
-    with pytest.raises(ValueError, match='RegressionHead is not supported yet.*HeatmapHead'):
+    with pytest.raises(ValueError, match='TrajectoryRegressionHead are not supported.*SimCCHead'):
         MODELS.build(cfg)
 
 

@@ -1,0 +1,125 @@
+"""Encode batches of joints as MMPose's codecs do, by tensor operations on any device.
+
+Rounding and borders are those of MMPose's NumPy codecs; the joints of a batch are encoded at once.
+"""
+import math
+from typing import Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+
+def encode_coordinates(keypoints: Tensor, input_size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    """Encode as RegressionLabel does.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the input.
+        input_size (tuple[int, int]): Width and height of the input.
+
+    Returns:
+        tuple[Tensor, Tensor]: (B, K, 2), in widths and heights of the input; and float weights
+        (B, K), 0 outside the input.
+    """
+    x, y = keypoints.unbind(-1)
+    width, height = input_size
+    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    return torch.stack([x / width, y / height], -1), inside.to(keypoints.dtype)
+
+
+def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
+                     unbiased: bool = False) -> Tuple[Tensor, Tensor]:
+    """Encode as MSRAHeatmap does.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
+        size (tuple[int, int]): Height and width of the heatmaps.
+        sigma (float): Standard deviation, in heatmap pixels.
+        unbiased (bool): Whether the peak lies between pixels. Otherwise it lies on the nearest
+            one, and the Gaussian ends at three standard deviations.
+
+    Returns:
+        tuple[Tensor, Tensor]: (B, K, *size), of peak 1, and float weights (B, K), 0 where nothing
+        of the Gaussian lies in the heatmap.
+    """
+    if unbiased:
+        centres = keypoints
+        first, end = keypoints - 3 * sigma, keypoints + 3 * sigma + 1
+    else:
+        # The codec's conversions to int truncate towards 0.
+        nearest = (keypoints + .5).trunc()
+        first = (nearest - 3 * sigma).trunc()
+        end = (nearest + 3 * sigma + 1).trunc()
+        centres = first + (6 * sigma + 1) // 2
+    inside, profiles = torch.ones_like(keypoints[..., 0]).bool(), []
+    for axis, length in enumerate(reversed(size)):
+        pixels = torch.arange(length, device=keypoints.device, dtype=keypoints.dtype)
+        begin, stop, centre = (v[..., axis:axis + 1] for v in (first, end, centres))
+        profile = (-(pixels - centre)**2 / (2 * sigma**2)).exp()
+        if not unbiased:
+            profile = profile * ((pixels >= begin) & (pixels < stop))
+        profiles.append(profile)
+        inside = inside & (begin < length)[..., 0] & (stop >= 0)[..., 0]
+    of_x, of_y = profiles
+    weights = inside.to(keypoints.dtype)
+    return of_y[..., None] * of_x[..., None, :] * weights[..., None, None], weights
+
+
+def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> Tensor:
+    """Encode as UDPHeatmap with ``heatmap_type='combined'`` does.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
+        size (tuple[int, int]): Height and width of the heatmaps.
+        radius (float): Distance up to which a pixel is of a joint's class, in heatmap pixels.
+
+    Returns:
+        Tensor: (B, 3 K, *size); of each joint its class, 0 or 1, and the way to it from each pixel
+        in x and in y, in radii.
+    """
+    height, width = size
+    options = dict(device=keypoints.device, dtype=keypoints.dtype)
+    x, y = keypoints[..., None, None].unbind(2)  # (B, K, 1, 1) each
+    of_x = ((x - torch.arange(width, **options)) / radius).expand(-1, -1, height, -1)
+    of_y = ((y - torch.arange(height, **options)[:, None]) / radius).expand(-1, -1, -1, width)
+    near = (of_x**2 + of_y**2 <= 1).to(keypoints.dtype)
+    return torch.stack([near, of_x, of_y], 2).flatten(1, 2)
+
+
+def encode_simcc(keypoints: Tensor, input_size: Tuple[int, int], split_ratio: float, *,
+                 smoothing_type: str, sigma: Sequence[float], label_smooth_weight: float,
+                 normalize: bool) -> Tuple[Tuple[Tensor, Tensor], Tensor]:
+    """Encode as SimCCLabel does.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the input.
+        input_size (tuple[int, int]): Width and height of the input.
+        split_ratio (float): Bins of a pixel.
+        smoothing_type (str): ``'gaussian'`` or ``'standard'``.
+        sigma (Sequence[float]): Standard deviations of the Gaussians of x and y, in bins.
+        label_smooth_weight (float): What a standard label has outside of its bin, in all.
+        normalize (bool): Whether a Gaussian's sum is 1 and not its peak.
+
+    Returns:
+        tuple[tuple[Tensor, Tensor], Tensor]: the labels of x (B, K, Wx) and y (B, K, Wy), and
+        float weights (B, K), 0 where a joint has no label; both labels are 0 there.
+    """
+    nearest = (keypoints * split_ratio).round()
+    inside, labels = torch.ones_like(keypoints[..., 0]).bool(), []
+    for axis in (0, 1):
+        count, mean = round(input_size[axis] * split_ratio), nearest[..., axis:axis + 1]
+        bins = torch.arange(count, device=keypoints.device, dtype=keypoints.dtype)
+        if smoothing_type == 'gaussian':
+            deviation = float(sigma[axis])
+            label = (-(bins - mean)**2 / (2 * deviation**2)).exp()
+            if normalize:
+                label = label / (deviation * math.sqrt(2 * math.pi))
+            begin, end = mean - 3 * deviation, mean + 3 * deviation + 1
+        else:
+            others = label_smooth_weight / (count - 1)
+            label = torch.where(bins == mean, 1. - label_smooth_weight, others)
+            begin, end = mean, mean
+        labels.append(label)
+        inside = inside & (begin < count)[..., 0] & (end >= 0)[..., 0]
+    weights = inside.to(keypoints.dtype)
+    of_x, of_y = (label.to(keypoints.dtype) * weights[..., None] for label in labels)
+    return (of_x, of_y), weights

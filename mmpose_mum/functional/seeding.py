@@ -1,0 +1,63 @@
+"""Random numbers that follow from a place in the training, whatever was drawn before."""
+import random
+from contextlib import contextmanager
+from typing import Iterator, Sequence
+
+import numpy as np
+import torch
+
+
+def seed_of(*place: int) -> int:
+    """Hash a place to a seed.
+
+    Args:
+        *place (int): Numbers of 64 bits and at least 0, such as the run's seed and the iteration.
+
+    Returns:
+        int: A seed of 63 bits, which every generator of PyTorch takes.
+    """
+    return int(_words(place)[0] >> np.uint64(1))
+
+
+def seed_all(*place: int) -> None:
+    """Seed Python, NumPy and PyTorch on all devices by a place, without waiting for a device.
+
+    Args:
+        *place (int): As for :func:`seed_of`.
+    """
+    _seed_host(place)
+    torch.manual_seed(seed_of(*place))
+
+
+@contextmanager
+def seeded(*place: int) -> Iterator[None]:
+    """Context in which the host's random numbers follow from a place; afterwards all is as before.
+
+    The generators of accelerators are left alone, so worker processes need not know of any.
+
+    Args:
+        *place (int): As for :func:`seed_of`.
+    """
+    before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    _seed_host(place)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.default_generator.set_state(before[2])
+
+
+def _seed_host(place: Sequence[int]) -> None:
+    words = _words(place)
+    # Python's and NumPy's are the same generator, which must not get the same seed.
+    random.seed(int(words[1]))
+    np.random.seed(words[2:].view(np.uint32))
+    torch.default_generator.manual_seed(int(words[0] >> np.uint64(1)))
+
+
+def _words(place: Sequence[int]) -> np.ndarray:
+    """Return four random words of 64 bits that follow from a place."""
+    # By NumPy itself, numbers could run into one another, and zeros at the end would not count.
+    entropy = [part for number in place for part in (number & 0xFFFFFFFF, number >> 32)]
+    return np.random.SeedSequence([len(place), *entropy]).generate_state(4, np.uint64)

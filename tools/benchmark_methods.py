@@ -164,7 +164,7 @@ def prepare(run) -> bool:
     last = run.folder / 'last_checkpoint'
     if not last.exists():
         return False
-    # A checkpoint of the last iteration without its validation cannot be continued.
+    # MMEngine's own loop does not make up for a validation that the last iteration lacks.
     return Path(last.read_text().strip()).name != f'iter_{run.cfg.train_cfg.max_iters}.pth'
 
 

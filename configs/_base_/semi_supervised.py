@@ -5,12 +5,14 @@ custom_imports = dict(imports=['mmpose_mum'], allow_failed_imports=False)
 
 semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
 
-# Iterations are the unit of time; teacher and student are both validated.
-semi_train_loop = dict(_delete_=True, type='IterBasedTrainLoop')
+# Iterations are the unit of time; teacher and student are both validated. Loop and checkpoints
+# resume to the bit.
+semi_train_loop = dict(_delete_=True, type='ResumableTrainLoop')
 semi_val_loop = dict(type='mmdet.TeacherStudentValLoop')
 semi_log_processor = dict(by_epoch=False)
 semi_logger = dict(log_metric_by_epoch=False)  # else every validation is logged as step 0
-semi_checkpoint = dict(by_epoch=False, interval=5000, max_keep_ckpts=2)
+semi_checkpoint = dict(
+    type='SafeCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=2)
 
 semi_train_dataloader = dict(
     batch_size=64,

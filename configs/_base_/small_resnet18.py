@@ -3,7 +3,7 @@
 _base_ = ['mmpose::_base_/default_runtime.py', './semi_supervised.py']
 
 max_iters = 1000
-train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=200)
+train_cfg = dict(_base_.semi_train_loop, max_iters=max_iters, val_interval=200)
 optim_wrapper = dict(type='AutocastOptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
@@ -13,7 +13,7 @@ randomness = dict(seed=0)
 log_processor = dict(by_epoch=False)
 default_hooks = dict(
     logger=_base_.semi_logger,
-    checkpoint=dict(by_epoch=False, interval=1000, max_keep_ckpts=1, rule='greater'))
+    checkpoint=dict(_base_.semi_checkpoint, interval=1000, max_keep_ckpts=1, rule='greater'))
 custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ChannelsLastHook')]
 
 codec = dict(type='MSRAHeatmap', input_size=(96, 96), heatmap_size=(24, 24), sigma=1)

@@ -1,10 +1,21 @@
 """Batches of labelled and unlabelled samples in a fixed ratio, without end and resumable."""
-from typing import Iterator, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import ConcatDataset, Sampler
+
+
+class PlacedIndex(int):
+    """An index into a dataset that brings along its place in the stream of samples.
+
+    Attributes:
+        place (tuple[int, int, int]): Seed of the stream, number of the source, and place in the
+            source's stream, the other processes' samples counted. No two samples share it.
+    """
+
+    place: Tuple[int, int, int]
 
 
 @DATA_SAMPLERS.register_module()
@@ -14,7 +25,8 @@ class SemiSupervisedSampler(Sampler):
     Every source runs through its own shuffled passes, so each sample is seen once a pass however
     small or large its source is. The sample at any place follows from the seed and the place alone:
     the sampler can start at any batch at once (:attr:`start_batch`), and the processes of
-    a distributed run divide each source among themselves without overlap.
+    a distributed run divide each source among themselves without overlap. The indices are
+    :class:`PlacedIndex`, so that the sample's augmentation can follow from its place as well.
 
     Args:
         dataset (ConcatDataset): The sources, labelled first.
@@ -60,7 +72,13 @@ class SemiSupervisedSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.start_batch = 0
 
-    def __iter__(self) -> Iterator[int]:
+    @property
+    def stream(self) -> Dict[str, Union[int, bool, List[int]]]:
+        """Return all that the stream of samples follows from, to compare it after a resume."""
+        return dict(seed=self.seed, sizes=self.sizes, per_batch=self.per_batch,
+                    world_size=self.world_size, shuffle=self.shuffle)
+
+    def __iter__(self) -> Iterator[PlacedIndex]:
         """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
         streams = [
             self._stream(source, self.start_batch * slots)
@@ -71,7 +89,7 @@ class SemiSupervisedSampler(Sampler):
                 for _ in range(slots):
                     yield next(stream)
 
-    def _stream(self, source: int, place: int) -> Iterator[int]:
+    def _stream(self, source: int, place: int) -> Iterator[PlacedIndex]:
         """Yield one source's indices for this process, from its own ``place`` on."""
         size = self.sizes[source]
         place = place * self.world_size + self.rank
@@ -80,7 +98,9 @@ class SemiSupervisedSampler(Sampler):
             passes, within = divmod(place, size)
             if passes != current:
                 current, order = passes, self._order(source, passes)
-            yield self.starts[source] + order[within]
+            index = PlacedIndex(self.starts[source] + order[within])
+            index.place = (self.seed, source, place)
+            yield index
             place += self.world_size
 
     def _order(self, source: int, passes: int) -> List[int]:

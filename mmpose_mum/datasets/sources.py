@@ -4,6 +4,8 @@ from typing import Sequence
 from mmengine.dataset import ConcatDataset
 from mmpose.registry import DATASETS
 
+from ..functional.seeding import seeded
+
 SOURCE_NAMES = ('labelled', 'unlabelled')
 
 
@@ -13,6 +15,11 @@ class SemiSupervisedDataset(ConcatDataset):
 
     It says which of the two is empty, where MMEngine would fail in its serialisation, and it
     forgives the metainfo in which they differ as a matter of course.
+
+    A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
+    augmentation, and which sample stands in for one that cannot be read, are the same in whichever
+    process and after whatever stop of the training. The process' own random numbers stay as they
+    are. Other indices are drawn as everywhere, by the process' own.
 
     Args:
         datasets (Sequence[dict]): Configs of the labelled and the unlabelled set, in this order.
@@ -34,6 +41,14 @@ class SemiSupervisedDataset(ConcatDataset):
         super().__init__(
             [dict(type=_build, name=name, config=config)
              for name, config in zip(SOURCE_NAMES, datasets)], ignore_keys=list(ignore_keys))
+
+    def __getitem__(self, index: int):
+        """Return a sample, whose random numbers follow from the ``place`` of its index, if any."""
+        place = getattr(index, 'place', None)
+        if place is None:
+            return super().__getitem__(index)
+        with seeded(*place):
+            return super().__getitem__(int(index))
 
 
 def _build(name: str, config: dict):

@@ -1,4 +1,5 @@
 """Batches keep their ratio, every pass sees each sample once, and any batch can be the first."""
+import pickle
 from collections import Counter
 from itertools import islice
 
@@ -120,6 +121,36 @@ def test_a_rank_can_start_anywhere_too(monkeypatch):
     jumping = sampler_of((5, 9), 4, **kwargs)
     jumping.start_batch = 17
     assert batches_of(jumping, 4, 4) == batches_of(sampler_of((5, 9), 4, **kwargs), 21, 4)[17:]
+
+
+@pytest.mark.parametrize('world_size', [1, 3])
+def test_every_index_has_a_place_of_its_own_wherever_the_sampler_starts(world_size, monkeypatch):
+    places, whole = set(), {}
+    for rank in range(world_size):
+        sampler = sampler_of((5, 9), 4, rank=rank, world_size=world_size, monkeypatch=monkeypatch)
+        indices = list(islice(iter(sampler), 40))
+        places |= {index.place for index in indices}
+        sampler.start_batch = 6
+        assert [(i, i.place) for i in islice(iter(sampler), 16)] == [
+            (i, i.place) for i in indices[24:]]
+        whole.update((i.place, int(i)) for i in indices)
+    assert len(places) == 40 * world_size
+    # However many processes divide it, the stream is the same.
+    alone = sampler_of((5, 9), 4, monkeypatch=monkeypatch)
+    assert {index.place: int(index) for index in islice(iter(alone), 40)} == {
+        place: index for place, index in whole.items() if place[2] < 20}
+
+
+def test_a_place_survives_the_way_to_a_worker():
+    index = next(iter(sampler_of((5, 9), 4)))
+    copied = pickle.loads(pickle.dumps(index))
+    assert copied == index and copied.place == index.place == (0, 0, 0)
+
+
+def test_the_stream_says_what_the_order_follows_from():
+    sampler = sampler_of((5, 9), 4, seed=3, shuffle=False)
+    assert sampler.stream == dict(
+        seed=3, sizes=[5, 9], per_batch=[2, 2], world_size=1, shuffle=False)
 
 
 def test_a_source_smaller_than_its_slots_repeats_evenly():

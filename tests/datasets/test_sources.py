@@ -1,11 +1,27 @@
 """The two sets as one dataset: order, harmless differences, and which of them is empty."""
 import json
+import random
+from itertools import islice
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmpose.registry import TRANSFORMS
+from torch.utils.data import DataLoader
 
-from mmpose_mum.datasets import SemiSupervisedDataset
+from mmpose_mum.datasets import SemiSupervisedDataset, SemiSupervisedSampler
+
+
+@TRANSFORMS.register_module()
+class Draws:
+    """Draws a number from every generator; every second sample is one that cannot be read."""
+
+    def __call__(self, results):
+        """Return the sample's id and the numbers, or None."""
+        if results['id'] % 2:
+            return None
+        return [results['id'], random.random(), np.random.rand(), torch.rand(()).item()]
 
 
 def source(tmp_path, name, people, keypoints=True, **options):
@@ -67,3 +83,42 @@ def test_joints_out_of_order_are_refused(tmp_path, nested):
         sets[0] = dict(type='ConcatDataset', datasets=sets[:1])
     with pytest.raises(ValueError, match=r'labelled set.*\[0, 1, 10, 2, 3\].*made from'):
         SemiSupervisedDataset(sets)
+
+
+def drawing(tmp_path):
+    return SemiSupervisedDataset([
+        source(tmp_path, name, 6, keypoints=name == 'a', pipeline=[dict(type='Draws')])
+        for name in 'ab'])
+
+
+def batches(dataset, workers=0, start=0, number=6):
+    sampler = SemiSupervisedSampler(dataset, 4, seed=0)
+    sampler.start_batch = start
+    loader = DataLoader(dataset, 4, sampler=sampler, num_workers=workers, collate_fn=list)
+    return list(islice(loader, number))
+
+
+def test_a_samples_numbers_follow_from_its_place_alone(tmp_path):
+    """In any process, after any start, and with a stand-in for what cannot be read."""
+    dataset = drawing(tmp_path)
+    expected = batches(dataset)
+    np.random.seed(1)
+    assert batches(dataset) == expected
+    assert batches(dataset, start=2, number=4) == expected[2:]
+    assert batches(dataset, workers=2) == expected
+    assert batches(dataset, workers=3, start=1, number=5) == expected[1:]
+    samples = [tuple(sample) for batch in expected for sample in batch]
+    assert len({draws for _, *draws in map(list, samples) for draws in draws}) == 3 * len(samples)
+
+
+def test_the_process_keeps_its_own_random_numbers(tmp_path):
+    dataset = drawing(tmp_path)
+
+    def draw(between):
+        random.seed(5), np.random.seed(5), torch.manual_seed(5)
+        between()
+        return random.random(), np.random.rand(), torch.rand(()).item()
+
+    index = next(iter(SemiSupervisedSampler(dataset, 4, seed=0)))
+    assert draw(lambda: dataset[index]) == draw(lambda: None)
+    assert draw(lambda: dataset[0]) != draw(lambda: None)  # as everywhere without a place

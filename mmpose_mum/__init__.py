@@ -64,5 +64,6 @@ def _check_host(load=import_module):
 _check_host()  # first: a misfit shall be named as such, not as an error deep in the host
 
 from . import datasets, engine, evaluation, models  # noqa: E402
+from .conversion import semi_supervised  # noqa: E402
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

@@ -1,4 +1,5 @@
-"""Imports go one way: ``functional`` stands alone; models, datasets and engine stand side by side.
+"""Imports go one way: ``functional`` stands alone; models, datasets and engine stand side by side;
+``conversion`` may use them, and nothing uses it but the package itself.
 
 Read from the source, so that an import inside a function counts as well.
 """
@@ -52,6 +53,13 @@ def test_neighbours_do_not_import_one_another(path):
         parts = module.split('.')
         if parts[0] == 'mmpose_mum':
             assert not set(parts[1:2]) & (NEIGHBOURS - {own}), f'{module} in {own}'
+
+
+@pytest.mark.parametrize(
+    'path', files_of('functional', 'evaluation', *NEIGHBOURS), ids=name_of)
+def test_nothing_below_imports_the_conversion(path):
+    for module in imported_modules(path):
+        assert module.split('.')[:2] != ['mmpose_mum', 'conversion'], module
 
 
 def test_the_reader_sees_every_form_of_import(tmp_path, monkeypatch):

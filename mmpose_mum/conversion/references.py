@@ -1,0 +1,103 @@
+"""Parts of a config that is inherited from: named in a written config, looked up in memory."""
+import copy
+import keyword
+from typing import Any
+
+from mmengine.config import Config
+
+
+class Base:
+    """A part of the original config that is used as it is, such as ``_base_.model.backbone``.
+
+    Args:
+        *path (str | int): Keys and indices that lead to it.
+    """
+
+    def __init__(self, *path) -> None:
+        self.path = path
+
+    def __truediv__(self, key) -> 'Base':
+        """Name a part of this part."""
+        return Base(*self.path, key)
+
+    def __repr__(self) -> str:
+        return '_base_' + ''.join(
+            f'.{key}' if is_name(key) else f'[{key!r}]' for key in self.path)
+
+    def of(self, cfg: Config) -> Any:
+        """Look the part up, without copying it."""
+        for key in self.path:
+            cfg = cfg[key]
+        return cfg
+
+
+class Changed:
+    """A dict of the original config with some keys replaced: ``dict(_base_.model, head=…)``.
+
+    Args:
+        base (Base): The dict.
+        **changes: What replaces or joins its items.
+    """
+
+    def __init__(self, base: Base, **changes) -> None:
+        self.base = base
+        self.changes = changes
+
+
+def resolve(node: Any, cfg: Config) -> Any:
+    """Replace every reference in a tree of dicts and lists by a copy of what it refers to.
+
+    Args:
+        node (Any): Plain values, dicts, lists, :class:`Base` and :class:`Changed`.
+        cfg (Config): The original config.
+
+    Returns:
+        Any: The same tree of plain values.
+    """
+    if isinstance(node, Base):
+        return copy.deepcopy(node.of(cfg))
+    if isinstance(node, Changed):
+        return dict(resolve(node.base, cfg), **resolve(node.changes, cfg))
+    if isinstance(node, dict):
+        return {key: resolve(value, cfg) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(resolve(value, cfg) for value in node)
+    return node
+
+
+def shortest(base: Base, cfg: Config) -> Base:
+    """Find the variable of the original config that holds the same as a part of it does.
+
+    MMPose's configs write their pipelines into variables, by whose names people know them.
+
+    Args:
+        base (Base): The part.
+        cfg (Config): The original config.
+
+    Returns:
+        Base: The variable, or the part itself if there is none.
+    """
+    value = unscoped(base.of(cfg))
+    return next((Base(name) for name in cfg if unscoped(cfg[name]) == value), base)
+
+
+def unscoped(value: Any) -> Any:
+    """Drop the mark that MMEngine sets on what is inherited from MMPose: it is the scope anyway.
+
+    Args:
+        value (Any): A part of a config.
+
+    Returns:
+        Any: Plain dicts, lists and values.
+    """
+    if isinstance(value, dict):
+        return {key: unscoped(item) for key, item in value.items()
+                if (key, item) != ('_scope_', 'mmpose')}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(unscoped, value))
+    return value
+
+
+def is_name(key: Any) -> bool:
+    """Whether a key can be written as a keyword argument or an attribute."""
+    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)

@@ -1,0 +1,103 @@
+"""The tool writes a config that trains, and says what it looked for and did not find."""
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmpose_mum.datasets.demo import generate_demo
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import make_semi_config  # noqa: E402
+
+SUPERVISED = ROOT / 'configs/demo/supervised.py'
+RES50 = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+         'td-hm_res50_8xb64-210e_coco-256x192.py')
+
+
+@pytest.fixture(scope='module')
+def demo(tmp_path_factory):
+    return generate_demo(
+        tmp_path_factory.mktemp('demo'), num_train=12, num_val=4, labeled_percent=40, seed=1)
+
+
+def make(*args, config=SUPERVISED):
+    make_semi_config.main([str(config), *map(str, args)])
+
+
+def test_a_written_config_trains(demo, tmp_path, capsys):
+    root = Path(demo['data_root'])
+    out = tmp_path / 'deep' / 'semi.py'
+    images = next(path for path in root.rglob('*') if path.is_dir() and 'train' in path.name)
+    make('--labeled', demo['train_labeled'], '--labeled-images', images, '--unlabeled',
+         demo['train_unlabeled'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
+    said = capsys.readouterr().out
+    assert f'mim train mmpose {out}' in said and '4 labelled and 4 unlabelled images' in said
+    cfg = Config.fromfile(str(out))
+    cfg.merge_from_dict({
+        'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
+        'val_dataloader.dataset.data_root': str(root) + '/', 'val_evaluator.ann_file': demo['val'],
+        'test_dataloader.dataset.data_root': str(root) + '/',
+        'test_evaluator.ann_file': demo['val'], 'train_cfg.val_interval': 3,
+        'default_hooks.checkpoint.interval': 3, 'default_hooks.logger.interval': 1,
+        'work_dir': str(tmp_path / 'work'), 'experiment_name': uuid.uuid4().hex,
+        'log_level': 'WARNING'})
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    logged = runner.message_hub.log_scalars
+    assert len(logged['train/sup_loss_kpt'].data[0]) == 3
+    assert len(logged['train/unsup_loss'].data[0]) == 2
+    assert 'val/teacher/coco/AP' in logged and 'val/student/coco/AP' in logged
+
+
+def test_it_does_not_overwrite(tmp_path):
+    out = tmp_path / 'semi.py'
+    out.write_text('mine')
+    with pytest.raises(SystemExit, match='exists already; --force'):
+        make('--unlabeled', tmp_path, '-o', out)
+    assert out.read_text() == 'mine'
+    make('--unlabeled', tmp_path, '--sites', 'input', '-o', out, '--force')
+    assert out.read_text().startswith('# Pose-MUM training of supervised.\n_base_ = ')
+
+
+@pytest.mark.parametrize('args, message', [
+    (['--unlabeled', 'nowhere'], "--unlabeled: there is no 'nowhere'"),
+    (['--unlabeled', '.', '--labeled', 'none.json'], "--labeled: there is no 'none.json'"),
+    (['--unlabeled', '.', '--unlabeled-images', 'none'], 'there is no folder'),
+    (['--unlabeled', str(SUPERVISED)], 'is no folder, no json and no video'),
+    (['--unlabeled', '.', '--ratio', '0'], 'ratio must be more than 0'),
+    (['--unlabeled', '.', '--out', 'x.yml'], 'ends in .py'),
+])
+def test_what_is_missing_is_named(args, message, tmp_path):
+    out = [] if '--out' in args else ['--out', str(tmp_path / 'x.py')]
+    with pytest.raises(SystemExit, match=message):
+        make(*args, *out)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('config, message', [
+    ('nowhere.py', "there is no config 'nowhere.py'"),
+    ('mmpose::nothing.py', "there is no config 'mmpose::nothing.py'"),
+    ('mmdet::x.py', 'only configs of mmpose'),
+    (ROOT / 'configs/demo/pose_mum.py', 'semi-supervised already'),
+])
+def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        make('--unlabeled', tmp_path, '-o', tmp_path / 'x.py', config=config)
+
+
+def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
+    with pytest.raises(SystemExit, match='first labelled picture .* --labeled-images'):
+        make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
+             demo['train_unlabeled'], '-o', tmp_path / 'x.py')
+
+
+def test_a_config_of_mmpose_is_inherited_by_its_name(tmp_path):
+    out = tmp_path / 'x.py'
+    make('--unlabeled', tmp_path, '--sites', 'input', '-o', out, config=RES50)
+    text = out.read_text()
+    assert f"_base_ = '{RES50}'" in text and 'sup=_base_.train_pipeline' in text

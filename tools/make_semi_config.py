@@ -1,0 +1,141 @@
+"""Write the Pose-MUM config of a top-down model that has a config of MMPose's kind.
+
+    python tools/make_semi_config.py \
+        mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192.py \
+        --labeled labels.json --unlabeled pictures/ -o my_config.py
+
+What is written inherits from the original, and is meant to be read and changed.
+"""
+import argparse
+import os
+import os.path as osp
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.registry import DATASETS
+
+from mmpose_mum.conversion import Options, overrides
+from mmpose_mum.conversion.model import build_without_weights
+from mmpose_mum.conversion.writer import base_name, config_text, find_config
+from mmpose_mum.datasets.sources import SOURCE_NAMES
+from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
+
+
+def parse_args(args=None):
+    """Read the command line; what is not given is as in ``Options``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n')[0], argument_default=argparse.SUPPRESS)
+    parser.add_argument('config', help="the original: a path, or mmpose::… for one of MMPose's")
+    parser.add_argument('--unlabeled', required=True,
+                        help='folder of pictures or videos with one person each, a video, or a '
+                        "json: COCO's, or a detector's results")
+    parser.add_argument('--labeled', help="json to use in place of the original's")
+    parser.add_argument('--labeled-images', help='folder of the pictures in --labeled; defaults to '
+                        "the original's")
+    parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
+                        'json; defaults to that of the labelled ones')
+    parser.add_argument('-o', '--out', required=True, help='the config to write')
+    parser.add_argument('--batch-size', type=int,
+                        help="labelled images per GPU; defaults to the original's")
+    parser.add_argument('--ratio', type=float, help='unlabelled images per labelled one, on top; '
+                        'defaults to 1')
+    parser.add_argument('--max-iters', type=int, help='defaults to 200000')
+    parser.add_argument('--burn-in', type=int, help='iterations on labelled images alone; defaults '
+                        'to a fortieth of --max-iters')
+    parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
+                        'backbone; defaults to what is found')
+    parser.add_argument('--force', action='store_true', default=False,
+                        help='overwrite the config to write')
+    return parser.parse_args(args)
+
+
+def check_paths(options: Options, out: str, force: bool) -> None:
+    """Look for what was named, so that no one finds out at the start of a training.
+
+    Raises:
+        FileNotFoundError: If a file or folder is missing.
+        ValueError: If one is not of its kind, or the config to write exists.
+    """
+    for name in ('labeled', 'unlabeled'):
+        path = getattr(options, name)
+        if path and not osp.exists(path):
+            raise FileNotFoundError(f'--{name}: there is no {path!r} (looked for '
+                                    f'{osp.abspath(path)!r})')
+        images = getattr(options, name + '_images')
+        if images and not osp.isdir(images):
+            raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
+                             f'{osp.abspath(images)!r})')
+    if options.labeled and not options.labeled.endswith('.json'):
+        raise ValueError(f'--labeled: expected a json of annotations, got {options.labeled!r}')
+    if not osp.isdir(options.unlabeled) and not options.unlabeled.lower().endswith(
+            ('.json', *VIDEO_SUFFIXES)):
+        raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, no json and no video '
+                         f'({", ".join(VIDEO_SUFFIXES)})')
+    if osp.exists(out) and not force:
+        raise ValueError(f'{out!r} exists already; --force overwrites it')
+    if not out.endswith('.py'):
+        raise ValueError(f'-o: a config ends in .py, got {out!r}')
+
+
+def check_data(cfg: Config) -> str:
+    """Read the training data and look for the first pictures.
+
+    Returns:
+        str: How many people there are.
+
+    Raises:
+        ValueError: If a set is empty, or its pictures are not where the config says.
+    """
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    for name, source in zip(SOURCE_NAMES, dataset.datasets):
+        picture = source.get_data_info(0)['img_path']
+        if not split_frame_name(picture) and not osp.isfile(picture):
+            raise ValueError(f'the first {name} picture {picture!r} does not exist; the folder is '
+                             f'given by --{name.replace("ll", "l")}-images')
+    return f'{len(dataset.datasets[0])} labelled and {len(dataset.datasets[1])} unlabelled people'
+
+
+def summary(cfg: Config, options: Options, original: Config, out: str, people) -> str:
+    """Say what was written and how to train it."""
+    labelled, unlabelled = options.batch(original.train_dataloader.batch_size)
+    steps = f'{options.max_iters} iterations, the first {options.burn_in} on labels alone'
+    lines = [f'Wrote {out}.',
+             f'  batches   {labelled} labelled and {unlabelled} unlabelled images per GPU',
+             f'  training  {steps}; the teacher has a momentum of {options.momentum}',
+             f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}']
+    lines += [f'  data      {people}'] if people else []
+    scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
+    lines += ['Train it:', f'  mim train mmpose {out}']
+    if scale and scale != labelled + unlabelled:
+        lines.append(f"The learning rate is the original's, for {scale} images a step on all GPUs; "
+                     '--auto-scale-lr fits it to yours.')
+    return '\n'.join(lines)
+
+
+def main(args=None) -> None:
+    """Read the original, write the semi-supervised config, and check it."""
+    args = vars(parse_args(args))
+    path, out, force = args.pop('config'), args.pop('out'), args.pop('force')
+    try:
+        options = Options(**args)
+        check_paths(options, out, force)
+        original = Config.fromfile(find_config(path))
+        text = config_text(original, overrides(original, options), base_name(path, out))
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
+    with open(out, 'w', encoding='utf-8') as file:
+        file.write(text)
+    written = Config.fromfile(out)
+    try:
+        build_without_weights(written.model)
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            people = check_data(written) if options.labeled else None
+    # The datasets' readers raise what they like at a json of another layout.
+    except Exception as error:
+        raise SystemExit(f'wrote {out}, but it cannot be trained: {error}') from error
+    print(summary(written, options, original, out, people))
+
+
+if __name__ == '__main__':
+    main()

@@ -75,7 +75,9 @@ def settings_of(cfg: Config) -> dict:
     pipelines = [dataset.get('pipeline') for dataset in labelled_and_unlabelled(cfg)]
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
-        'model', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks')}
+        'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}
+    # Which loop runs the iterations makes no other method.
+    settings['train_cfg'] = {k: v for k, v in cfg['train_cfg'].items() if k != 'type'}
     loader = cfg['train_dataloader']
     settings['batch_size'] = loader.get('batch_size')
     settings['source_ratio'] = loader.get('sampler', {}).get('source_ratio')

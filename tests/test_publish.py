@@ -1,13 +1,64 @@
 """A plain model comes out of a semi-supervised checkpoint, or a message that says why not."""
-import pytest
-import torch
-from mmengine.runner import load_checkpoint
-from mmpose.registry import MODELS
+import hashlib
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections import OrderedDict
 
-from mmpose_mum.publish import plain_checkpoint, plain_state_dict
+import numpy as np
+import pytest
+import small_run
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import load_checkpoint
+from mmengine.utils import mkdir_or_exist
+from mmpose.apis import init_model
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
+
+from mmpose_mum import safe_load
+from mmpose_mum.plain_config import config_text, find_config, plain_config, read_config
+from mmpose_mum.publish import plain_checkpoint, plain_state_dict, publish
 from mmpose_mum.testing import tiny_config
 
 INNER_NECK = dict(type='FeatureMapProcessor', scale_factor=1.0, apply_relu=True)
+NAMES = ['right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle',
+         'right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow',
+         'left_wrist', 'neck', 'head_top']
+FLIP = [5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13]
+
+
+class Calls:
+    """Unpickles as a call."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.fixture(scope='module')
+def run():
+    return small_run.train()
+
+
+@pytest.fixture(scope='module')
+def published(run, tmp_path_factory):
+    return publish(run, tmp_path_factory.mktemp('published') / 'out' / 'model.pth')
+
+
+def predictions(model, cfg):
+    """What a model makes of the test data through the whole test step."""
+    data = DATASETS.build(cfg.test_dataloader.dataset)
+    with torch.no_grad():
+        found = model.test_step(pseudo_collate([data[i] for i in range(len(data))]))
+    found = [sample.pred_instances for sample in found]
+    return [np.concatenate([x.keypoints, x.keypoint_scores[..., None]], -1) for x in found]
 
 
 @pytest.mark.parametrize('which', ['teacher', 'student'])
@@ -35,3 +86,269 @@ def test_a_plain_checkpoint_and_a_wrong_name_are_refused():
         plain_state_dict({'backbone.conv1.weight': torch.zeros(1)})
     with pytest.raises(ValueError, match="'teacher', 'student'.*got 'ema'"):
         plain_state_dict({}, 'ema')
+
+
+def test_the_name_has_the_files_hash_and_nothing_is_in_it_but_tensors_and_joints(run, published):
+    path = published.checkpoint
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert path.name == f'model-{digest[:8]}.pth' and published.config.name == path.stem + '.py'
+    assert sorted(path.parent.iterdir()) == sorted(published[:2])
+    content = torch.load(str(path), weights_only=True)
+    assert content.keys() == {'meta', 'state_dict'} and content['meta'].keys() == {'dataset_meta'}
+    joints = content['meta']['dataset_meta']
+    expected = parse_pose_metainfo(Config.fromfile(run.parents[1] / 'original.py').metainfo)
+    assert joints.keys() == expected.keys()
+    for key, value in expected.items():
+        assert np.array_equal(np.array(joints[key]), np.array(value)), key
+    raw = torch.load(str(run), weights_only=False)
+    assert raw['state_dict'].keys() == {
+        f'{which}.{key}' for which in ('teacher', 'student') for key in content['state_dict']}
+    assert path.stat().st_size < run.stat().st_size / 1.9
+
+
+def test_joints_keep_their_order_though_the_work_dirs_config_has_lost_it(run, published):
+    dumped = Config.fromfile(run.parent / 'original.py')
+    assert list(dumped.metainfo.keypoint_info)[:3] == [0, 1, 10]  # this is what is to be mended
+    assert parse_pose_metainfo(dumped.metainfo)['flip_indices'] != FLIP
+    for cfg in (Config.fromfile(published.config), read_config(find_config(run))):
+        metainfo = cfg.test_dataloader.dataset.metainfo
+        assert list(metainfo.keypoint_info) == list(range(14))
+        parsed = parse_pose_metainfo(metainfo)
+        assert parsed['flip_indices'] == FLIP
+        assert [parsed['keypoint_id2name'][i] for i in range(14)] == NAMES
+    assert init_model(str(published.config), str(published.checkpoint),
+                      device='cpu').dataset_meta['flip_indices'] == FLIP
+
+
+@pytest.mark.parametrize('which', ['teacher', 'student'])
+def test_it_predicts_what_the_run_predicts_to_the_bit(run, published, tmp_path, which):
+    if which == 'student':
+        published = publish(
+            run, tmp_path / 'student.pth', 'student', run.parents[1] / 'original.py')
+    original = Config.fromfile(run.parents[1] / 'original.py')
+    whole = MODELS.build(original.model).eval()
+    load_checkpoint(whole, str(run), strict=True)
+    whole.semi_test_cfg['predict_on'] = which
+    expected = predictions(whole, original)
+    model = init_model(str(published.config), str(published.checkpoint), device='cpu')
+    for found, wanted in zip(predictions(model, model.cfg), expected):
+        assert np.array_equal(found, wanted)
+    # The flip counts, which is where joints in another order would show.
+    whole.teacher.test_cfg['flip_test'] = whole.student.test_cfg['flip_test'] = False
+    assert not np.array_equal(predictions(whole, original)[0], expected[0])
+    other = 'student' if which == 'teacher' else 'teacher'
+    whole.semi_test_cfg['predict_on'] = other
+    assert not np.array_equal(predictions(whole, original)[0], expected[0])
+
+
+def test_the_inferencer_takes_it_and_nothing_needs_the_plugin(run, published, tmp_path):
+    picture = str(run.parents[1] / 'labelled' / 'a.png')
+    code = (
+        'import sys\n'
+        'sys.modules["mmpose_mum"] = None\n'  # an import of it fails
+        'from mmpose.apis import MMPoseInferencer\n'
+        f'infer = MMPoseInferencer(pose2d={str(published.config)!r}, det_model="whole_image", '
+        f'pose2d_weights={str(published.checkpoint)!r}, device="cpu")\n'
+        f'found = next(infer({picture!r}, out_dir={str(tmp_path)!r}))\n'
+        'print(len(found["predictions"][0][0]["keypoints"]))')
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
+                          text=True, cwd=str(tmp_path))
+    assert not done.returncode, done.stderr
+    assert done.stdout.split()[-1] == '14'
+    assert (tmp_path / 'visualizations' / 'a.png').exists()
+
+
+def test_the_config_stands_alone_and_has_nothing_of_the_training(published):
+    text = published.config.read_text()
+    assert 'mmpose_mum' not in text and '_base_' not in text and 'EMAN' not in text
+    assert published.left_out == ['TorsoPCKAccuracy']
+    cfg = Config.fromfile(published.config)
+    assert cfg.model.type == 'TopdownPoseEstimator' and cfg.val_cfg == cfg.test_cfg == {}
+    assert cfg.val_evaluator == [dict(type='PCKAccuracy', thr=0.1)] == cfg.test_evaluator
+    assert cfg.default_hooks.keys() == {'logger'}
+    assert not {'train_dataloader', 'optim_wrapper', 'custom_hooks', 'train_cfg'} & cfg.keys()
+    assert text.splitlines()[0].startswith('# The teacher of iter_2.pth')
+
+
+def config_of(model, **options):
+    dataset = dict(type='CocoDataset', pipeline=[dict(type='LoadImage')])
+    return Config(dict(dict(model=model, val_dataloader=dict(dataset=dataset), val_evaluator=[]),
+                       **options))
+
+
+def test_weights_to_start_from_go_and_other_imports_stay(tmp_path):
+    model = tiny_config()['estimator']
+    pretrained = dict(type='Pretrained', checkpoint='https://nowhere/a.pth')
+    model['backbone']['init_cfg'] = pretrained
+    model['head']['init_cfg'] = [pretrained, dict(type='Normal', layer='Conv2d', std=0.1)]
+    imports = dict(imports=['mmpretrain.models', 'mmpose_mum', 'mmpose_mum.x'],
+                   allow_failed_imports=False)
+    entries, _ = plain_config(config_of(model, custom_imports=imports))
+    assert 'init_cfg' not in entries['model']['backbone'] and len(
+        entries['model']['head']['init_cfg']) == 1
+    assert entries['custom_imports'] == dict(imports=['mmpretrain.models'],
+                                             allow_failed_imports=False)
+    imports['imports'] = 'mmpose_mum'
+    assert 'custom_imports' not in plain_config(config_of(model, custom_imports=imports))[0]
+
+
+def test_the_wrappers_own_preprocessor_is_the_plain_models():
+    semi = tiny_config()
+    own = dict(type='PoseDataPreprocessor', mean=[1.] * 3, std=[2.] * 3)
+    semi['data_preprocessor'] = dict(type='SemiSupervisedDataPreprocessor', data_preprocessor=own)
+    assert plain_config(config_of(semi))[0]['model']['data_preprocessor'] == own
+    del semi['data_preprocessor'], semi['estimator']['data_preprocessor']
+    assert plain_config(config_of(semi))[0]['model']['data_preprocessor'] == dict(
+        type='PoseDataPreprocessor')
+
+
+def test_metainfo_from_a_file_is_written_out(tmp_path):
+    joints = tmp_path / 'joints.py'
+    joints.write_text((small_run.ROOT / 'configs/_base_/lspet.py').read_text())
+    cfg = config_of(tiny_config())
+    cfg.val_dataloader.dataset.metainfo = dict(from_file=str(joints))
+    found = plain_config(cfg)[0]['test_dataloader']['dataset']['metainfo']
+    assert list(found['keypoint_info']) == list(range(14))
+    of_mmpose = dict(from_file='configs/_base_/datasets/coco.py')
+    cfg.val_dataloader.dataset.metainfo = of_mmpose
+    assert plain_config(cfg)[0]['test_dataloader']['dataset']['metainfo'] == of_mmpose
+
+
+def test_what_a_config_cannot_do_without_is_an_error():
+    with pytest.raises(ValueError, match='no test_dataloader'):
+        plain_config(Config(dict(model=tiny_config())))
+    with pytest.raises(ValueError, match='no model'):
+        plain_config(Config(dict(a=1)))
+    cfg = config_of(tiny_config())
+    cfg.val_dataloader.dataset.pipeline[0].type = 'mmpose.LoadUnlabeledImage'
+    with pytest.raises(ValueError, match='needs mmpose_mum: it has LoadUnlabeledImage'):
+        plain_config(cfg)
+
+
+def test_a_written_config_is_read_as_it_was(tmp_path):
+    value = {10: 'ten', 2: ('one', ), 1: [1.5, None, True, -3]}
+    entries = dict(a=dict(value, long=['x' * 40] * 4), b=dict({'type': 'T', 'not a name': 1}),
+                   c=value, d=(), e=dict(lambda_=1, words='a\n"\''))
+    (tmp_path / 'config.py').write_text(config_text(entries, 'title'))
+    cfg = Config.fromfile(tmp_path / 'config.py')
+    assert cfg.to_dict() == entries and list(cfg.c) == [10, 2, 1]
+    assert max(map(len, (tmp_path / 'config.py').read_text().splitlines())) <= 100
+    for value in (torch.zeros(1), float('inf'), float('nan')):
+        with pytest.raises(ValueError, match='a of the config holds .* cannot be written'):
+            config_text(dict(a=[value]), '')
+
+
+# Files of strangers
+
+
+def test_a_checkpoint_of_the_runner_gives_its_tensors_and_no_objects(run):
+    found = safe_load.load_checkpoint(run)
+    raw = torch.load(str(run), weights_only=False)
+    assert found['state_dict'].keys() == raw['state_dict'].keys()
+    for key, value in raw['state_dict'].items():
+        assert torch.equal(found['state_dict'][key], value)
+    with pytest.raises(Exception, match='(?i)unsupported|weights_only'):
+        torch.load(str(run), weights_only=True)
+    logs = raw['message_hub']['log_scalars']['train/sup_loss_kpt']
+    assert isinstance(logs, HistoryBuffer)
+    assert isinstance(
+        found['message_hub']['log_scalars']['train/sup_loss_kpt'], safe_load.Ignored)
+
+
+@pytest.mark.parametrize('evil, message', [
+    (lambda path: Calls(os.system, f'touch {path}'), r'contains (posix|nt)\.system'),
+    (lambda path: Calls(eval, f'open({str(path)!r}, "w")'),
+     r'contains (__builtin__|builtins)\.eval'),
+    (lambda path: Calls(subprocess.call, ['touch', str(path)]),
+     r'contains (commands|subprocess)\.call'),  # the former is its name in Python 2
+    (lambda path: torch.nn.Linear(1, 1), r'contains torch\.nn\.modules\.linear\.Linear'),
+])
+def test_a_hostile_checkpoint_is_refused_and_not_run(evil, message, run, tmp_path):
+    victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
+    content = dict(state_dict={'teacher.a': torch.zeros(1)}, meta=dict(a=evil(victim)))
+    torch.save(content, str(path))
+    with pytest.raises(ValueError, match=message):
+        publish(path, tmp_path / 'out.pth', config=run.parents[1] / 'original.py')
+    path.write_bytes(pickle.dumps(content))  # as PyTorch before 1.6 saved, and as anybody can
+    with pytest.raises(ValueError, match='is refused'):
+        safe_load.load_checkpoint(path)
+    torch.save(content, str(path), _use_new_zipfile_serialization=False)
+    with pytest.raises(ValueError, match='not in the format of PyTorch 1.6'):
+        safe_load.load_checkpoint(path)
+    assert not victim.exists()
+
+
+def test_what_is_ignored_is_not_run_either(tmp_path):
+    victim, path = tmp_path / 'victim', tmp_path / 'a.pth'
+    weights = {'a': torch.zeros(1)}
+    torch.save(dict(state_dict=weights, meta=[
+        Calls(mkdir_or_exist, str(victim)), Calls(getattr, Calls(np.dtype, 'f4'), 'type'),
+        np.float32(3), np.arange(3), {1, 2}]), str(path))
+    assert torch.equal(safe_load.load_checkpoint(path)['state_dict']['a'], weights['a'])
+    assert not victim.exists()
+
+
+def test_a_pickle_cannot_change_the_functions_that_it_may_call(tmp_path):
+    """By setting the state of a function, as if it were an object that is unpickled."""
+    rebuild = b'ctorch._utils\n_rebuild_tensor_v2\n'
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict={'a': torch.zeros(1)}), str(path))
+    writer = torch._C.PyTorchFileWriter(str(path))
+    state = pickle.dumps(({}, {'__defaults__': (1, )}), 2)[2:-1]
+    content = b'\x80\x02' + rebuild + state + b'b.'
+    writer.write_record('data.pkl', content, len(content))
+    writer.write_end_of_file()
+    before = torch._utils._rebuild_tensor_v2.__defaults__
+    with pytest.raises(ValueError, match='sets the attributes of a function'):
+        safe_load.load_checkpoint(path)
+    assert torch._utils._rebuild_tensor_v2.__defaults__ == before
+
+
+def test_what_is_no_checkpoint_is_an_error(tmp_path):
+    path = tmp_path / 'a.pth'
+    with pytest.raises(FileNotFoundError, match='no checkpoint'):
+        safe_load.load_checkpoint(path)
+    torch.jit.save(torch.jit.script(torch.nn.ReLU()), str(path))
+    with pytest.raises(ValueError, match='TorchScript'):
+        safe_load.load_checkpoint(path)
+    path.write_bytes(safe_load.ZIP_MAGIC + b'broken')
+    with pytest.raises(ValueError, match='is refused'):
+        safe_load.load_checkpoint(path)
+    for content in ([1], dict(a=1), dict(state_dict={}), dict(state_dict={'a': np.zeros(1)}),
+                    dict(state_dict=OrderedDict({1: torch.zeros(1)}))):
+        torch.save(content, str(path))
+        with pytest.raises(ValueError, match='no state_dict of tensors'):
+            safe_load.load_checkpoint(path)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.int64, torch.bool])
+def test_tensors_come_out_as_they_were(tmp_path, dtype):
+    weights = OrderedDict(a=torch.rand(3, 4).to(dtype), b=torch.rand(5, 4)[1:3].t().to(dtype),
+                          c=torch.nn.Parameter(torch.rand(2)))
+    torch.save(dict(state_dict=weights), str(tmp_path / 'a.pth'))
+    for key, value in safe_load.load_checkpoint(tmp_path / 'a.pth')['state_dict'].items():
+        assert torch.equal(value, weights[key]) and value.dtype == weights[key].dtype
+
+
+# ONNX, by docs/publish.md
+
+
+def test_the_documented_onnx_export_gives_the_same_heatmaps(published, tmp_path, monkeypatch):
+    pytest.importorskip('onnx')
+    onnxruntime = pytest.importorskip('onnxruntime')
+    text = (small_run.ROOT / 'docs/publish.md').read_text(encoding='utf-8')
+    recipe = re.search(r'```python\n(?=[^`]*torch\.onnx\.export)(.*?)```', text, re.S)[1]
+    recipe = re.sub(r"'my_model-[\w-]+\.(pth|py)'", lambda match: repr(str(
+        published.checkpoint if match[1] == 'pth' else published.config)), recipe)
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(recipe, scope)  # noqa: S102
+    model = scope['model']
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / 'my_model.onnx'), providers=['CPUExecutionProvider'])
+    images = torch.randn(3, 3, 96, 64)  # more than the export has seen
+    with torch.no_grad():
+        expected = model(images, None).numpy()
+    found, = session.run(None, dict(images=images.numpy()))
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()

@@ -102,6 +102,7 @@ def for_trial(config: Config, work_dir: str) -> Config:
     config.default_hooks.checkpoint = None
     # Twice as fast on processors that have it, and AmpOptimWrapper asserts a GPU.
     config.optim_wrapper.type = 'AutocastOptimWrapper'
+    config.optim_wrapper.pop('loss_scale', None)
     config.visualizer = dict(type='Visualizer')
     config.randomness = dict(seed=0)
     config.log_level = 'WARNING'
@@ -123,9 +124,19 @@ def generated(dataset: dict) -> dict:
     return dataset
 
 
+class TrialRunner(Runner):
+    """A Runner that leaves out what takes longer than the training of a small model."""
+
+    def dump_config(self) -> None:
+        """Write no config."""
+
+    def _log_env(self, env_cfg) -> None:
+        """Ask for no compilers and cards."""
+
+
 def train(config: Config, probe: 'Probe'):
     """Train by MMEngine's Runner; return the model, a checkpoint's metainfo and the probe."""
-    runner = Runner.from_cfg(config)
+    runner = TrialRunner.from_cfg(config)
     runner.register_hook(probe)
     runner.train()
     meta = dict(dataset_meta=runner.train_dataloader.dataset.metainfo)

@@ -15,7 +15,7 @@ model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
     mix_unmix=dict(
         type='MixUnMix', sites=['input', 'stage1', 'stage2', 'stage3'], grid=(3, 3)),
-    unsup_weight=1., burn_in=burn_in, ramp_up=400, confidence=dict(mode='soft'))
+    unsup_weight=2., burn_in=burn_in, ramp_up=400, confidence=dict(mode='soft'))
 
 train_dataloader = dict(
     _delete_=True, batch_size=32, num_workers=0,

@@ -1,0 +1,173 @@
+"""What a model makes of unlabelled people, as a COCO json that trains a model again."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+import small_run
+import torch
+from mmengine.config import Config
+from mmpose.apis import inference_topdown, init_model
+from mmpose.registry import DATASETS
+from pycocotools.coco import COCO
+from xtcocotools.coco import COCO as XCOCO
+
+from mmpose_mum.plain_config import read_config
+from mmpose_mum.pseudo_labels import coco_json, find_people, load_plain, predict
+from mmpose_mum.publish import publish
+
+
+@pytest.fixture(scope='module')
+def run():
+    return small_run.train()
+
+
+@pytest.fixture(scope='module')
+def cfg(run):
+    return read_config(run.parent / 'original.py')  # as MMEngine dumped it
+
+
+@pytest.fixture(scope='module')
+def model(run, cfg):
+    return load_plain(cfg, str(run))
+
+
+def export(model, people, score_thr=-1., batch_size=2):
+    return coco_json(predict(model, people, batch_size), people, score_thr)
+
+
+def test_the_json_has_the_teachers_joints_in_pixels_of_the_picture(run, cfg, model, tmp_path):
+    people = find_people(cfg)
+    content, count = export(model, people)
+    assert people.root == str(run.parents[1] / 'unlabelled')
+    assert [image['file_name'] for image in content['images']] == ['c.png', 'd.png', 'e.png']
+    assert count['people'] == 3 and count['joints'] == 42 and not count['skipped']
+    published = publish(run, tmp_path / 'a.pth')
+    plain = init_model(str(published.config), str(published.checkpoint), device='cpu')
+    for image, person in zip(content['images'], content['annotations']):
+        assert (image['width'], image['height']) == (90, 120)
+        assert person['image_id'] == image['id'] and person['bbox'] == [0, 0, 90, 120]
+        assert person['area'] == 90 * 120 and person['iscrowd'] == 0
+        expected = inference_topdown(plain, f'{people.root}/{image["file_name"]}')[0].pred_instances
+        joints = np.array(person['keypoints']).reshape(14, 3)
+        inside = ((expected.keypoints[0] >= 0) & (expected.keypoints[0] < [90, 120])).all(-1)
+        assert inside.any() and person['num_keypoints'] == inside.sum()
+        assert np.allclose(joints[inside, :2], expected.keypoints[0][inside], atol=0.006)
+        assert (joints[inside, 2] == 2).all() and not joints[~inside].any()
+        assert np.allclose(person['keypoint_scores'], expected.keypoint_scores[0], atol=1e-4)
+        assert person['score'] == pytest.approx(expected.keypoint_scores[0].mean(), abs=1e-4)
+    category, = content['categories']
+    assert category['keypoints'][:2] == ['right_ankle', 'right_knee']
+    assert category['skeleton'][0] == [1, 2] and len(category['skeleton']) == 14
+
+
+def test_unsure_joints_are_not_labelled_and_their_scores_are_kept(cfg, model):
+    everything, _ = export(model, find_people(cfg))
+    scores = np.sort([s for p in everything['annotations'] for s in p['keypoint_scores']])
+    gap = np.argmax(np.diff(scores))  # the scores are rounded, so keep away from them
+    threshold = scores[gap:gap + 2].mean()
+    content, count = export(model, find_people(cfg), threshold)
+    for person, whole in zip(content['annotations'], everything['annotations']):
+        assert person['keypoint_scores'] == whole['keypoint_scores']
+        sure = np.array(person['keypoint_scores']) >= threshold
+        joints, all_joints = (np.array(p['keypoints']).reshape(14, 3) for p in (person, whole))
+        assert np.array_equal(joints[sure], all_joints[sure]) and not joints[~sure].any()
+        assert person['num_keypoints'] == (joints[:, 2] > 0).sum()
+    assert 0 < count['labelled'] < count['joints']
+    nobody, count = export(model, find_people(cfg), 2.)
+    assert not count['labelled'] and len(nobody['annotations']) == 3
+
+
+def test_the_json_trains_again(run, cfg, model, tmp_path):
+    content, _ = export(model, find_people(cfg))
+    path = tmp_path / 'people.json'
+    path.write_text(json.dumps(content))
+    for reader in (COCO, XCOCO):
+        found = reader(str(path))
+        assert len(found.getImgIds()) == len(found.getAnnIds()) == 3
+    labelled = cfg.train_dataloader.dataset.datasets[0]
+    dataset = DATASETS.build(dict(labelled, ann_file=str(path), data_prefix=dict(
+        img=str(run.parents[1] / 'unlabelled'))))
+    assert len(dataset) == 3
+    info, person = dataset.get_data_info(1), content['annotations'][1]
+    joints = np.array(person['keypoints']).reshape(1, 14, 3)
+    assert np.allclose(info['keypoints'], joints[..., :2])
+    assert np.array_equal(info['keypoints_visible'] > 0, joints[..., 2] > 0)
+    assert dataset[1]['inputs']['sup'] is not None
+
+
+def test_batches_and_a_plain_model_change_nothing(run, cfg, model, tmp_path):
+    published = publish(run, tmp_path / 'a.pth')
+    plain = read_config(published.config)
+    folder = str(run.parents[1] / 'unlabelled')
+    people = find_people(plain, folder)
+    found, _ = export(load_plain(plain, str(published.checkpoint)), people, batch_size=3)
+    expected, _ = export(model, find_people(cfg), batch_size=1)
+    assert found['images'] == expected['images'] and found['categories'] == expected['categories']
+    for one, other in zip(found['annotations'], expected['annotations']):
+        assert np.allclose(one['keypoint_scores'], other['keypoint_scores'], atol=2e-4)
+    with pytest.raises(ValueError, match='no unlabelled people: say by --unlabeled'):
+        find_people(plain)
+
+
+def test_people_of_a_json_keep_their_ids_and_boxes(run, cfg, model, tmp_path):
+    folder, path = run.parents[1] / 'labelled', tmp_path / 'boxes.json'
+    content = json.loads((run.parents[1] / 'labels.json').read_text())
+    for annotation in content['annotations']:
+        del annotation['keypoints']
+    content['annotations'].append(dict(content['annotations'][1], id=5, bbox=[0, 0, 30, 40]))
+    path.write_text(json.dumps(content))
+    found, _ = export(model, find_people(cfg, str(path), str(folder)))
+    assert found['images'] == content['images']
+    assert [(p['image_id'], p['bbox']) for p in found['annotations']] == [
+        (7, [5, 5, 70, 100]), (17, [5, 5, 70, 100]), (17, [0, 0, 30, 40])]
+    # A detector's results, by path.
+    path.write_text(json.dumps([dict(image_id='b.png', category_id=1, bbox=[5, 5, 70, 100],
+                                     score=.9)]))
+    again, _ = export(model, find_people(cfg, str(path), str(folder)))
+    assert again['images'] == [dict(content['images'][1], id=1)]
+    assert np.allclose(again['annotations'][0]['keypoint_scores'],
+                       found['annotations'][1]['keypoint_scores'], atol=2e-4)
+    with pytest.raises(FileNotFoundError, match='--unlabeled: there is no'):
+        find_people(cfg, str(tmp_path / 'none.json'))
+    with pytest.raises(FileNotFoundError, match='--unlabeled-images: there is no folder'):
+        find_people(cfg, str(path), str(tmp_path / 'none'))
+
+
+@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
+def test_frames_and_broken_pictures_and_several_folders(run, cfg, model, tmp_path):
+    small_run.write_people(tmp_path / 'one', ['a.png'])
+    (tmp_path / 'one' / 'broken.png').write_text('no picture')
+    small_run.write_people(tmp_path / 'two', ['a.png'], size=(60, 50))
+    writer = cv2.VideoWriter(
+        str(tmp_path / 'two' / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 2, (64, 48))
+    for i in range(4):
+        writer.write(np.full((48, 64, 3), 50 * i, np.uint8))
+    writer.release()
+    own = cfg.train_dataloader.dataset.datasets[1].to_dict()
+    several = Config(cfg.to_dict())
+    several.train_dataloader.dataset.datasets[1] = dict(
+        type='ConcatDataset', datasets=[
+            dict(own, data_prefix=dict(img=str(tmp_path / name))) for name in ('one', 'two')])
+    people = find_people(several)
+    content, count = export(model, people)
+    assert people.root == str(tmp_path) and count['skipped'] == 1 and count['frames'] == 2
+    assert [(image['id'], image['file_name'], image['width']) for image in content['images']] == [
+        (1, 'one/a.png', 90), (2, 'two/a.png', 60), (3, 'two/clip.avi#000000', 64),
+        (4, 'two/clip.avi#000002', 64)]
+    assert [person['image_id'] for person in content['annotations']] == [1, 2, 3, 4]
+
+
+@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
+def test_nothing_to_predict_is_an_error(cfg, model, tmp_path):
+    with pytest.raises(ValueError, match='no unlabelled image or video'):
+        find_people(cfg, str(tmp_path))
+    (tmp_path / 'broken.png').write_text('no picture')
+    with pytest.raises(ValueError, match='none of the 1 people has a picture'):
+        export(model, find_people(cfg, str(tmp_path)))
+
+
+def test_a_checkpoint_of_another_model_is_an_error(cfg, tmp_path):
+    torch.save(dict(state_dict={'teacher.backbone.a': torch.zeros(1)}), str(tmp_path / 'a.pth'))
+    with pytest.raises(ValueError, match="config is not the checkpoint's.*\n.*Missing"):
+        load_plain(cfg, str(tmp_path / 'a.pth'))

@@ -1,0 +1,78 @@
+"""The tool that writes pseudo labels: its files, what it says, and its errors."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import small_run
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import export_pseudo_labels  # noqa: E402
+
+
+class Evil:
+    """Unpickles as a shell command."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command, )
+
+
+@pytest.fixture(scope='module')
+def run():
+    return small_run.train()
+
+
+def start(run, out, *options, config=None, checkpoint=None):
+    export_pseudo_labels.main([
+        str(config or run.parent / 'original.py'), str(checkpoint or run), '--out', str(out),
+        '--device', 'cpu', *map(str, options)])
+
+
+@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
+def test_writes_the_json_and_says_what_is_in_it(run, tmp_path, capsys):
+    out = tmp_path / 'new' / 'people.json'
+    start(run, out)
+    said = capsys.readouterr().out
+    assert len(json.loads(out.read_text())['annotations']) == 3
+    assert f'3 people in 3 pictures below {run.parents[1] / "unlabelled"}' in said
+    assert 'score of 0.3 or more' in said and 'left out' not in said
+    with pytest.raises(SystemExit, match='people.json exists already'):
+        start(run, out)
+
+    folder = tmp_path / 'pictures'
+    small_run.write_people(folder, ['x.png'])
+    (folder / 'broken.png').write_text('no picture')
+    start(run, tmp_path / 'b.json', '--unlabeled', folder, '--score-thr', '-1', '--batch-size', '1')
+    assert 'left out 1 people: their picture cannot be read' in capsys.readouterr().out
+    content = json.loads((tmp_path / 'b.json').read_text())
+    assert [image['file_name'] for image in content['images']] == ['x.png']
+
+
+def test_mistakes_have_names(run, tmp_path):
+    out = tmp_path / 'people.json'
+    for message, options in (
+            ('no config .*no.py', dict(config=tmp_path / 'no.py')),
+            ('no checkpoint .*no.pth', dict(checkpoint=tmp_path / 'no.pth'))):
+        with pytest.raises(SystemExit, match=message):
+            start(run, out, **options)
+    with pytest.raises(SystemExit, match='no unlabelled image or video'):
+        start(run, out, '--unlabeled', tmp_path)
+    with pytest.raises(SystemExit, match='2'):
+        start(run, out, '--batch-size', '0')
+    assert not out.exists()
+
+
+def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):
+    victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
+    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)}, meta=Evil(f'touch {victim}')),
+               str(path))
+    with pytest.raises(SystemExit, match=r'is refused.*contains (posix|nt)\.system'):
+        start(run, tmp_path / 'a.json', checkpoint=path)
+    assert not victim.exists()

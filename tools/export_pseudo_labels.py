@@ -1,0 +1,68 @@
+"""Write a model's joints of unlabelled people as a COCO json, to be corrected and trained with.
+
+    python tools/export_pseudo_labels.py CONFIG CHECKPOINT --out people.json
+
+Of a semi-supervised run it is the teacher's, of the people that it was trained with; a plain model,
+such as ``tools/publish_model.py`` writes, is told where there are some. A joint whose score is too
+low, or that lies outside of the picture, is written as not labelled; the scores of all joints are
+kept as ``keypoint_scores``. The checkpoint may come from a stranger; a config is a program.
+"""
+import argparse
+import json
+from pathlib import Path
+
+from mmengine.device import get_device
+
+from mmpose_mum.plain_config import read_config
+from mmpose_mum.pseudo_labels import coco_json, find_people, load_plain, predict
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('config', help='of a semi-supervised training, or a plain one')
+    parser.add_argument('checkpoint', help='of either')
+    parser.add_argument('--out', required=True, type=Path, help='json to write')
+    parser.add_argument('--unlabeled', help='folder of pictures or videos with one person each, a '
+                        "video, or a json: COCO's, or a detector's results; defaults to the "
+                        "config's")
+    parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
+                        "json; defaults to the config's")
+    parser.add_argument('--score-thr', type=float, default=0.3,
+                        help='lowest score of a joint to write')
+    parser.add_argument('--batch-size', type=int, default=32)
+    parser.add_argument('--device', help='such as cuda:0; by default the best there is')
+    args = parser.parse_args(args)
+    if args.batch_size < 1:
+        parser.error('expected a --batch-size of at least 1')
+    return args
+
+
+def main(args=None) -> None:
+    """Predict, write the json at once, and say what is in it."""
+    args = parse_args(args)
+    try:
+        if args.out.exists():
+            raise FileExistsError(f'{args.out} exists already')
+        cfg = read_config(args.config)
+        model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
+        people = find_people(cfg, args.unlabeled, args.unlabeled_images)
+        content, count = coco_json(
+            predict(model, people, args.batch_size), people, args.score_thr)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(content), encoding='utf-8')
+    except (OSError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} pictures '
+          f'below {people.root}; {count["labelled"]} of {count["joints"]} joints have a score of '
+          f'{args.score_thr:g} or more')
+    if count['skipped']:
+        print(f'left out {count["skipped"]} people: their picture cannot be read, or they are not '
+              'in it')
+    if count['frames']:
+        print(f'{count["frames"]} are frames of videos, which annotation tools do not open by such '
+              'names')
+
+
+if __name__ == '__main__':
+    main()

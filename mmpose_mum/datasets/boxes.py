@@ -2,13 +2,25 @@
 import math
 import os.path as osp
 from collections import Counter
-from typing import Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 import numpy as np
 import torch
 from mmengine.fileio import load
 from mmengine.logging import print_log
 from torchvision.ops import nms
+
+
+def load_json(path: str) -> Any:
+    """Read a json.
+
+    Raises:
+        ValueError: If its content is not that of a json; the message names the file.
+    """
+    try:
+        return load(path)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f'{path!r} cannot be read as a json: {error}') from error
 
 
 def usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
@@ -20,17 +32,43 @@ def usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
 
     Returns:
         np.ndarray: float32 (1, 4), x1 y1 x2 y2; None if there is no box, or a crowd's, or nothing
-        is left of it, or it is not finite.
+        is left of it, or it is not of finite numbers.
     """
-    box = np.asarray(annotation.get('bbox') or [], dtype=np.float64)
-    if box.shape != (4, ) or annotation.get('iscrowd') or not np.isfinite(box).all():
+    try:
+        box = np.asarray(annotation.get('bbox'), dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
         return None
-    x, y, w, h = box
-    x1, x2 = np.clip([x, x + w], 0, image.get('width', np.inf))
-    y1, y2 = np.clip([y, y + h], 0, image.get('height', np.inf))
-    if x2 - x1 < 1 or y2 - y1 < 1:
+    if box.shape != (4, ) or annotation.get('iscrowd'):
         return None
-    return np.array([[x1, y1, x2, y2]], dtype=np.float32)
+    x, y, w, h = box.tolist()
+    return clipped_box([x, y, x + w, y + h], _size(image, 'width'), _size(image, 'height'))
+
+
+def clipped_box(corners: Sequence[float], width: float, height: float) -> Optional[np.ndarray]:
+    """Cut off what of a box lies outside an image.
+
+    Args:
+        corners (Sequence[float]): x1, y1, x2, y2, in pixels.
+        width (float): Of the image, in pixels; infinite if it is not known.
+        height (float): Likewise.
+
+    Returns:
+        np.ndarray: float32 (1, 4); None if less than a pixel is left, or it is not finite.
+    """
+    box = np.asarray(corners, dtype=np.float64).reshape(2, 2)
+    if not np.isfinite(box).all():
+        return None
+    box = np.clip(box, 0, [width, height])
+    # Far beyond what float32 can tell apart, too, which a crop could not be made of.
+    if box.max() > 2**24 or not (box[1] - box[0] >= 1).all():
+        return None
+    return box.reshape(1, 4).astype(np.float32)
+
+
+def _size(image: dict, key: str) -> float:
+    """Return an image's width or height; infinite, if the json has nothing that could be one."""
+    size = image.get(key)
+    return size if isinstance(size, (int, float)) and 0 < size < math.inf else math.inf
 
 
 def load_detections(bbox_file: str,
@@ -60,19 +98,18 @@ def load_detections(bbox_file: str,
     if not osp.isfile(bbox_file):
         raise FileNotFoundError(f'the json of detections {bbox_file!r} does not exist (data_root '
                                 'is not put before bbox_file, as in MMPose)')
-    detections = load(bbox_file)
+    detections = load_json(bbox_file)
     if not isinstance(detections, list) or not all(isinstance(d, dict) for d in detections):
         raise ValueError(f"{bbox_file!r} is not in COCO's result format, a list of {{image_id, "
                          'category_id, bbox, score}. A json with "images" and "annotations" is an '
                          'ann_file')
     people, left_out, others, best, unknown = {}, Counter(), Counter(), -math.inf, None
     for detection in detections:
-        category, score = detection.get('category_id', 1), detection.get('score')
+        category, score = detection.get('category_id', 1), _score(detection)
         if category not in category_ids:
             left_out['of other categories'] += 1
-            others[category] += 1
+            others[repr(category)] += 1
             continue
-        score = score if isinstance(score, (int, float)) and math.isfinite(score) else -math.inf
         best = max(best, score)
         if score < score_thr:
             left_out['with a lower score or none'] += 1
@@ -99,6 +136,12 @@ def load_detections(bbox_file: str,
     raise ValueError(report + '. ' + _remedy(category_ids, others, score_thr, best, unknown))
 
 
+def _score(detection: dict) -> float:
+    score = detection.get('score')
+    # No more than float32 holds; a json may hold integers without end.
+    return score if isinstance(score, (int, float)) and abs(score) < 1e38 else -math.inf
+
+
 def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknown) -> str:
     """Tell what to do about a file none of whose detections can be used."""
     if unknown is not None:
@@ -111,7 +154,7 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
         return f'The best score is {best:.4g}: lower bbox_score_thr, which is {score_thr:g}'
     if others:
         return (f'The categories that count are {list(category_ids)}, those found '
-                f'{sorted(others, key=str)}: set bbox_category_ids')
+                f'[{", ".join(sorted(others))}]: set bbox_category_ids')
     return 'Detect people by tools/detect_people.py, with a lower --score-thr'
 
 

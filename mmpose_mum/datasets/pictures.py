@@ -2,7 +2,7 @@
 import os.path as osp
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, List, Sequence
 
 from mmengine.logging import print_log
 
@@ -39,7 +39,7 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
     names, broken = [], []
     for path in paths:
         name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
+        if suffix in IMAGE_SUFFIXES and not path.is_dir():
             names.append(name)
         elif suffix in VIDEO_SUFFIXES:
             try:
@@ -73,3 +73,20 @@ def picture_finder(root: str) -> Callable[[str], bool]:
             osp.join(root, name))
 
     return lru_cache(None)(exists)
+
+
+def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
+    """Look for a few of the files of pictures, and describe those that are not there.
+
+    Args:
+        paths (Sequence[str]): Paths of images and of frames. Those with a scheme, such as
+            ``s3://``, are not looked for.
+        most (int): How many to look for, evenly from the first to the last.
+
+    Returns:
+        str: How many, and the first; empty if there is nothing to tell.
+    """
+    few = [paths[i * (len(paths) - 1) // max(1, most - 1)] for i in range(min(most, len(paths)))]
+    missing = [path for path in few
+               if '://' not in path and not osp.exists((split_frame_name(path) or [path])[0])]
+    return missing and f'{len(missing)} of {len(few)} pictures, such as {missing[0]!r},' or ''

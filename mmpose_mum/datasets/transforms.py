@@ -20,6 +20,7 @@ from mmpose.datasets.transforms import (
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
+from .boxes import clipped_box
 from .video import read_frame, split_frame_name
 
 # What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
@@ -43,7 +44,9 @@ class LoadUnlabeledImage(LoadImage):
     Each failure is warned about once a file, with the count so far of this worker. The dataset
     then draws another sample, and gives up after its ``max_refetch`` tries. In the labelled set,
     MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
-    ``bbox`` gets one that covers the image.
+    ``bbox`` gets one that covers the image. One with a box keeps what of it lies inside the image,
+    whose size the dataset may not have known, and is left out likewise if that is less than a
+    pixel.
 
     Args:
         **kwargs: As for MMPose's ``LoadImage``.
@@ -51,7 +54,7 @@ class LoadUnlabeledImage(LoadImage):
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        self._unreadable = set()
+        self._left_out = set()
 
     def transform(self, results: dict) -> Optional[dict]:
         """Load ``results['img_path']``; None if that fails."""
@@ -64,17 +67,22 @@ class LoadUnlabeledImage(LoadImage):
             results = super().transform(results)
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:
-            path = results['img_path']
-            if path not in self._unreadable:
-                self._unreadable.add(path)
-                warnings.warn(f'skipped an unlabelled image that cannot be read, number '
-                              f'{len(self._unreadable)} of this process: {path} ({error})',
-                              stacklevel=2)
-            return None
-        if 'bbox' not in results:
-            height, width = results['img_shape']
-            results['bbox'] = np.array([[0, 0, width, height]], dtype=np.float32)
+            return self._leave_out('that cannot be read', results['img_path'], error)
+        height, width = results['img_shape']
+        box = clipped_box(results.get('bbox', [0, 0, width, height]), width, height)
+        if box is None:
+            return self._leave_out(
+                'whose box is not in it', results['img_path'],
+                f"x1 y1 x2 y2 are {results['bbox'].ravel().tolist()}, and it has {width}×{height} "
+                'pixels. Boxes are those of the image as it is shown, turned as its EXIF data say')
+        results['bbox'] = box
         return results
+
+    def _leave_out(self, why: str, path: str, error: object) -> None:
+        if path not in self._left_out:
+            self._left_out.add(path)
+            warnings.warn(f'skipped an unlabelled image {why}, number {len(self._left_out)} of '
+                          f'this process: {path} ({error})', stacklevel=4)
 
 
 @TRANSFORMS.register_module()
@@ -96,8 +104,14 @@ class PoseMultiBranch(MultiBranch):
         super().__init__(branch_field, **pipelines)
 
     def transform(self, results: dict) -> Optional[dict]:
-        """Run every branch's pipeline on its own copy; None if one of them drops the sample."""
+        """Run every branch's pipeline on its own copy; None if one of them drops the sample.
+
+        Raises:
+            ValueError: If the sample's box or a visible joint is not finite: labels that MMPose's
+                datasets let through, and that would make the loss NaN.
+        """
         results.pop('dataset', None)
+        _check_finite(results)
         shared = {id(results[key]): results[key] for key in _METAINFO if key in results}
         branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
         last = list(self.branch_pipelines)[-1]  # all others have copies: it may have the original
@@ -108,6 +122,20 @@ class PoseMultiBranch(MultiBranch):
                 return None
         return {key: {name: branch[key] for name, branch in branches.items()}
                 for key in ('inputs', 'data_samples')}
+
+
+def _check_finite(results: dict) -> None:
+    wrong = [] if np.isfinite(results.get('bbox', 0)).all() else ['bbox']
+    if 'keypoints' in results:
+        finite = np.isfinite(results['keypoints']).all(-1)
+        visible = np.asarray(results['keypoints_visible']).reshape(*finite.shape, -1)[..., 0]
+        wrong += ['keypoints'] * bool((visible[~finite] > 0).any())
+        # A hidden joint's place means nothing, but its weight of 0 does not make up for a NaN.
+        results['keypoints'] = np.where(
+            finite[..., None], results['keypoints'], results['keypoints'].dtype.type(0))
+    if wrong:
+        raise ValueError(f"the {' and '.join(wrong)} of the annotation {results.get('id')} of "
+                         f"{results.get('img_path')} hold NaN or infinite numbers")
 
 
 @TRANSFORMS.register_module()

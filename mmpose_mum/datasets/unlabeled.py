@@ -1,15 +1,15 @@
 """People without labels: pictures and videos as they are, or boxes from a json."""
+import logging
 import os.path as osp
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
-from mmengine.fileio import load
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from .boxes import load_detections, usable_box
-from .pictures import folder_of, list_pictures, picture_finder
+from .boxes import load_detections, load_json, usable_box
+from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
 
 
 @DATASETS.register_module()
@@ -52,8 +52,9 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     Raises:
         FileNotFoundError: If a json, the folder or the video does not exist.
-        ValueError: If no person is found in them, an argument is out of its range, or
-            ``keep_hidden`` is set without a json that holds every person's keypoints.
+        ValueError: If no person is found in them, a json is not in its layout, an argument is out
+            of its range, or ``keep_hidden`` is set without a json that holds every person's
+            keypoints.
     """
 
     METAINFO: dict = dict(from_file='configs/_base_/datasets/coco.py')
@@ -98,6 +99,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             person.update(id=i, img_path=osp.join(folder, person.pop('file_name')))
             person.setdefault('bbox_score', np.ones(1, dtype=np.float32))
         print_log(f'{len(people)} unlabelled people in {origin}', 'current')
+        missing = missing_pictures([person['img_path'] for person in people])
+        if missing:
+            print_log(f'{missing} do not exist, of people in {origin}: see that data_root and '
+                      'data_prefix are right', 'current', logging.WARNING)
         return people
 
     def _people_of_detections(self) -> List[dict]:
@@ -105,7 +110,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             images = self._images_of_json(self._load_json())
 
             def find_image(detection: dict) -> Optional[dict]:
-                return images.get(detection.get('image_id'))
+                return _found(images, detection.get('image_id'))
         else:
             exists = picture_finder(folder_of(self.data_prefix['img']))
 
@@ -119,24 +124,41 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
                                     'exist')
-        content = load(self.ann_file)
+        content = load_json(self.ann_file)
         if not isinstance(content, dict) or 'images' not in content:
             raise ValueError(
                 f'{self.ann_file!r} is not in COCO\'s layout: it has no "images". A detector\'s '
                 'json is a bbox_file; leave ann_file empty to take every image of a folder as one '
                 'person')
+        for key in ('images', 'annotations'):
+            entries = content.setdefault(key, [])
+            wrong = [0] if not isinstance(entries, list) else [
+                i for i, entry in enumerate(entries) if not isinstance(entry, dict)]
+            if wrong:
+                raise ValueError(f'{self.ann_file!r} is not in COCO\'s layout: "{key}" must be a '
+                                 f'list of objects, and its entry {wrong[0]} is none')
         return content
 
-    @staticmethod
-    def _images_of_json(content: dict) -> dict:
-        return {image['id']: image for image in content['images']}
+    def _images_of_json(self, content: dict) -> Dict[Any, dict]:
+        images = {}
+        for i, image in enumerate(content['images']):
+            name, key = image.get('file_name'), image.get('id')
+            if not (isinstance(name, str) and name) or not isinstance(key, (int, float, str)):
+                raise ValueError(f'the image {i} of {self.ann_file!r} needs a "file_name" and an '
+                                 f'"id", a number or text, but has {name!r} and {key!r}')
+            if images.setdefault(key, image)['file_name'] != name:
+                raise ValueError(
+                    f'two images of {self.ann_file!r} have the id {key!r}: '
+                    f"{images[key]['file_name']!r} and {name!r}. It is not known which of them "
+                    'its annotations belong to: give each image an id of its own')
+        return images
 
     def _people_of_json(self) -> List[dict]:
         content = self._load_json()
         images = self._images_of_json(content)
         people, left_out = [], 0
-        for annotation in content.get('annotations', []):
-            image = images.get(annotation.get('image_id'))
+        for annotation in content['annotations']:
+            image = _found(images, annotation.get('image_id'))
             box = image and usable_box(annotation, image)
             if box is None:
                 left_out += 1
@@ -160,7 +182,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     def _hidden(self, annotation: dict) -> dict:
         """Return the annotation's keypoints under names of their own."""
-        keypoints = np.asarray(annotation.get('keypoints') or [], dtype=np.float32)
+        try:
+            keypoints = np.asarray(annotation.get('keypoints') or [], dtype=np.float32)
+        except (TypeError, ValueError, OverflowError):
+            keypoints = np.empty(0)
         joints = self.metainfo['num_keypoints']
         if keypoints.shape != (3 * joints, ):
             raise ValueError(
@@ -171,3 +196,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         return dict(
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
+
+
+def _found(images: Dict[Any, dict], key: Any) -> Optional[dict]:
+    """Return the image of an id, which may be anything that a json holds."""
+    return images.get(key) if isinstance(key, (int, float, str)) else None

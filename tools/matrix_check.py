@@ -120,6 +120,9 @@ def generated(dataset: dict) -> dict:
         dataset['dataset'] = generated(dataset['dataset'])
     else:
         kept = {key: dataset[key] for key in _KEPT if key in dataset}
+        if 'subset' in dataset:  # DeepFashion has other joints in each
+            kept['metainfo'] = dict(
+                from_file=f'configs/_base_/datasets/deepfashion_{dataset["subset"]}.py')
         dataset = dict(type='GeneratedPoseDataset', source=dataset['type'], **kept)
     return dataset
 

@@ -17,11 +17,17 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
         metainfo (dict, optional): As for MMPose's datasets.
         **kwargs: As for MMPose's datasets; what only the source knows is left to the caller to
             drop.
+
+    Raises:
+        ValueError: If there is no such dataset.
     """
 
     def __init__(self, source: str, num_samples: int = 8, metainfo: Optional[dict] = None,
                  **kwargs) -> None:
         self.source = DATASETS.get(source)
+        if self.source is None:
+            raise ValueError(f'the dataset {source} is not registered: this MMPose has none of '
+                             'that name, and cannot train the config that names it')
         self.num_samples = num_samples
         super().__init__(
             metainfo=self.source.METAINFO if metainfo is None else metainfo, **kwargs)

@@ -43,3 +43,8 @@ def test_hands_bring_what_their_codec_needs():
             dict(type='PackPoseInputs')]))
     labels = dataset[0]['data_samples'].gt_instance_labels
     assert labels.root_depth.shape == (1, ) and labels.type.shape == (1, 2)
+
+
+def test_a_dataset_that_mmpose_lacks_is_named():
+    with pytest.raises(ValueError, match='NoSuchDataset is not registered'):
+        DATASETS.build(dict(type='GeneratedPoseDataset', source='NoSuchDataset'))

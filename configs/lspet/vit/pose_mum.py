@@ -1,13 +1,9 @@
 # The small vision transformer on the same 200 labels and the other 1,800 pictures without theirs.
 _base_ = './supervised.py'
 
-max_iters = 3000
-burn_in = 800
-train_cfg = dict(max_iters=max_iters)
+burn_in = 600
 val_cfg = _base_.semi_val_loop
-param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-default_hooks = dict(checkpoint=dict(interval=max_iters))
 custom_hooks = _base_.custom_hooks + [
     dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
 
@@ -15,7 +11,7 @@ model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
     mix_unmix=dict(
         type='MixUnMix', sites=['input', 'layers.0', 'layers.2', 'layers.4'], grid=(4, 4)),
-    unsup_weight=4., burn_in=burn_in, ramp_up=400)
+    unsup_weight=4., burn_in=burn_in, ramp_up=300)
 
 train_dataloader = dict(
     _delete_=True, batch_size=32, num_workers=0,

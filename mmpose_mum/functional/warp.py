@@ -1,10 +1,16 @@
-"""Carry keypoints and heatmaps from one view of an image into another."""
+"""Carry keypoints, heatmaps and distributions from one view of an image into another."""
+import math
 from functools import reduce
 from typing import Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Standard deviation, in pixels, that closes the gaps between a distribution's bins where a view is
+# enlarged. Labels have several times as much.
+BLUR = .7
+ROUNDING = 1e-6  # of float32 Fourier transforms of sum 1, with room
 
 
 def view_to_view(source: Tensor, target: Tensor) -> Tensor:
@@ -88,6 +94,43 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
     warped = F.grid_sample(
         heatmaps.to(dtype), grid, mode='bilinear', padding_mode='zeros', align_corners=True)
     return warped.to(heatmaps.dtype), inside[:, None].to(heatmaps.dtype)
+
+
+def warp_distributions(of_x: Tensor, of_y: Tensor, matrix: Tensor,
+                       bins: float) -> Tuple[Tensor, Tensor]:
+    """Carry what is known of points' x and of their y, apart from each other, into another view.
+
+    There, each coordinate is a weighted sum of both, so its distribution is a convolution of the
+    two, stretched: a product of their Fourier transforms. Detail finer than a pixel is left out, and
+    all is smoothed by :data:`BLUR`.
+
+    Args:
+        of_x (Tensor): float32 (B, K, Wx), the distribution of each point's x over bins, sum 1.
+        of_y (Tensor): float32 (B, K, Wy), that of its y.
+        matrix (Tensor): (B, 3, 3), source pixel → target pixel; both views are of the same size.
+        bins (float): Bins of a pixel, at least 1; bin i lies at pixel i / ``bins``.
+
+    Returns:
+        tuple[Tensor, Tensor]: (B, K, Wx) and (B, K, Wy), those in the target. What lies outside of
+        the target is left out, and the rest's sum is 1; all bins are equal if there is none.
+    """
+    sources, found = (of_x, of_y), []
+    for row, source in enumerate(sources):
+        count = source.shape[-1]
+        period = 3 * count  # room for what lies outside, before the transform wraps it round
+        frequencies = torch.arange(
+            int(period / (2 * bins)) + 1, device=source.device) * (2 * math.pi / period)
+        shift = frequencies * matrix[:, row, 2:] * bins  # (B, F)
+        spectrum = torch.polar(
+            (-(frequencies * bins * BLUR)**2 / 2).exp().expand_as(shift), -shift)[:, None]
+        for column, p in enumerate(sources):
+            steps = torch.arange(p.shape[-1], device=p.device, dtype=p.dtype)
+            angles = -matrix[:, row, column, None, None] * frequencies * steps[:, None]
+            waves = torch.view_as_complex(torch.stack([angles.cos(), angles.sin()], -1))
+            spectrum = spectrum * (p.to(waves.dtype) @ waves)  # (B, K, F)
+        density = torch.fft.irfft(spectrum, n=period)[..., :count].clamp(min=0) + ROUNDING
+        found.append(density / density.sum(-1, keepdim=True))
+    return tuple(found)
 
 
 def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Pseudo targets of heads that tell coordinates: SimCC's bins, regression, integral regression."""
 import copy
 import math
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import MessageHub
@@ -17,6 +17,7 @@ from mmpose.models.heads import (
 from torch import Tensor, nn
 
 from ..functional.codecs import encode_coordinates, encode_gaussians, encode_simcc
+from ..functional.warp import swap_left_right, warp_distributions
 from .pseudo_targets import PoseTargets, PseudoTargets, detached_where
 
 # Share of the crop within which a joint is right: MMPose's own accuracy of regression heads.
@@ -24,9 +25,11 @@ NEAR = .05
 
 
 class SimCCTargets(PoseTargets):
-    """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are the codec's labels of x and y.
+    """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are labels of x and y.
 
-    (B, K, Wx) and (B, K, Wy), made from the teacher's joints in the student's view.
+    (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
+    does, they are the teacher's own, carried over, so that its doubts go with them: a doubtful
+    joint's label is blunt, as a heatmap would be low. Else they are the codec's of its joints.
 
     Args:
         head (nn.Module): The head.
@@ -48,6 +51,19 @@ class SimCCTargets(PoseTargets):
         joints = torch.stack([x.argmax(-1) for x in output], -1).float()
         sharp = [self._values(x).amax(-1) / peak for x, peak in zip(output, self.peaks)]
         return joints / self.codec.simcc_split_ratio, torch.minimum(*sharp).clamp(0, 1)
+
+    def _carry(self, output: Tuple[Tensor, Tensor], matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        made = super()._carry(output, matrix, mirrored, flip_indices)
+        loss = self.head.loss_module
+        if not hasattr(loss, 'beta'):
+            return made
+        maps = warp_distributions(
+            *(swap_left_right(self._values(x), flip_indices, mirrored) for x in output), matrix,
+            self.codec.simcc_split_ratio)
+        if loss.label_softmax:  # the loss puts a softmax on labels, too
+            maps = tuple(x.log() / loss.label_beta for x in maps)
+        return made._replace(maps=maps)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tuple[Tensor, Tensor], Tensor]:
         codec = self.codec

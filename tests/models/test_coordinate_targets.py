@@ -141,6 +141,8 @@ def test_the_loss_is_least_at_the_target_and_uncounted_joints_have_no_gradient(n
     counts = made.weights > 0
     assert counts.any() and not counts.all()
     best = ideal(name, head, made.keypoints.numpy())
+    if name.startswith(('simcc', 'rtm')):  # the labels are the teacher's, a little smoothed
+        best = [logits_for(head, labels) for labels in made.maps]
     least, at_best = gradients(targets, best, made)
     torch.manual_seed(1)
     if name.startswith('dsnt'):
@@ -155,6 +157,39 @@ def test_the_loss_is_least_at_the_target_and_uncounted_joints_have_no_gradient(n
     assert (elsewhere[0][counts] != 0).any(-1).all()
     if not name.startswith('rle'):  # whose loss falls for ever as its scale shrinks
         assert at_best[0].abs().max() < .05 * elsewhere[0].abs().max()
+
+
+@pytest.mark.parametrize('name', [name for name in HEADS if name.startswith(('simcc', 'rtm'))])
+def test_what_a_simcc_teacher_doubts_stays_doubtful(name):
+    head = build(name)
+    targets = targets_of(head)
+    first, second, in_teacher, _ = seen_twice(0, spread=40)
+    sharp = ideal(name, head, in_teacher)
+    blunt = [x * .5 for x in sharp]
+    of_sharp, of_blunt = (
+        targets(as_output(found), first, second, FLIP_INDICES) for found in (sharp, blunt))
+    counts = of_sharp.weights > 0
+    assert counts.sum() > 10
+    for axis, (surer, doubtful) in enumerate(zip(of_sharp.maps, of_blunt.maps)):
+        # What the student's own output would have to be, as the loss sees it.
+        surer, doubtful = (
+            (logits_for(head, x) * head.loss_module.beta).softmax(-1) for x in (surer, doubtful))
+        peak = surer.argmax(-1) / head.decoder.simcc_split_ratio
+        assert (peak - of_sharp.keypoints[..., axis])[counts].abs().max() < 1
+        assert (doubtful.amax(-1) < surer.amax(-1))[counts].all()
+
+
+def test_labels_of_a_loss_that_compares_no_distributions_are_the_codecs():
+    head = build('simcc')
+    head.loss_module = MODELS.build(dict(type='KeypointMSELoss'))
+    targets = targets_of(head)
+    found = ideal('simcc', build('simcc'), np.full((1, 6, 2), 40., np.float32))
+    made = targets(as_output(found), identity_views(), identity_views(), FLIP_INDICES)
+    encoded = head.decoder.encode(
+        np.full((1, 6, 2), 40., np.float32), np.ones((1, 6), np.float32))
+    for labels, axis in zip(made.maps, 'xy'):
+        np.testing.assert_allclose(
+            labels[0].numpy(), encoded[f'keypoint_{axis}_labels'][0], atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize('name', HEADS)

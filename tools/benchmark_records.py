@@ -12,6 +12,8 @@ from benchmark_report import load_records
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
 from mmengine.config import Config
 
+# Hooks that change nothing of the training.
+WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
 NO_METRICS = ('step', 'iter', 'time', 'data_time', 'lr', 'memory')
 
 
@@ -76,7 +78,9 @@ def settings_of(cfg: Config) -> dict:
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}
-    # Which loop runs the iterations makes no other method.
+    # What only watches makes no other method, nor does the loop that runs the iterations.
+    settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []
+                                if hook['type'] not in WATCHING]
     settings['train_cfg'] = {k: v for k, v in cfg['train_cfg'].items() if k != 'type'}
     loader = cfg['train_dataloader']
     settings['batch_size'] = loader.get('batch_size')

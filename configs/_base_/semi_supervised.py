@@ -13,6 +13,8 @@ semi_log_processor = dict(by_epoch=False)
 semi_logger = dict(log_metric_by_epoch=False)  # else every validation is logged as step 0
 semi_checkpoint = dict(
     type='SafeCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=2)
+# A loss that is not a number stops the run; pseudo-labels that have gone wrong are told in the log.
+semi_watch = [dict(type='LossGuardHook'), dict(type='PseudoLabelMonitorHook')]
 
 semi_train_dataloader = dict(
     batch_size=64,

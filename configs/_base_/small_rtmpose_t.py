@@ -1,4 +1,4 @@
-# RTMPose-t for 14 joints on 96×96 crops, under a name of its own, for configs that have a model.
+# RTMPose-t for 14 joints on 96×96 crops, under names of its own, for configs that have a model.
 semi_rtmpose_codec = dict(
     type='SimCCLabel', input_size=(96, 96), sigma=(3.5, 3.5), simcc_split_ratio=2.0,
     normalize=False, use_dark=False)
@@ -22,3 +22,11 @@ semi_rtmpose_model = dict(
         loss=dict(type='KLDiscretLoss', use_target_weight=True, beta=10., label_softmax=True),
         decoder=semi_rtmpose_codec),
     test_cfg=dict(flip_test=False))
+# In float32: the plain head computes its accuracy in NumPy, which has no bfloat16.
+semi_rtmpose_optim = dict(
+    _delete_=True, type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
+semi_rtmpose_target = [
+    dict(type='GenerateTarget', encoder=semi_rtmpose_codec), dict(type='PackPoseInputs')
+]

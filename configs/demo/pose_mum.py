@@ -4,7 +4,8 @@ _base_ = './supervised.py'
 burn_in = 150
 val_cfg = _base_.semi_val_loop
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.99, burn_in=burn_in)]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
+    dict(type='EMANHook', momentum=0.99, burn_in=burn_in)]
 
 model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,

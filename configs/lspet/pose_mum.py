@@ -8,7 +8,7 @@ val_cfg = _base_.semi_val_loop
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
 default_hooks = dict(checkpoint=dict(interval=max_iters))
-custom_hooks = _base_.custom_hooks + [
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
     dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
 
 model = dict(

@@ -12,7 +12,7 @@ optim_wrapper = _base_.semi_optim_wrapper
 auto_scale_lr = dict(base_batch_size=64)
 param_scheduler = [_base_.param_scheduler[0], _base_.semi_coco_steps]
 default_hooks = _base_.semi_coco_hooks
-custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
 model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_hrnet_mix)
 
 train_dataloader = dict(

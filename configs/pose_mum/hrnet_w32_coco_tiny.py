@@ -4,7 +4,7 @@ _base_ = './hrnet_w32_coco_10pct.py'
 
 train_cfg = dict(max_iters=4, val_interval=4)
 model = dict(burn_in=1, ramp_up=1, estimator=dict(backbone=dict(init_cfg=None)))
-custom_hooks = [_base_.custom_hooks[0], dict(_base_.custom_hooks[1], burn_in=1)]
+custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], burn_in=1)]
 default_hooks = dict(logger=dict(interval=1))
 
 tiny = dict(data_root='data/tiny_coco/', ann_file='test_coco.json', data_prefix=dict(img=''))

@@ -12,7 +12,7 @@ optim_wrapper = dict(_base_.semi_optim_wrapper, optimizer=_base_.semi_adam)
 auto_scale_lr = dict(base_batch_size=64)
 param_scheduler = [dict(_base_.semi_steps, milestones=[220 * epoch, 260 * epoch])]
 default_hooks = _base_.semi_mpii_hooks
-custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
 codec = dict(_base_.codec, sigma=3)
 model = dict(
     _base_.semi_model, mix_unmix=_base_.semi_hrnet_mix,

@@ -12,7 +12,7 @@ optim_wrapper = dict(_base_.semi_optim_wrapper, optimizer=_base_.semi_adam)
 auto_scale_lr = dict(base_batch_size=16)
 param_scheduler = [dict(_base_.semi_steps, milestones=[220 * epoch, 260 * epoch])]
 default_hooks = _base_.semi_coco_hooks
-custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
 # The patches of the cutout have the same size on the person as at 256×192.
 model = dict(
     _base_.semi_model, estimator=dict(_base_.model, test_cfg=dict(flip_test=False)),

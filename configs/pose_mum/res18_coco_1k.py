@@ -5,7 +5,7 @@ val_cfg = _base_.semi_val_loop
 optim_wrapper = _base_.semi_optim_wrapper
 auto_scale_lr = dict(base_batch_size=64)
 default_hooks = _base_.semi_coco_hooks
-custom_hooks = _base_.custom_hooks + [_base_.semi_eman]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
 model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_resnet_mix)
 
 split = 'annotations/semi_anns/person_keypoints_train2017.sshpe@1000'

@@ -16,7 +16,8 @@ param_scheduler = [_base_.param_scheduler[0], dict(
 default_hooks = dict(
     logger=_base_.semi_logger,
     checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/AUC'))
-custom_hooks = _base_.custom_hooks + [dict(type='EMANHook', momentum=0.999, burn_in=burn_in)]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
+    dict(type='EMANHook', momentum=0.999, burn_in=burn_in)]
 
 model = dict(
     _delete_=True,

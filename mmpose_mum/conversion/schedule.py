@@ -73,7 +73,8 @@ def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
             hooks.append(Changed(base, monitor=f'teacher/{hook["monitor"]}'))
         elif name_of(hook) != 'EMAHook':
             hooks.append(base)
-    return [*hooks, dict(type='EMANHook', momentum=options.momentum, burn_in=options.burn_in)]
+    return [*hooks, dict(type='LossGuardHook'), dict(type='PseudoLabelMonitorHook'),
+            dict(type='EMANHook', momentum=options.momentum, burn_in=options.burn_in)]
 
 
 def _iters_per_epoch(cfg: Config, options: Options) -> float:

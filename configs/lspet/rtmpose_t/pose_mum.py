@@ -1,24 +1,24 @@
 # RTMPose-t on the same 200 labels, made better by the other 1,800 pictures without theirs.
-_base_ = './supervised.py'
+_base_ = ['../pose_mum.py', '../../_base_/small_rtmpose_t.py']
 
+max_iters = 2000
 burn_in = 600
-val_cfg = _base_.semi_val_loop
-optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-custom_hooks = _base_.custom_hooks + [
-    dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.998, burn_in=burn_in)]
+train_cfg = dict(max_iters=max_iters)
+param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
+default_hooks = dict(checkpoint=dict(interval=max_iters))
+# Without ChannelsLastHook, as the supervised one.
+custom_hooks = [_base_.custom_hooks[0], *_base_.custom_hooks[2:-1],
+                dict(_base_.custom_hooks[-1], burn_in=burn_in)]
+optim_wrapper = dict(_base_.semi_rtmpose_optim, constructor='StudentOptimWrapperConstructor')
 
+codec = dict(_delete_=True, **_base_.semi_rtmpose_codec)
 model = dict(
-    _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
-    mix_unmix=dict(
-        type='MixUnMix', sites=['input', 'stage1', 'stage2', 'stage3'], grid=(3, 3)),
-    unsup_weight=1., burn_in=burn_in, ramp_up=300)
-
-train_dataloader = dict(
-    _delete_=True, batch_size=32, num_workers=0,
-    sampler=dict(type='SemiSupervisedSampler', batch_size=32, source_ratio=[1, 1]),
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                 sup=_base_.train_pipeline)]),
-        dict(_base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800,
-             keep_hidden=True, pipeline=_base_.semi_unsup_pipeline)]))
+    estimator=_base_.semi_rtmpose_model,
+    mix_unmix=dict(sites=['input', 'stage1', 'stage2', 'stage3']),
+    burn_in=burn_in, ramp_up=300)
+labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+train_dataloader = dict(dataset=dict(datasets=[
+    dict(labelled, pipeline=[
+        dict(labelled.pipeline[0],
+             sup=_base_.train_pipeline[:5] + _base_.semi_rtmpose_target)]),
+    unlabelled]))

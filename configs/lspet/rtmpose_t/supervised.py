@@ -5,17 +5,11 @@ max_iters = 2000
 train_cfg = dict(max_iters=max_iters)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(checkpoint=dict(interval=max_iters))
-# Depthwise convolutions are slower in channels_last, and the head computes its accuracy in NumPy,
-# which has no bfloat16.
+# Depthwise convolutions are slower in channels_last.
 custom_hooks = _base_.custom_hooks[:1]
-optim_wrapper = dict(
-    _delete_=True, type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
+optim_wrapper = _base_.semi_rtmpose_optim
 
 codec = dict(_delete_=True, **_base_.semi_rtmpose_codec)
 model = _base_.semi_rtmpose_model
-train_pipeline = _base_.train_pipeline[:5] + [
-    dict(type='GenerateTarget', encoder=_base_.semi_rtmpose_codec), dict(type='PackPoseInputs')
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    dataset=dict(pipeline=_base_.train_pipeline[:5] + _base_.semi_rtmpose_target))

@@ -1,6 +1,7 @@
 """A finished training of a tiny semi-supervised model on noise, with 14 joints in its config."""
 import atexit
 import json
+import os
 import shutil
 import tempfile
 import uuid
@@ -107,3 +108,13 @@ def train() -> Path:
         Runner.from_cfg(cfg).train()
     assert INPUT_SIZE == CODEC['input_size']
     return root / 'work' / 'iter_2.pth'
+
+
+class Hostile:
+    """What a hostile file may hold: unpickled, it is a shell command that runs."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command, )

@@ -1,6 +1,5 @@
 """The tool that writes pseudo labels: its files, what it says, and its errors."""
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -12,16 +11,6 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 import export_pseudo_labels  # noqa: E402
-
-
-class Evil:
-    """Unpickles as a shell command."""
-
-    def __init__(self, command):
-        self.command = command
-
-    def __reduce__(self):
-        return os.system, (self.command, )
 
 
 @pytest.fixture(scope='module')
@@ -71,7 +60,7 @@ def test_mistakes_have_names(run, tmp_path):
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):
     victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)}, meta=Evil(f'touch {victim}')),
+    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)}, meta=small_run.Hostile(f'touch {victim}')),
                str(path))
     with pytest.raises(SystemExit, match=r'is refused.*contains (posix|nt)\.system'):
         start(run, tmp_path / 'a.json', checkpoint=path)

@@ -1,5 +1,4 @@
 """The tool that publishes: what it says, and its errors."""
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,16 +11,6 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 import publish_model  # noqa: E402
-
-
-class Evil:
-    """Unpickles as a shell command."""
-
-    def __init__(self, command):
-        self.command = command
-
-    def __reduce__(self):
-        return os.system, (self.command, )
 
 
 @pytest.fixture(scope='module')
@@ -88,7 +77,7 @@ def test_a_config_of_vis_data_serves_as_well(run, tmp_path):
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):
     victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={'teacher.a': Evil(f'touch {victim}')}), str(path))
+    torch.save(dict(state_dict={'teacher.a': small_run.Hostile(f'touch {victim}')}), str(path))
     refused(path, tmp_path / 'out.pth', '--config', run.parent / 'original.py',
             match=r'evil.pth.* is refused.*contains (posix|nt)\.system')
     assert not victim.exists()

@@ -101,8 +101,8 @@ def warp_distributions(of_x: Tensor, of_y: Tensor, matrix: Tensor,
     """Carry what is known of points' x and of their y, apart from each other, into another view.
 
     There, each coordinate is a weighted sum of both, so its distribution is a convolution of the
-    two, stretched: a product of their Fourier transforms. Detail finer than a pixel is left out, and
-    all is smoothed by :data:`BLUR`.
+    two, stretched: a product of their Fourier transforms. Detail finer than a pixel is left out,
+    and all is smoothed by :data:`BLUR`.
 
     Args:
         of_x (Tensor): float32 (B, K, Wx), the distribution of each point's x over bins, sum 1.

@@ -60,8 +60,8 @@ def test_mistakes_have_names(run, tmp_path):
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):
     victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)}, meta=small_run.Hostile(f'touch {victim}')),
-               str(path))
+    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)},
+                    meta=small_run.Hostile(f'touch {victim}')), str(path))
     with pytest.raises(SystemExit, match=r'is refused.*contains (posix|nt)\.system'):
         start(run, tmp_path / 'a.json', checkpoint=path)
     assert not victim.exists()

@@ -1,24 +1,25 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
-from contextlib import contextmanager, nullcontext
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmpose.models.heads.base_head import BaseHead
 from mmpose.models.utils import check_and_update_config
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from .mix_unmix import MixUnMix
 from .mixing_sites import map_tensors
+from .precision import float32_outputs
 from .pseudo_targets import targets_of, views_of
+from .unlabelled_step import UnlabelledStep
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
 
@@ -73,6 +74,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
 
+    Attributes:
+        watchers (list[Callable]): Each is called with the :class:`UnlabelledStep` of every pair in
+            every step that has one. They must not change anything, nor draw random numbers.
+
     Raises:
         ValueError: If an argument is out of its range or the estimator has no head, or one that
             is not supported.
@@ -118,6 +123,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.burn_in = burn_in
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(joint_cutout)
+        self.watchers: List[Callable[[UnlabelledStep], None]] = []
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by TeacherStudentValLoop
         self._register_load_state_dict_pre_hook(self._take_plain)
 
@@ -193,31 +199,37 @@ class SemiSupervisedPoseEstimator(BaseModel):
         for prefix, (student, teacher) in self.pairs().items():
             found = self._sup_loss(student, inputs['sup'], data_samples['sup'])
             if weight > 0:  # else it is the burn-in
-                found.update(self._unsup_loss(student, teacher, inputs, data_samples, weight))
+                found.update(
+                    self._unsup_loss(student, teacher, inputs, data_samples, weight, prefix))
             losses.update({prefix + key: value for key, value in found.items()})
         return losses
 
     def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
-        with _float32_outputs(student.head):
+        with float32_outputs(student.head):
             losses = student.loss(images, samples)
         return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
                 for key, value in losses.items()}
 
-    def _unsup_loss(self, student, teacher, inputs, data_samples,
-                    weight: float) -> Dict[str, Tensor]:
+    def _unsup_loss(self, student, teacher, inputs, data_samples, weight: float,
+                    prefix: str = '') -> Dict[str, Tensor]:
         weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
         samples = data_samples['unsup_teacher']
         with torch.no_grad(), evaluating(teacher):
+            seen = teacher(weak, samples, mode='tensor')
             targets = self.targets(
-                teacher(weak, samples, mode='tensor'),
+                seen,
                 views_of(samples, weak.device),
                 views_of(data_samples['unsup_student'], weak.device),
                 samples[0].metainfo['flip_indices'])
         strong = self.cut_out(strong, targets)
-        with _mixing(student, strong):
+        with _mixing(student, strong) as site:
             output = student(strong, mode='tensor', data_samples=None)
+            permutation = student.neck._permutation if site else None
         loss = self.targets.loss(output, targets, student.head)
         distance, used = self.targets.distance(output, targets)
+        for watch in self.watchers:
+            watch(UnlabelledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
+                                 targets, self.targets, site, permutation))
         return dict(
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
@@ -268,27 +280,6 @@ def _mixes(model: BaseModel) -> bool:
 def _mixing(model: BaseModel, images: Tensor):
     """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
     return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
-
-
-@contextmanager
-def _float32_outputs(model: nn.Module) -> Iterator[None]:
-    """Let a head give float32 meanwhile, under autocast as well.
-
-    The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16, and
-    call the head's own ``forward``, past any hook. Heads within the head are heads too.
-    """
-    heads = [module for module in model.modules() if isinstance(module, BaseHead)]
-
-    def wrapped(forward):
-        return lambda *args, **kwargs: map_tensors(Tensor.float, forward(*args, **kwargs))
-
-    for head in heads:
-        head.forward = wrapped(head.forward)
-    try:
-        yield
-    finally:
-        for head in heads:
-            del head.forward
 
 
 def _checked_cutout(options: OptConfigType) -> Optional[dict]:

@@ -1,0 +1,32 @@
+"""Outputs in float32 where the host needs them, under autocast as well."""
+from contextlib import contextmanager
+from typing import Iterator
+
+from mmpose.models.heads.base_head import BaseHead
+from torch import Tensor, nn
+
+from .mixing_sites import map_tensors
+
+
+@contextmanager
+def float32_outputs(model: nn.Module) -> Iterator[None]:
+    """Let a head give float32 meanwhile.
+
+    The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16, and
+    call the head's own ``forward``, past any hook. Heads within the head are heads too.
+
+    Args:
+        model (nn.Module): The head, or a model with heads in it.
+    """
+    heads = [module for module in model.modules() if isinstance(module, BaseHead)]
+
+    def wrapped(forward):
+        return lambda *args, **kwargs: map_tensors(Tensor.float, forward(*args, **kwargs))
+
+    for head in heads:
+        head.forward = wrapped(head.forward)
+    try:
+        yield
+    finally:
+        for head in heads:
+            del head.forward

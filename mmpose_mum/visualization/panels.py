@@ -1,0 +1,216 @@
+"""Draw one training step's unlabelled images as a panel, a row for each person."""
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Colour = Tuple[int, int, int]
+# RGB. Used and rejected joints differ in their shape as well, for those who see no green and red.
+BLACK, GREY, WHITE = (0, 0, 0), (110, 110, 110), (255, 255, 255)
+USED, REJECTED, STUDENT = (0, 205, 60), (240, 30, 30), (255, 215, 0)
+TEACHER, LIMB = (60, 220, 255), (70, 140, 255)
+GAP = 4  # between two tiles, in pixels of the panel
+
+
+class Tiles(NamedTuple):
+    """A column of the panel: its heading, two lines of coloured words, and a tile for each row."""
+    heading: Tuple[Sequence[Tuple[str, Colour]], Sequence[Tuple[str, Colour]]]
+    tiles: List[np.ndarray]
+
+
+@torch.no_grad()
+def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] = (), *,
+               num_images: int = 4, height: int = 192, title: str = '') -> np.ndarray:
+    """Draw what a step did with its first unlabelled images.
+
+    The columns: the weak view with the teacher's joints; the strong view as the student got it;
+    the same with its tiles exchanged as the student's input or, dimmed, its features were; the
+    target's heatmaps, dark where the teacher has not looked, and the student's in the same
+    colours; and the target's joints, used or rejected, tied to the student's. What a model or a
+    head does not have is left out.
+
+    Args:
+        step (UnlabelledStep): The step, handed out by a model's ``watchers``.
+        preprocessor (nn.Module): The model's data preprocessor, whose normalisation is undone.
+        links (Sequence[tuple[int, int]]): Pairs of joints between which a limb is drawn.
+        num_images (int): Rows, at most as many as there are images.
+        height (int): Height of a tile, in pixels of the panel.
+        title (str): What stands in front of the figures in the first line.
+
+    Returns:
+        np.ndarray: uint8 RGB, (H, W, 3).
+    """
+    number = min(num_images, len(step.strong))
+    scale = height / step.strong.shape[2]
+    size = (round(step.strong.shape[3] * scale), height)
+    weak, strong = (restore(preprocessor, x[:number]) for x in (step.weak, step.strong))
+    used = _numpy(step.targets.weights[:number]) > 0
+    joints, of_teacher, of_student = (_numpy(x[:number]) for x in (
+        step.targets.keypoints, step.teacher_joints(), step.student_joints()))
+    shown = _numpy(step.targets.scores[:number])
+
+    columns = [
+        Tiles(([('weak view', BLACK)], [("teacher's joints", GREY)]), [
+            _skeleton(_resize(image, size), points, scale, links, [TEACHER] * len(points))
+            for image, points in zip(weak, of_teacher)]),
+        Tiles(([('strong view', BLACK)], [('as the student got it', GREY)]),
+              [_resize(image, size) for image in strong])]
+    mixed = step.mixed()
+    if mixed is not None:
+        images = restore(preprocessor, mixed[:number])
+        at_input = step.site == 'input'
+        columns.append(Tiles(
+            ([(f'mixed at {step.site}', BLACK)],
+             [('as the student got it' if at_input else 'shown on the image', GREY)]),
+            [_resize(image if at_input else image // 2 + 40, size) for image in images]))
+    columns += _heatmap_columns(step, number, size)
+    columns.append(Tiles(
+        ([('joints ', BLACK), ('used ', USED), ('rejected', REJECTED)],
+         [('tied to the ', GREY), ("student's", (190, 150, 0))]),
+        [_compared(_resize(image // 2 + 30, size), *row, scale, links)
+         for image, *row in zip(strong, joints, of_student, used, shown)]))
+
+    site = 'not mixed' if step.site is None else f'mixed at {step.site}'
+    figures = (f'{site}; teacher\'s confidence {float(step.targets.scores.mean()):.2f}; '
+               f'{float((step.targets.weights > 0).float().mean()):.0%} of joints used')
+    return _compose(columns, f'{title}: {figures}' if title else figures, size)
+
+
+def restore(preprocessor: nn.Module, images: Tensor) -> np.ndarray:
+    """Undo the normalisation of images.
+
+    Args:
+        preprocessor (nn.Module): MMPose's data preprocessor or one around it, for BGR pictures.
+        images (Tensor): (N, 3, H, W), normalised.
+
+    Returns:
+        np.ndarray: uint8 RGB, (N, H, W, 3).
+    """
+    preprocessor = getattr(preprocessor, 'data_preprocessor', preprocessor)  # of each branch
+    images = images.float()
+    if hasattr(preprocessor, 'mean'):
+        images = images * preprocessor.std + preprocessor.mean
+    if not getattr(preprocessor, '_channel_conversion', False):  # they are BGR, as loaded
+        images = images.flip(1)
+    images = images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.ascontiguousarray(images)
+
+
+def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:
+    """Draw the highest of all joints' heatmaps, the target's and the student's; those there are."""
+    found = {name: _numpy(maps[:number].float().amax(1)) for name, maps in (
+        ("target's heatmaps", step.target_heatmaps()),
+        ("student's heatmaps", step.student_heatmaps())) if maps is not None}
+    # One range for both, so that a faint answer to a sharp target looks faint.
+    top = np.max([maps.max((1, 2)) for maps in found.values()], 0) if found else ()
+    columns = []
+    for name, maps in found.items():
+        tiles = [_heat(x / max(y, 1e-6)) for x, y in zip(maps, top)]
+        note = 'in the same colours' if columns else 'of all joints'
+        if name.startswith('target') and step.targets.valid is not None:
+            unseen = _numpy(step.targets.valid[:number, 0, ..., None]) == 0
+            tiles = [tile // (1 + 2 * x.astype(np.uint8)) for tile, x in zip(tiles, unseen)]
+            note = 'dark: not seen'
+        columns.append(Tiles(
+            ([(name, BLACK)], [(note, GREY)]), [_resize(tile, size) for tile in tiles]))
+    return columns
+
+
+def _compared(image: np.ndarray, joints: np.ndarray, answers: np.ndarray, used: np.ndarray,
+              scores: np.ndarray, scale: float, links) -> np.ndarray:
+    """Draw the target's joints, and the student's answers to those that are used."""
+    for joint, answer in zip(joints[used], answers[used]):
+        cv2.line(image, _pixel(joint, scale), _pixel(answer, scale), STUDENT, 1, cv2.LINE_AA)
+    image = _skeleton(image, joints, scale, links, [USED if x else REJECTED for x in used], used)
+    for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
+        cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
+    text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
+    for colour, width in ((BLACK, 3), (WHITE, 1)):
+        cv2.putText(image, text, (4, len(image) - 6), cv2.FONT_HERSHEY_SIMPLEX, .4, colour, width,
+                    cv2.LINE_AA)
+    return image
+
+
+def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colours: List[Colour],
+              used: Optional[np.ndarray] = None) -> np.ndarray:
+    """Draw joints on a copy of a tile, and limbs between those that are used."""
+    image = image.copy()
+    used = np.ones(len(joints), bool) if used is None else used
+    for a, b in links:
+        if used[a] and used[b]:
+            cv2.line(image, _pixel(joints[a], scale), _pixel(joints[b], scale), LIMB, 1,
+                     cv2.LINE_AA)
+    radius = _radius(image)
+    for joint, colour, is_used in zip(joints, colours, used):
+        centre = _pixel(joint, scale)
+        if is_used:
+            cv2.circle(image, centre, radius + 1, BLACK, -1, cv2.LINE_AA)
+            cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
+        else:
+            cv2.drawMarker(image, centre, BLACK, cv2.MARKER_TILTED_CROSS, 4 * radius, 3)
+            cv2.drawMarker(image, centre, colour, cv2.MARKER_TILTED_CROSS, 4 * radius - 2, 2)
+    return image
+
+
+def _radius(image: np.ndarray) -> int:
+    return max(2, round(len(image) / 80))
+
+
+def _pixel(joint: np.ndarray, scale: float) -> Tuple[int, int]:
+    """Find the pixel of an enlarged image in which a joint (2,) lies; far ones are cut off."""
+    place = np.nan_to_num((joint + .5) * scale - .5).clip(-1e4, 1e4)
+    x, y = place.round().astype(int).tolist()
+    return x, y
+
+
+def _heat(values: np.ndarray) -> np.ndarray:
+    """Colour a map (h, w) with values from 0 to 1."""
+    values = (np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8)
+    return cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+
+
+def _resize(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """Enlarge by repeating pixels, so that they remain seen, or shrink smoothly."""
+    smaller = size[1] < image.shape[0]
+    image = np.ascontiguousarray(image)
+    return cv2.resize(
+        image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
+
+
+def _compose(columns: List[Tiles], title: str, size: Tuple[int, int]) -> np.ndarray:
+    """Put columns side by side, below their headings and the title."""
+    width, height = size
+    line = 18
+    top = 3 * line + GAP
+    panel = np.full((top + len(columns[0].tiles) * (height + GAP),
+                     len(columns) * (width + GAP) + GAP, 3), 255, np.uint8)
+    _write(panel, [(title, BLACK)], (GAP, line - 5), panel.shape[1] - 2 * GAP)
+    for i, column in enumerate(columns):
+        left = GAP + i * (width + GAP)
+        for j, words in enumerate(column.heading):
+            _write(panel, words, (left, (j + 2) * line - 5), width)
+        for j, tile in enumerate(column.tiles):
+            y = top + j * (height + GAP)
+            panel[y:y + height, left:left + width] = tile
+    return panel
+
+
+def _write(panel: np.ndarray, words: Sequence[Tuple[str, Colour]], at: Tuple[int, int],
+           width: int) -> None:
+    """Write words beside one another, small enough for a width in pixels."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, .45
+
+    def length(text):
+        return cv2.getTextSize(text, font, size, 1)[0][0]
+
+    size = min(size, size * width / max(1, sum(length(text) for text, _ in words)))
+    x, y = at
+    for text, colour in words:
+        cv2.putText(panel, text, (x, y), font, size, colour, 1, cv2.LINE_AA)
+        x += length(text)
+
+
+def _numpy(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().numpy()

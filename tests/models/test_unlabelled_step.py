@@ -1,4 +1,4 @@
-"""Those who watch get what was really trained, whatever the head, and the training never notices."""
+"""Watchers get what was really trained, whatever the head, and the training never notices."""
 import numpy as np
 import pytest
 import test_heatmap_targets as several_stages
@@ -80,7 +80,7 @@ def test_both_pairs_of_the_dual_model_are_handed_out():
     model, batch, _, _, steps = watched_step(cfg)
     assert [step.prefix for step in steps] == ['', 'second_']
     # Each is the other's teacher.
-    for step, (student, teacher) in zip(steps, model.pairs().values()):
+    for step, (_, teacher) in zip(steps, model.pairs().values()):
         assert torch.equal(step.seen, teacher.eval()(step.weak, None))
     assert not torch.equal(steps[0].seen, steps[1].seen)
 

@@ -1,0 +1,125 @@
+"""The picture of a run: resumed parts are merged, and what is not there is told."""
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
+
+import plot_run  # noqa: E402
+
+
+def trained(step, **scalars):
+    return dict(lr=.1, data_time=.2, loss=1., sup_loss_kpt=.9, **scalars, time=.3, iter=step,
+                step=step)
+
+
+def validated(step, **scalars):
+    return {**scalars, 'data_time': .1, 'time': .2, 'step': step}
+
+
+def write(work_dir, folder, entries, name='scalars.json'):
+    path = work_dir / folder / 'vis_data' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(json.dumps(entry) for entry in entries) + '\n')
+    return path
+
+
+def unlabelled(prefix=''):
+    return {prefix + key: .1 for key in (
+        'unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used', 'joint_distance')}
+
+
+def by_hook(step, prefix=''):
+    keys = ('share_0.0-0.5', 'share_0.5-1.0', 'used_nose', 'agreement_nose', 'agreement')
+    return {**{f'{prefix}unsup/{key}': .5 for key in keys}, 'step': step}
+
+
+def test_a_part_counts_up_to_where_the_resumed_one_begins(tmp_path):
+    write(tmp_path, '20260101_000000', [
+        trained(10, unsup_loss=.1), validated(10, **{'teacher/PCK': .2}), trained(20),
+        validated(20, **{'teacher/PCK': .3}), trained(30), by_hook(30),
+        validated(30, **{'teacher/PCK': .4})])
+    write(tmp_path, '20260102_000000', [
+        validated(10, **{'teacher/PCK': .25}), dict(trained(15), loss=2.),
+        validated(20, **{'teacher/PCK': .7, 'student/PCK': .6})])
+    series, metrics = plot_run.read_run(tmp_path)
+    assert series['loss'] == {10: 1., 15: 2.}
+    assert series['unsup_loss'] == {10: .1}
+    assert series['unsup/agreement'] == {}  # from behind the stop
+    assert metrics == {'PCK': dict(teacher={10: .25, 20: .7}, student={20: .6})}
+
+
+def test_all_files_of_a_part_are_read_and_a_line_that_was_cut_off_is_told(tmp_path, capsys):
+    path = write(tmp_path, '1', [trained(10)])
+    write(tmp_path, '1', [trained(10), by_hook(20)], '1.json')
+    path.write_text(path.read_text() + '{"loss": 0.')
+    series, _ = plot_run.read_run(tmp_path)
+    assert set(series['loss']) == {10} and set(series['unsup/agreement']) == {20}
+    assert 'scalars.json: the last line is cut off' in capsys.readouterr().out
+
+
+def titles(work_dir, metric=None):
+    """Returns the titles of the plots that are drawn, and of those that are not."""
+    series, metrics = plot_run.read_run(work_dir)
+    plots = list(plot_run.plots(series, metrics, metric or next(iter(metrics), '')))
+    return [title for title, _, draw in plots if draw], [t for t, _, draw in plots if not draw]
+
+
+def test_metrics_with_and_without_a_teacher(tmp_path):
+    write(tmp_path / 'semi', '1', [validated(5, **{
+        'teacher/coco/AP': .2, 'student/coco/AP': .1, 'teacher/coco/AR': .3})])
+    write(tmp_path / 'plain', '1', [trained(5), validated(5, **{'coco/AP': .2})])
+    assert plot_run.read_run(tmp_path / 'semi')[1] == {
+        'coco/AP': dict(teacher={5: .2}, student={5: .1}), 'coco/AR': dict(teacher={5: .3})}
+    assert plot_run.read_run(tmp_path / 'plain')[1] == {'coco/AP': {'': {5: .2}}}
+    assert titles(tmp_path / 'plain')[0] == ['losses', 'coco/AP']
+
+
+@pytest.mark.parametrize('prefix, extra', [('', 0), ('second_', 3)])
+def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
+    entries = []
+    for step in (10, 20, 30):
+        entries += [trained(step, **unlabelled(), **(unlabelled(prefix) if prefix else {})),
+                    by_hook(step), *([by_hook(step, prefix)] if prefix else []),
+                    validated(step, **{'teacher/PCK': .2, 'student/PCK': .1, 'teacher/AUC': .1})]
+    write(tmp_path, '1', entries)
+    drawn, missing = titles(tmp_path)
+    assert len(drawn) == 8 + extra and missing == []
+    out = tmp_path / 'new' / 'run.png'
+    plot_run.main([str(tmp_path), '-o', str(out)])
+    assert cv2.imread(str(out)).std() > 10
+    said = capsys.readouterr().out
+    assert 'not logged' not in said and '--metric could be AUC' in said
+
+
+def test_what_a_run_has_not_logged_is_told(tmp_path, capsys):
+    write(tmp_path, '1', [trained(10, **unlabelled()), trained(20, **unlabelled())])
+    plot_run.main([str(tmp_path), '-o', str(tmp_path / 'run.png')])
+    said = capsys.readouterr().out
+    assert 'not logged: teacher and student (was it validated?' in said
+    assert "agree on (add dict(type='PseudoLabelVisualizationHook')" in said
+    assert 'losses' not in said
+
+
+def test_joints_are_rows_and_readouts_columns():
+    values, steps = plot_run.table(dict(nose={10: .1, 20: .2}, hand={20: .4}))
+    assert steps == [10, 20]
+    np.testing.assert_array_equal(values, [[.1, .2], [np.nan, .4]])
+
+
+def test_what_is_no_run_is_an_error(tmp_path):
+    with pytest.raises(SystemExit, match='is it the work dir of a run'):
+        plot_run.main([str(tmp_path / 'none')])
+    path = write(tmp_path, '1', [trained(10), dict(loss=1.)])
+    with pytest.raises(SystemExit, match='scalars.json, line 2: expected a JSON object with a ste'):
+        plot_run.main([str(tmp_path)])
+    path.write_text('nonsense\n' + json.dumps(trained(10)))
+    with pytest.raises(SystemExit, match="line 1: expected.*got 'nonsense'"):
+        plot_run.main([str(tmp_path)])
+    path.write_text(json.dumps(trained(10)))
+    with pytest.raises(SystemExit, match="no metric 'AR'; it has none"):
+        plot_run.main([str(tmp_path), '--metric', 'AR'])

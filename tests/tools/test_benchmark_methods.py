@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 import benchmark_methods as benchmark  # noqa: E402
-from benchmark_records import collect, save_records  # noqa: E402
+from benchmark_records import collect, save_records, settings_of  # noqa: E402
 from benchmark_runs import BenchmarkError, Run, draw_labels, parse_methods, plan  # noqa: E402
 
 TOTAL = 8
@@ -264,6 +264,16 @@ def test_records_are_merged_and_sorted(tmp_path):
              for r in json.loads(path.read_text())]
     assert found == [('a', 2, 1, 0.3), ('a', 10, 0, 0.2), ('b', 2, 0, 0.4)]
     assert [p.name for p in path.parent.iterdir()] == ['records.json']
+
+
+def test_the_published_records_are_of_todays_configs():
+    """Else the benchmark would train all of it again."""
+    records = json.loads((ROOT / 'docs/benchmark/lspet_mini.json').read_text())
+    assert records
+    for config in {record['config'] for record in records}:
+        settings = settings_of(Config.fromfile(ROOT / config))
+        assert all(record['settings'] == settings for record in records
+                   if record['config'] == config), config
 
 
 def test_runs_are_trained_resumed_and_skipped(configs, fake_mim, tmp_path, capsys):

@@ -1,4 +1,5 @@
 """Imports go one way: ``functional`` stands alone; models, datasets and engine stand side by side;
+``visualization`` draws for the engine and the tools, and uses none of these three;
 ``conversion`` may use them, and nothing uses it but the package itself.
 
 Read from the source, so that an import inside a function counts as well.
@@ -46,7 +47,7 @@ def test_functional_stands_alone(path):
             assert rest[:1] == ['functional'], f'{module}: functional uses nothing of the package'
 
 
-@pytest.mark.parametrize('path', files_of(*NEIGHBOURS), ids=name_of)
+@pytest.mark.parametrize('path', files_of('visualization', *NEIGHBOURS), ids=name_of)
 def test_neighbours_do_not_import_one_another(path):
     own = path.relative_to(PACKAGE).parts[0]
     for module in imported_modules(path):
@@ -56,7 +57,7 @@ def test_neighbours_do_not_import_one_another(path):
 
 
 @pytest.mark.parametrize(
-    'path', files_of('functional', 'evaluation', *NEIGHBOURS), ids=name_of)
+    'path', files_of('functional', 'evaluation', 'visualization', *NEIGHBOURS), ids=name_of)
 def test_nothing_below_imports_the_conversion(path):
     for module in imported_modules(path):
         assert module.split('.')[:2] != ['mmpose_mum', 'conversion'], module

@@ -185,7 +185,8 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
     drawn = [plot for plot in wanted if plot[2]]
     rows = -(-len(drawn) // COLUMNS)
     figure, grid = plt.subplots(
-        rows, COLUMNS, figsize=(5 * COLUMNS, 3.6 * rows), squeeze=False, constrained_layout=True)
+        rows, COLUMNS, figsize=(5 * COLUMNS, 3.6 * rows), squeeze=False,
+        constrained_layout=dict(hspace=.06, wspace=.03))
     for axes in grid.flat[len(drawn):]:
         axes.set_axis_off()
     end = max(step for points in (*series.values(), *metrics.get(metric, {}).values())

@@ -149,8 +149,8 @@ def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colour
             cv2.circle(image, centre, radius + 1, BLACK, -1, cv2.LINE_AA)
             cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
         else:
-            cv2.drawMarker(image, centre, BLACK, cv2.MARKER_TILTED_CROSS, 4 * radius, 3)
-            cv2.drawMarker(image, centre, colour, cv2.MARKER_TILTED_CROSS, 4 * radius - 2, 2)
+            for line, width in ((BLACK, 4), (colour, 2)):
+                cv2.drawMarker(image, centre, line, cv2.MARKER_TILTED_CROSS, 6 * radius, width)
     return image
 
 

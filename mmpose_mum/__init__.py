@@ -65,5 +65,8 @@ _check_host()  # first: a misfit shall be named as such, not as an error deep in
 
 from . import datasets, engine, evaluation, models  # noqa: E402
 from .conversion import semi_supervised  # noqa: E402
+from .safe_globals import allow_mmengine_checkpoints  # noqa: E402
+
+allow_mmengine_checkpoints()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

@@ -88,9 +88,10 @@ _PICKLE = SimpleNamespace(__name__='mmpose_mum.safe_load', Unpickler=_TensorUnpi
 def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     """Read a checkpoint, whoever made it.
 
-    MMEngine's Runner saves objects beside the tensors, so that ``torch.load(weights_only=True)``
-    refuses its checkpoints. Here they come back as :class:`Ignored`, without being imported; any
-    other than those that are expected make the file refused.
+    MMEngine's Runner saves objects beside the tensors, which ``torch.load(weights_only=True)``
+    refuses, unless PyTorch is of version 2.6 or later, and knows them by ``safe_globals``. Here
+    they come back as :class:`Ignored`, on any version and without being imported; any other than
+    those that are expected make the file refused.
 
     Args:
         path (str | Path): What ``torch.save`` wrote, as by MMEngine's Runner.

@@ -18,6 +18,7 @@ from glob import glob
 from pathlib import Path
 
 HEADER = 'torch/types.h'  # what all of mmcv's sources include first
+STANDARDS = 'c++17', 'c++20'  # what PyTorch's headers ask for, up to 2.13 and after
 
 
 class BuildError(Exception):
@@ -61,13 +62,25 @@ def is_gcc(compiler):
     return '__GNUC__' in run.stdout and '__clang__' not in run.stdout
 
 
+def base_cflags():
+    """Returns what ``$CFLAGS`` must be, whichever version of setuptools and PyTorch reads it.
+
+    Setuptools appends it to the interpreter's own flags, later versions put it in their place.
+    PyTorch adds the macro that chooses the C++ library's ABI, later versions do not.
+    """
+    import torch
+
+    own, users = sysconfig.get_config_var('CFLAGS'), os.environ.get('CFLAGS')
+    abi = f'-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}'
+    return ' '.join(filter(None, [own, users, abi, '-g0']))
+
+
 def compile_flags():
     """Returns the flags that setuptools and PyTorch will give to each source file.
 
-    A precompiled header is accepted only under the flags it was made with. They are the
-    interpreter's own, asked for where setuptools asks, so that CFLAGS and the like are in.
+    A precompiled header is accepted only under the flags it was made with. So they are asked for
+    where setuptools asks, with ``$CFLAGS`` and the like. The standard is still to be added.
     """
-    import torch
     from setuptools._distutils.ccompiler import new_compiler
     from setuptools._distutils.sysconfig import customize_compiler
     from torch.utils.cpp_extension import include_paths
@@ -79,9 +92,28 @@ def compile_flags():
         *compiler.compiler_so[1:],
         *(f'-I{path}' for path in includes),
         '-fPIC',
-        '-std=c++17',
-        f'-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}',
     ]
+
+
+def find_standard(compiler, flags, log):
+    """Returns the first C++ standard that PyTorch's headers accept, such as ``'c++17'``.
+
+    They refuse a standard that is too old by an ``#error``, so that it is enough to read them.
+
+    Raises:
+        BuildError: If they accept none, or the compiler knows none that they accept.
+    """
+    for standard in STANDARDS:
+        command = [*compiler.split(), *flags, f'-std={standard}', '-E', '-x', 'c++', '-']
+        include = f'#include <{HEADER}>\n'
+        if not subprocess.run(
+            command, input=include, stdout=subprocess.DEVNULL, stderr=log, text=True
+        ).returncode:
+            return standard
+    raise BuildError(
+        f"{compiler} does not read PyTorch's headers as {' or '.join(STANDARDS)}, see the log.\n"
+        'Set CXX to a newer compiler, then run this again'
+    )
 
 
 def precompile_header(compiler, flags, folder, log):
@@ -142,6 +174,12 @@ def fetch_source(requirement, folder, log):
     return source
 
 
+def set_standard(source, standard):
+    """Lets mmcv's setup.py ask for a C++ standard: it names C++17, whatever PyTorch needs."""
+    setup = source / 'setup.py'
+    setup.write_text(re.sub(r'-std=c\+\+(17|20)', f'-std={standard}', setup.read_text()))
+
+
 def count_jobs():
     """Returns how many compilers to run at once: one a processor, if the memory allows it."""
     affinity = getattr(os, 'sched_getaffinity', None)
@@ -166,8 +204,8 @@ def build_environment(compiler, header):
     """Returns the variables for mmcv's setup.py."""
     env = dict(os.environ, MMCV_WITH_OPS='1', CXX=compiler)
     env.setdefault('MAX_JOBS', str(count_jobs()))
-    extra = ['-g0'] + (['-include', str(header)] if header else [])
-    env['CFLAGS'] = ' '.join(filter(None, [env.get('CFLAGS'), *extra]))
+    if header:
+        env['CFLAGS'] += f' -include {header}'
     if not has_cuda_compiler():  # with a GPU in sight setup.py would call it: ops for the CPU then
         env['CUDA_VISIBLE_DEVICES'] = ''
     return env
@@ -206,11 +244,15 @@ def build(requirement, folder, log):
     check_python_headers()
     folder.mkdir(parents=True, exist_ok=True)
     source = fetch_source(requirement, folder, log)
+    os.environ['CFLAGS'] = base_cflags()
+    flags = compile_flags()
+    standard = find_standard(compiler, flags, log)
+    set_standard(source, standard)
     header = None
     if is_gcc(compiler):
         print("        compiling PyTorch's headers beforehand", flush=True)
-        # -g0 comes with CFLAGS, and so after the interpreter's own -g
-        header = precompile_header(compiler, [*compile_flags(), '-g0'], folder / 'header', log)
+        header = precompile_header(
+            compiler, [*flags, f'-std={standard}'], folder / 'header', log)
     if header is None:
         print('        no precompiled header with this compiler, so this takes longer', flush=True)
     for attempt in [header, None] if header else [None]:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -96,26 +97,58 @@ def test_a_compiler_that_makes_or_takes_no_header(tmp_path, log, behaviour):
     assert build_mmcv.precompile_header(compiler, ['-O2'], tmp_path / 'header', log) is None
 
 
-def test_the_flags_are_the_interpreters_and_pytorchs(monkeypatch):
+@pytest.mark.parametrize('users', ['-DTHE_USERS_OWN', None])
+def test_the_flags_are_the_interpreters_the_users_and_pytorchs(monkeypatch, users):
+    """Whether setuptools appends CFLAGS to the interpreter's flags or puts it in their place."""
     torch = pytest.importorskip('torch')
-    monkeypatch.setenv('CFLAGS', '-DTHE_USERS_OWN')
+    monkeypatch.setenv('CFLAGS', users or '')
+    own = sysconfig.get_config_var('CFLAGS').split()
+    monkeypatch.setenv('CFLAGS', build_mmcv.base_cflags())
     flags = build_mmcv.compile_flags()
     abi = int(torch._C._GLIBCXX_USE_CXX11_ABI)
-    for flag in ('-DTHE_USERS_OWN', '-fPIC', '-std=c++17', f'-D_GLIBCXX_USE_CXX11_ABI={abi}'):
+    for flag in (*own, users or own[0], '-fPIC', f'-D_GLIBCXX_USE_CXX11_ABI={abi}'):
         assert flag in flags
+    debug = [flag for flag in flags if flag.startswith('-g')]
+    assert debug[-1] == '-g0', 'debug symbols take most of the time'
 
 
-def test_the_build_gets_the_header_and_no_debug_symbols(monkeypatch):
+def test_the_build_gets_the_header_and_what_the_header_was_made_with(monkeypatch):
     pytest.importorskip('torch')
-    monkeypatch.setenv('CFLAGS', '-DTHE_USERS_OWN')
+    monkeypatch.setenv('CFLAGS', '-O3 -g0')
     monkeypatch.setattr(build_mmcv, 'has_cuda_compiler', lambda: False)
     env = build_mmcv.build_environment('g++', Path('/a/p.h'))
-    assert env['CFLAGS'] == '-DTHE_USERS_OWN -g0 -include /a/p.h'
+    assert env['CFLAGS'] == '-O3 -g0 -include /a/p.h'
     assert env['MMCV_WITH_OPS'] == '1' and env['CXX'] == 'g++'
     assert env['CUDA_VISIBLE_DEVICES'] == ''
     assert int(env['MAX_JOBS']) >= 1
-    monkeypatch.delenv('CFLAGS')
-    assert build_mmcv.build_environment('g++', None)['CFLAGS'] == '-g0'
+    assert build_mmcv.build_environment('g++', None)['CFLAGS'] == '-O3 -g0'
+
+
+@pytest.mark.skipif(not has_gcc(), reason='needs GCC')
+@pytest.mark.parametrize('asked, found', [('201703L', 'c++17'), ('202002L', 'c++20')])
+def test_the_standard_is_the_first_that_pytorchs_headers_take(
+        tmp_path, log, monkeypatch, asked, found):
+    (tmp_path / 'types.h').write_text(f'#if __cplusplus < {asked}\n#error too old\n#endif\n')
+    monkeypatch.setattr(build_mmcv, 'HEADER', 'types.h')
+    compiler, flags = build_mmcv.find_compiler(), ['-O2', f'-I{tmp_path}']
+    assert build_mmcv.find_standard(compiler, flags, log) == found
+
+
+@pytest.mark.skipif(not has_gcc(), reason='needs GCC')
+def test_a_compiler_that_is_too_old_for_pytorch_is_named(tmp_path, log, monkeypatch):
+    (tmp_path / 'types.h').write_text('#error of the future\n')
+    monkeypatch.setattr(build_mmcv, 'HEADER', 'types.h')
+    with pytest.raises(build_mmcv.BuildError, match='(?s)c[+][+]17 or c[+][+]20.*newer compiler'):
+        build_mmcv.find_standard(build_mmcv.find_compiler(), [f'-I{tmp_path}'], log)
+    assert '#error' in Path(log.name).read_text()
+
+
+def test_mmcvs_setup_asks_for_the_standard_that_pytorch_needs(tmp_path):
+    source = source_with(tmp_path, "old = ['-std=c++14']\ncxx = ['-std=c++17']\n")
+    for standard in ('c++20', 'c++20', 'c++17'):  # again after an interruption
+        build_mmcv.set_standard(source, standard)
+        text = (source / 'setup.py').read_text()
+        assert text == f"old = ['-std=c++14']\ncxx = ['-std={standard}']\n"
 
 
 def source_with(tmp_path, setup):
@@ -147,13 +180,17 @@ def test_a_failure_with_the_header_is_tried_again_without(tmp_path, monkeypatch,
         'find_compiler': lambda: 'g++',
         'check_python_headers': lambda: None,
         'is_gcc': lambda compiler: True,
+        'base_cflags': lambda: '-O3 -g0',
         'compile_flags': lambda: [],
+        'find_standard': lambda compiler, flags, log: 'c++17',
+        'set_standard': lambda source, standard: None,
         'precompile_header': lambda compiler, flags, folder, log: folder / 'p.h',
         'fetch_source': lambda requirement, folder, log: folder / 'source',
         'build_environment': lambda compiler, header: header,
         'build_wheel': build_wheel,
     }.items():
         monkeypatch.setattr(build_mmcv, name, value)
+    monkeypatch.setenv('CFLAGS', '')
     if rescued:
         build_mmcv.build('mmcv', tmp_path, io.StringIO())
     else:

@@ -1,10 +1,10 @@
 """Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
 from .generated import GeneratedPoseDataset
+from .photometric import PhotometricRandAugment
 from .samplers import SemiSupervisedSampler
 from .sources import SemiSupervisedDataset
 from .transforms import (
     LoadUnlabeledImage,
-    PhotometricRandAugment,
     PoseMultiBranch,
     StrongView,
     WarpTopdownAffine,

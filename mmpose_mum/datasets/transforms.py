@@ -4,11 +4,11 @@ import warnings
 from typing import Dict, Optional, Tuple
 
 import cv2
-import mmcv
 import numpy as np
-from mmcv.transforms import BaseTransform, Compose
-from mmcv.transforms.utils import cache_randomness
+import torch
+from mmcv.transforms import Compose
 from mmdet.datasets.transforms import MultiBranch
+from mmengine import fileio
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
     LoadImage,
@@ -19,8 +19,11 @@ from mmpose.datasets.transforms import (
 )
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
+from scipy.special import ndtr, ndtri
 
 from .boxes import clipped_box
+from .decoding import decode_reduced
+from .photometric import PhotometricRandAugment
 from .video import read_frame, split_frame_name
 
 # What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
@@ -31,8 +34,8 @@ VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_s
 
 
 # What MMPose's datasets add to each sample from their metainfo.
-_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
-             'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
+PIPELINE_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
+                     'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
 
 
 @TRANSFORMS.register_module()
@@ -48,12 +51,29 @@ class LoadUnlabeledImage(LoadImage):
     whose size the dataset may not have known, and is left out likewise if that is less than a
     pixel.
 
+    Given the ``input_size``, a JPEG of a large person is decoded at a fraction of its size, see
+    :func:`decode_reduced`. ``img`` is that smaller image then; ``img_shape``, ``ori_shape`` and
+    ``bbox`` are the full one's, and ``source_mat`` maps the former's pixels to the latter's:
+    :class:`WarpTopdownAffine` goes by it, and the views with it, MMPose's ``TopdownAffine`` does
+    not.
+
     Args:
+        input_size (tuple[int, int], optional): Width and height of the network's input, in pixels.
+            Defaults to None, which decodes every image at its full size.
         **kwargs: As for MMPose's ``LoadImage``.
+
+    Raises:
+        ValueError: If ``input_size`` is given with another decoder than OpenCV's, or for other
+            images than colour.
     """
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, input_size: Optional[Tuple[int, int]] = None, **kwargs) -> None:
         super().__init__(**kwargs)
+        if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
+            raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
+                             f'colour: got imdecode_backend={self.imdecode_backend!r} and '
+                             f'color_type={self.color_type!r}')
+        self.input_size = input_size
         self._left_out = set()
 
     def transform(self, results: dict) -> Optional[dict]:
@@ -64,7 +84,15 @@ class LoadUnlabeledImage(LoadImage):
                 # LoadImage leaves an image that it is given as it is.
                 dtype = np.float32 if self.to_float32 else np.uint8
                 results['img'] = read_frame(*frame).astype(dtype, copy=False)
+            reduced = self.input_size and 'img' not in results and decode_reduced(
+                fileio.get(results['img_path'], backend_args=self.backend_args),
+                results['bbox'][0] if 'bbox' in results else None, self.input_size)
+            if reduced:
+                results['img'] = reduced[0]
             results = super().transform(results)
+            if reduced:
+                results['img_shape'] = results['ori_shape'] = reduced[1]
+                results['source_mat'] = reduced[2]
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:
             return self._leave_out('that cannot be read', results['img_path'], error)
@@ -91,7 +119,8 @@ class PoseMultiBranch(MultiBranch):
 
     MMPose's datasets put themselves and their metainfo into the results, and ``MultiBranch``
     deep-copies the results for each branch: the whole dataset, annotations and all, would be copied
-    for each sample. Here the branches share the metainfo, which no transform changes.
+    for each sample. Here the branches share the metainfo, which no transform changes, and the
+    image, of which each makes another: none can write into it.
 
     Args:
         branch_field (list[str]): Names of all branches.
@@ -112,7 +141,11 @@ class PoseMultiBranch(MultiBranch):
         """
         results.pop('dataset', None)
         _check_finite(results)
-        shared = {id(results[key]): results[key] for key in _METAINFO if key in results}
+        if len(self.branch_pipelines) > 1 and isinstance(results.get('img'), np.ndarray):
+            results['img'] = results['img'].view()
+            results['img'].flags.writeable = False
+        shared = {id(results[key]): results[key]
+                  for key in (*PIPELINE_METAINFO, 'img') if key in results}
         branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
         last = list(self.branch_pipelines)[-1]  # all others have copies: it may have the original
         for name, pipeline in self.branch_pipelines.items():
@@ -142,14 +175,19 @@ def _check_finite(results: dict) -> None:
 class WarpTopdownAffine(TopdownAffine):
     """MMPose's ``TopdownAffine`` that records the map it applied.
 
-    Added key: ``warp_mat``, float32 (3, 3): pixel of the image as it was loaded → pixel of the
+    Added key: ``warp_mat``, float32 (3, 3): pixel of the image in its file → pixel of the
     network's input, including a flip that MMPose's ``RandomFlip`` made before. Put ``'flip'`` and
     ``'warp_mat'`` into the ``meta_keys`` of ``PackPoseInputs``, else they are dropped.
+
+    Optional key: ``source_mat``, (3, 3): pixel of ``img`` → pixel of the image in its file, where
+    that was decoded at a reduced scale.
     """
 
     def transform(self, results: Dict) -> Optional[dict]:
         """Crop and record; see the class for the keys."""
         height, width = results['img_shape']
+        img = results['img']
+        results['img'] = []  # of this list MMPose warps all: it is left the box and the joints
         results = super().transform(results)
         make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
         rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
@@ -158,69 +196,43 @@ class WarpTopdownAffine(TopdownAffine):
             results['input_center'], results['input_scale'], rotation, output_size=self.input_size)
         flip = np.eye(3)
         direction = results.get('flip_direction') if results.setdefault('flip', False) else None
+        # RandomFlip has made a mirrored view of the image. Mirrored once more it is the image, and
+        # the warp mirrors for nothing, where OpenCV would first copy the view, pixel by pixel.
         if direction in ('horizontal', 'diagonal'):
             flip[0] = [-1, 0, width - 1]
+            img = img[:, ::-1]
         if direction in ('vertical', 'diagonal'):
             flip[1] = [0, -1, height - 1]
-        results['warp_mat'] = (warp_mat @ flip).astype(np.float32)
+            img = img[::-1]
+        warp_mat = warp_mat @ flip
+        results['img'] = cv2.warpAffine(
+            img, (warp_mat @ results.get('source_mat', np.eye(3)))[:2], tuple(self.input_size),
+            flags=cv2.INTER_LINEAR)
+        results['warp_mat'] = warp_mat.astype(np.float32)
         return results
 
 
-# Name → operation on a uint8 BGR image, by its strength in [0, 1] and a sign: RandAugment's
-# (Cubuk et al., 2020) that move no pixel, with a full strength of 0.9, and hue and blur.
-_PHOTOMETRIC = {
-    'brightness': lambda img, s, sign: mmcv.adjust_brightness(img, 1 + sign * .9 * s),
-    'contrast': lambda img, s, sign: mmcv.adjust_contrast(img, 1 + sign * .9 * s),
-    'color': lambda img, s, sign: mmcv.adjust_color(img, 1 + sign * .9 * s),
-    'sharpness': lambda img, s, sign: mmcv.adjust_sharpness(img, 1 + sign * .9 * s),
-    'hue': lambda img, s, sign: mmcv.adjust_hue(img, sign * .3 * s),
-    'posterize': lambda img, s, sign: mmcv.posterize(img, 8 - int(round(4 * s))),
-    'solarize': lambda img, s, sign: mmcv.solarize(img, 256 - 128 * s),
-    'auto_contrast': lambda img, s, sign: mmcv.auto_contrast(img),
-    'equalize': lambda img, s, sign: mmcv.imequalize(img),
-    'blur': lambda img, s, sign: cv2.GaussianBlur(img, (0, 0), .2 + 1.8 * s),
-}
+class _FastRandomBBoxTransform(RandomBBoxTransform):
+    """MMPose's with the same draws, most of whose time SciPy takes with checks of its arguments."""
+
+    @staticmethod
+    def _truncnorm(low: float = -1., high: float = 1., size: tuple = (4, )) -> np.ndarray:
+        """Sample a normal distribution between two limits, by the inverse of its integral."""
+        below, above = ndtr(low), ndtr(high)
+        return ndtri(below + np.random.uniform(size=size) * (above - below)).astype(np.float32)
 
 
-@TRANSFORMS.register_module()
-class PhotometricRandAugment(BaseTransform):
-    """RandAugment of the operations that leave every joint where it is.
+class _PackView(PackPoseInputs):
+    """MMPose's with the same result, most of whose time PyTorch takes to bring channels first."""
 
-    Required and modified key: ``img``, uint8 (H, W, 3). Place it behind ``WarpTopdownAffine``,
-    where the image is small.
-
-    Args:
-        num_ops (int): Operations applied one after the other, drawn without replacement.
-        magnitude (float): Upper end of their strength, in [0, 1]; each draws its own below.
-
-    Raises:
-        ValueError: If an argument is out of its range.
-    """
-
-    def __init__(self, num_ops: int = 2, magnitude: float = 0.7) -> None:
-        if not 0 <= num_ops <= len(_PHOTOMETRIC):
-            raise ValueError(f'num_ops must lie in [0, {len(_PHOTOMETRIC)}], got {num_ops}')
-        if not 0 <= magnitude <= 1:
-            raise ValueError(f'magnitude must lie in [0, 1], got {magnitude}')
-        self.num_ops = num_ops
-        self.magnitude = magnitude
-
-    @cache_randomness
-    def _draw(self):
-        names = np.random.choice(list(_PHOTOMETRIC), self.num_ops, replace=False)
-        strengths = np.random.uniform(0, self.magnitude, self.num_ops)
-        signs = np.random.choice([-1, 1], self.num_ops)
-        return list(zip(names, strengths, signs))
+    def __init__(self) -> None:
+        super().__init__(meta_keys=VIEW_META_KEYS)
 
     def transform(self, results: dict) -> dict:
-        """Change ``results['img']``."""
-        for name, strength, sign in self._draw():
-            results['img'] = _PHOTOMETRIC[name](results['img'], strength, sign)
-        return results
-
-    def __repr__(self) -> str:
-        """Name and arguments."""
-        return f'{type(self).__name__}(num_ops={self.num_ops}, magnitude={self.magnitude})'
+        img = results['img']
+        packed = super().transform(dict(results, img=img[:1, :1]))
+        packed['inputs'] = torch.from_numpy(np.stack(cv2.split(img)))
+        return packed
 
 
 @TRANSFORMS.register_module()
@@ -260,12 +272,12 @@ class WeakView(Compose):
         steps = [
             GetBBoxCenterScale(padding=padding),
             RandomFlip(prob=float(flip_prob)),
-            RandomBBoxTransform(**options),
+            _FastRandomBBoxTransform(**options),
             WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
         ]
         if photometric is not None:
             steps.append(PhotometricRandAugment(**photometric))
-        super().__init__([*steps, PackPoseInputs(meta_keys=VIEW_META_KEYS)])
+        super().__init__([*steps, _PackView()])
 
 
 @TRANSFORMS.register_module()

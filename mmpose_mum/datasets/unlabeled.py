@@ -4,12 +4,14 @@ import os.path as osp
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from .boxes import load_detections, load_json, usable_box
 from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
+from .transforms import PIPELINE_METAINFO
 
 
 @DATASETS.register_module()
@@ -81,6 +83,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             bbox_file=bbox_file, category_ids=bbox_category_ids, score_thr=bbox_score_thr,
             nms_thr=bbox_nms_thr)
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a person with the metainfo, which MMPose would copy for each."""
+        person = BaseDataset.get_data_info(self, idx)
+        person.update({key: self._metainfo[key] for key in PIPELINE_METAINFO})
+        return person
 
     def load_data_list(self) -> List[dict]:
         """List the people; see the class."""

@@ -5,12 +5,15 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.dataset import Compose
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
     LoadImage,
+    PackPoseInputs,
     RandomBBoxTransform,
     RandomFlip,
+    TopdownAffine,
 )
 from mmpose.registry import DATASETS, TRANSFORMS
 
@@ -126,57 +129,38 @@ def test_strong_view_reaches_further_than_the_weak_one_and_changes_colours():
     assert colours['weak'] <= {(90, 90, 90), (0, 0, 0)} and len(colours['strong']) > 30
 
 
+def test_a_view_is_what_mmpose_makes_of_the_same_random_numbers():
+    size, rng = (48, 64), np.random.default_rng(0)
+    plain = Compose([
+        GetBBoxCenterScale(), RandomFlip(prob=0.5),
+        RandomBBoxTransform(shift_prob=0., scale_factor=(0.75, 1.25), rotate_factor=30.,
+                            rotate_prob=0.6),
+        TopdownAffine(size), PackPoseInputs(meta_keys=T.VIEW_META_KEYS)])
+    for seed in range(8):
+        results, _ = person(rng, keypoints=False)
+        packed = []
+        for pipeline in (plain, T.WeakView(size)):
+            np.random.seed(seed)
+            packed.append(pipeline(copy.deepcopy(results)))
+        expected, view = packed
+        assert view['inputs'].dtype == torch.uint8 and view['inputs'].is_contiguous()
+        # OpenCV rounds to 1/32 of a pixel, before the flip or after it.
+        difference = (view['inputs'].float() - expected['inputs']).abs()
+        assert difference.mean() < 1 and (difference > 40).float().mean() < .005
+        sample, meta = view['data_samples'], expected['data_samples'].metainfo
+        assert set(sample.metainfo) - set(meta) == {'warp_mat'}
+        for key, value in meta.items():
+            np.testing.assert_array_equal(sample.get(key), value)
+        for key, value in expected['data_samples'].gt_instances.items():
+            np.testing.assert_allclose(sample.gt_instances[key], value, rtol=1e-6)
+
+
 def test_views_pack_what_the_estimator_needs():
     results, _ = person(np.random.default_rng(0), keypoints=False)
     meta = T.WeakView((48, 64), flip_prob=1.)(results)['data_samples'].metainfo
     assert meta['flip'] is True and meta['flip_direction'] == 'horizontal'
     assert meta['flip_indices'] == FLIP_INDICES and meta['warp_mat'][0, 0] < 0
     assert meta['input_size'] == (48, 64) and meta['img_path'] == 'a.png'
-
-
-@pytest.mark.parametrize('name', list(T._PHOTOMETRIC))
-@pytest.mark.parametrize('sign', [-1, 1])
-def test_photometric_operations_move_no_pixel(name, sign):
-    rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    dot = np.full((41, 41, 3), (120, 110, 100), np.uint8)
-    dot[9:12, 29:32] = (40, 80, 220)
-    for strength in (0., .5, 1.):
-        with warnings.catch_warnings():
-            warnings.simplefilter('error')
-            out = T._PHOTOMETRIC[name](noise.copy(), strength, sign)
-            changed = T._PHOTOMETRIC[name](dot.copy(), strength, sign)
-        assert out.dtype == np.uint8 and out.shape == noise.shape
-        contrast = np.abs(changed.astype(int) - changed[-1, 0]).sum(2)
-        if contrast.max() > 0:  # a full loss of contrast has no place
-            ys, xs = np.nonzero(contrast == contrast.max())
-            assert abs(ys.mean() - 10) < .6 and abs(xs.mean() - 30) < .6
-    if name not in ('auto_contrast', 'equalize'):  # these two have no strength
-        assert not np.array_equal(out, noise)
-
-
-def test_photometric_draws_all_operations_and_keeps_shape():
-    np.random.seed(0)
-    augment = T.PhotometricRandAugment(num_ops=3, magnitude=1.)
-    names = set()
-    for _ in range(60):
-        drawn = augment._draw()
-        assert len({name for name, *_ in drawn}) == 3
-        names.update(name for name, *_ in drawn)
-    assert names == set(T._PHOTOMETRIC)
-    img = np.random.randint(0, 256, (17, 23, 3), dtype=np.uint8)
-    out = augment(dict(img=img.copy()))['img']
-    assert out.shape == img.shape and out.dtype == np.uint8 and not np.array_equal(out, img)
-    same = T.PhotometricRandAugment(num_ops=0)(dict(img=img.copy()))['img']
-    np.testing.assert_array_equal(same, img)
-
-
-@pytest.mark.parametrize('arguments, word', [
-    (dict(num_ops=-1), 'num_ops'), (dict(num_ops=99), 'num_ops'),
-    (dict(magnitude=1.5), 'magnitude'), (dict(magnitude=-.1), 'magnitude')])
-def test_photometric_arguments_out_of_range(arguments, word):
-    with pytest.raises(ValueError, match=word):
-        T.PhotometricRandAugment(**arguments)
 
 
 def test_multi_branch_never_copies_the_dataset():
@@ -199,6 +183,27 @@ def test_multi_branch_never_copies_the_dataset():
         assert packed['inputs'][branch].shape == (3, 64, 48)
         assert packed['data_samples'][branch].metainfo['img_id'] == 3
     np.testing.assert_array_equal(results['img'], original)  # each branch worked on its own copy
+
+
+def test_branches_share_the_image_and_none_can_write_into_it():
+    seen = []
+
+    def note(results):
+        seen.append(results['img'])
+        return dict(inputs=0, data_samples=0)
+
+    def scribble(results):
+        results['img'][0] = 0
+        return note(results)
+
+    img = np.ones((4, 5, 3), np.uint8)
+    T.PoseMultiBranch(['a', 'b'], a=[note], b=[note])(dict(img=img))
+    assert all(np.shares_memory(image, img) for image in seen)
+    with pytest.raises(ValueError, match='read-only'):
+        T.PoseMultiBranch(['a', 'b'], a=[scribble], b=[note])(dict(img=img))
+    assert img.all()
+    T.PoseMultiBranch(['a', 'b'], a=[scribble])(dict(img=img))  # a single branch owns it
+    assert not img[0].any()
 
 
 def test_multi_branch_drops_a_sample_that_a_branch_drops():
@@ -243,6 +248,37 @@ def test_image_without_a_box_gets_one_that_covers_it(tmp_path):
     box = np.array([[1, 2, 3, 4]], np.float32)
     np.testing.assert_array_equal(
         T.LoadUnlabeledImage()(dict(img_path=path, bbox=box))['bbox'], box)
+
+
+def test_a_large_person_is_decoded_at_a_reduced_scale_and_lies_at_the_same_place(tmp_path):
+    # Blue tells the column, green the row: 4 values for each pixel of the input and more.
+    y, x = np.mgrid[:603, :455]
+    path = str(tmp_path / 'a.jpg')
+    cv2.imwrite(path, np.stack([x / 2, y / 2.4, 0 * x + 128], -1).astype(np.uint8))
+    box = np.array([[60, 40, 400, 580]], np.float32)
+    crops, matrices = [], []
+    for input_size in (None, (48, 64)):
+        np.random.seed(0)
+        results = T.LoadUnlabeledImage(input_size=input_size)(dict(img_path=path, bbox=box))
+        assert results['img_shape'] == results['ori_shape'] == (603, 455)
+        assert results['img'].shape[:2] == ((76, 57) if input_size else (603, 455))
+        np.testing.assert_array_equal(results['bbox'], box)
+        results.update(id=0, flip_indices=[0])
+        view = T.WeakView((48, 64), flip_prob=1.)(results)
+        matrices.append(view['data_samples'].warp_mat)
+        crops.append(view['inputs'].numpy().astype(int))
+    np.testing.assert_array_equal(*matrices)
+    inside = (np.abs(np.stack(crops)[:, 2] - 128) < 5).all(0)
+    assert inside.mean() > .7
+    difference = np.abs(crops[0] - crops[1])[:2, inside]
+    assert difference.mean() < 1 and (difference > 2).mean() < .01  # 2 values: half a pixel
+
+
+@pytest.mark.parametrize('argument', [
+    dict(imdecode_backend='pillow'), dict(color_type='grayscale')])
+def test_only_opencv_decodes_at_a_reduced_scale(argument):
+    with pytest.raises(ValueError, match='input_size.*' + next(iter(argument.values()))):
+        T.LoadUnlabeledImage(input_size=(48, 64), **argument)
 
 
 def test_a_frame_of_a_video_is_an_image(tmp_path):

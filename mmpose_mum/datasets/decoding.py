@@ -1,0 +1,76 @@
+"""Pixels of an image file, read at a fraction of its size where that is enough."""
+import io
+from typing import Optional, Sequence, Tuple
+
+import cv2
+import mmcv
+import numpy as np
+from PIL import Image
+
+_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
+            2: cv2.IMREAD_REDUCED_COLOR_2}
+_ORIENTATION = 0x0112  # EXIF's tag
+# Its values for which the image is shown with its columns, or rows, in the reverse of the order in
+# which the file has what becomes columns, or rows.
+_COLUMNS_REVERSED, _ROWS_REVERSED = (2, 3, 6, 7), (3, 4, 7, 8)
+_ROTATED = (5, 6, 7, 8)  # by a quarter turn: columns of the file are rows that are shown
+
+
+def decode_reduced(
+    content: bytes,
+    box: Optional[Sequence[float]],
+    input_size: Tuple[int, int],
+) -> Optional[Tuple[np.ndarray, Tuple[int, int], np.ndarray]]:
+    """Decode a JPEG at a half, a quarter or an eighth of its size, if the person is large in it.
+
+    A JPEG is stored as frequencies of blocks of 8×8 pixels, of which a smaller image needs only the
+    lower ones: this is faster than decoding all, and the pixels are means, where a warp to the
+    input's size would pick single ones. The scale leaves the box at least as many pixels as the
+    network's input has, so that no view whose box has a margin, and is not zoomed in by more than
+    it, is made of fewer.
+
+    Args:
+        content (bytes): An image file.
+        box (Sequence[float], optional): x1, y1, x2, y2 in pixels of the image as it is shown,
+            turned as its EXIF data say. Defaults to the whole image.
+        input_size (tuple[int, int]): Width and height of the network's input, in pixels.
+
+    Returns:
+        tuple: The image, BGR and uint8; height and width of the full one, in pixels; and a map,
+        float64 (3, 3), pixel of the former → pixel of the latter. None if the file is no JPEG that
+        can be read so, or has to be decoded at its full size.
+    """
+    header = _read_header(content)
+    if header is None:
+        return None
+    width, height, orientation = header
+    x1, y1, x2, y2 = (0, 0, width, height) if box is None else box
+    ratio = max((x2 - x1) / input_size[0], (y2 - y1) / input_size[1])
+    factor = next((factor for factor in _REDUCED if factor <= ratio), None)
+    if factor is None:
+        return None
+    img = mmcv.imfrombytes(content, flag=_REDUCED[factor])
+    reduced = -(-height // factor), -(-width // factor)
+    if img is None or img.shape[:2] != reduced:
+        return None  # broken, or the two readers of its header disagree
+    to_full = np.diag([factor, factor, 1.])
+    # Centres of pixels, each of which covers factor × factor. The last of the file's columns and
+    # rows may reach beyond the full image, and come first if they are shown in reverse.
+    to_full[:2, 2] = (factor - 1) / 2
+    if orientation in _COLUMNS_REVERSED:
+        to_full[0, 2] += width - factor * reduced[1]
+    if orientation in _ROWS_REVERSED:
+        to_full[1, 2] += height - factor * reduced[0]
+    return img, (height, width), to_full
+
+
+def _read_header(content: bytes) -> Optional[Tuple[int, int, int]]:
+    """Return a JPEG's width and height as it is shown, and its EXIF orientation; None if broken."""
+    if not content.startswith(b'\xff\xd8'):
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            size, orientation = image.size, image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow's parsers raise what they like; OpenCV may still read the file.
+        return None
+    return (*(size[::-1] if orientation in _ROTATED else size), orientation)

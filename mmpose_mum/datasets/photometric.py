@@ -1,0 +1,115 @@
+"""Changes of an image's colours that leave every joint where it is."""
+import cv2
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmpose.registry import TRANSFORMS
+
+# An image that has every value once. An operation that maps each value by itself is applied to this
+# one, and the result is a table to look up the real image's pixels in.
+_RAMP = np.arange(256, dtype=np.uint8)[None]
+
+
+def _contrast(img: np.ndarray, factor: float) -> np.ndarray:
+    """Blend the image with its mean grey, like ``mmcv.adjust_contrast``."""
+    mean = round(cv2.mean(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY))[0])
+    table = cv2.addWeighted(_RAMP.astype(np.float32), factor,
+                            np.full(_RAMP.shape, mean, np.float32), 1 - factor, 0)
+    return cv2.LUT(img, np.clip(table, 0, 255).astype(np.uint8))
+
+
+def _color(img: np.ndarray, factor: float) -> np.ndarray:
+    """Blend the image with its grey version, like ``mmcv.adjust_color``."""
+    gray = cv2.cvtColor(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return cv2.addWeighted(img, factor, gray, 1 - factor, 0)
+
+
+def _sharpness(img: np.ndarray, factor: float) -> np.ndarray:
+    """Blend the image with a smooth version, like ``mmcv.adjust_sharpness``, by one filter."""
+    kernel = np.full((3, 3), (1 - factor) / 13)
+    kernel[1, 1] = factor + (1 - factor) * 5 / 13
+    return cv2.filter2D(img, -1, kernel)
+
+
+def _by_histogram(img: np.ndarray, table_of) -> np.ndarray:
+    """Look each channel up in a table of 256 values that follows from its histogram."""
+    tables = [table_of(cv2.calcHist([img], [channel], None, [256], [0, 256]).ravel().astype(int))
+              for channel in range(3)]
+    return cv2.LUT(img, np.stack(tables, axis=-1).astype(np.uint8)[None])
+
+
+def _stretching(histogram: np.ndarray) -> np.ndarray:
+    """Map the darkest value to 0 and the brightest to 255, like ``mmcv.auto_contrast``."""
+    low, high = np.flatnonzero(histogram)[[0, -1]]
+    if low == high:
+        return np.arange(256)
+    scale = 255. / (high - low)
+    return np.clip(np.arange(256) * scale - low * scale, 0, 255)
+
+
+def _equalizing(histogram: np.ndarray) -> np.ndarray:
+    """Spread the values evenly, like ``mmcv.imequalize``."""
+    step = (histogram.sum() - histogram[np.flatnonzero(histogram)[-1]]) // 255
+    if step == 0:
+        return np.arange(256)
+    before = np.concatenate([[0], np.cumsum(histogram)[:-1] + step // 2]) // step
+    return np.minimum(before, 255)
+
+
+# Name → operation on a uint8 BGR image, by its strength in [0, 1] and a sign: RandAugment's
+# (Cubuk et al., 2020) that move no pixel, with a full strength of 0.9, and hue and blur.
+OPERATIONS = {
+    'brightness': lambda img, s, sign: cv2.LUT(
+        img, mmcv.adjust_brightness(_RAMP, 1 + sign * .9 * s)),
+    'contrast': lambda img, s, sign: _contrast(img, 1 + sign * .9 * s),
+    'color': lambda img, s, sign: _color(img, 1 + sign * .9 * s),
+    'sharpness': lambda img, s, sign: _sharpness(img, 1 + sign * .9 * s),
+    'hue': lambda img, s, sign: mmcv.adjust_hue(img, sign * .3 * s),
+    'posterize': lambda img, s, sign: mmcv.posterize(img, 8 - int(round(4 * s))),
+    'solarize': lambda img, s, sign: cv2.LUT(img, mmcv.solarize(_RAMP, 256 - 128 * s)),
+    'auto_contrast': lambda img, s, sign: _by_histogram(img, _stretching),
+    'equalize': lambda img, s, sign: _by_histogram(img, _equalizing),
+    'blur': lambda img, s, sign: cv2.GaussianBlur(img, (0, 0), .2 + 1.8 * s),
+}
+
+
+@TRANSFORMS.register_module()
+class PhotometricRandAugment(BaseTransform):
+    """RandAugment of the operations that leave every joint where it is.
+
+    Required and modified key: ``img``, uint8 (H, W, 3). Place it behind ``WarpTopdownAffine``,
+    where the image is small.
+
+    Args:
+        num_ops (int): Operations applied one after the other, drawn without replacement.
+        magnitude (float): Upper end of their strength, in [0, 1]; each draws its own below.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self, num_ops: int = 2, magnitude: float = 0.7) -> None:
+        if not 0 <= num_ops <= len(OPERATIONS):
+            raise ValueError(f'num_ops must lie in [0, {len(OPERATIONS)}], got {num_ops}')
+        if not 0 <= magnitude <= 1:
+            raise ValueError(f'magnitude must lie in [0, 1], got {magnitude}')
+        self.num_ops = num_ops
+        self.magnitude = magnitude
+
+    @cache_randomness
+    def _draw(self):
+        names = np.random.choice(list(OPERATIONS), self.num_ops, replace=False)
+        strengths = np.random.uniform(0, self.magnitude, self.num_ops)
+        signs = np.random.choice([-1, 1], self.num_ops)
+        return list(zip(names, strengths, signs))
+
+    def transform(self, results: dict) -> dict:
+        """Change ``results['img']``."""
+        for name, strength, sign in self._draw():
+            results['img'] = OPERATIONS[name](results['img'], strength, sign)
+        return results
+
+    def __repr__(self) -> str:
+        """Name and arguments."""
+        return f'{type(self).__name__}(num_ops={self.num_ops}, magnitude={self.magnitude})'

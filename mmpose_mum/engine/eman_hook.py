@@ -27,6 +27,11 @@ class EMANHook(Hook):
     loaded, and differs from the student when the training starts, is never overwritten: it counts
     as warmed up. Only the burn-in copies whatever the teacher is.
 
+    With several processes, each of which computes BatchNorm's statistics from its own images, the
+    student's are averaged over the processes after every iteration. So at any validation and in any
+    checkpoint student and teacher are the same in all of them, to the bit. Training does not use
+    the statistics, and their average is linear: it does not matter when it is taken.
+
     Args:
         momentum (float): The teacher's own share at each update, in [0, 1).
         interval (int): Optimiser steps from one update to the next.
@@ -73,8 +78,7 @@ class EMANHook(Hook):
             kind = self._weights if isinstance(pair[0], nn.Parameter) else self._buffers
             for tensors, tensor in zip(kind, pair):
                 tensors.append(tensor)
-        # Each process computes them from its own images.
-        self._statistics = [t for t in self._buffers[0] if t.is_floating_point()]
+        self._statistics = [t for t in self._buffers[1] if t.is_floating_point()]
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
         self._steps = hub.get_info(_STEPS, default=0)  # since the last update
@@ -109,6 +113,8 @@ class EMANHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Update the teacher, if the optimiser has made enough steps since the last time."""
+        if get_world_size() > 1 and self._statistics:
+            all_reduce_params(self._statistics, op='mean')
         if runner.iter < self.burn_in:
             if self._steps:
                 self._update(0.)
@@ -124,10 +130,6 @@ class EMANHook(Hook):
     def _update(self, momentum: float) -> None:
         ema_update_(*self._weights, momentum)
         ema_update_(*self._buffers, momentum if self.statistics == 'average' else 0.)
-        if get_world_size() > 1 and self._statistics:
-            # The average is linear, so averaging the teachers' statistics over the processes now
-            # is the same as averaging the students' before: every rank holds the same teacher.
-            all_reduce_params(self._statistics, coalesce=True, op='mean')
 
 
 def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor], List[Tensor]]:

@@ -32,6 +32,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
       :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
 
+    With several processes the same holds in each of them, if :class:`EMANHook` makes the statistics
+    equal that only the first one writes into the checkpoint.
+
     The run's and the sampler's seeds are the checkpoint's, so they need not be in the config. A
     validation that was due at the checkpoint's iteration, and is not in it, is made up for.
 

@@ -18,8 +18,9 @@ _HOST = {
     'mmcv.ops': (
         None,
         'this mmcv was built without its ops or for another PyTorch; uninstall it and install a '
-        'wheel that was built for this PyTorch, or compile it with PyTorch installed beforehand: '
-        'pip install --no-build-isolation --no-cache-dir mmcv==2.1.0',
+        'wheel that was built for this PyTorch, or compile one in a checkout of mmpose_mum: '
+        'python tools/build_mmcv.py mmcv==2.1.0 build build.log; '
+        'pip install --no-deps --force-reinstall build/mmcv-*.whl',
     ),
     'mmdet': ('3.2.0', 'pip install mmdet==3.2.0 mmcv==2.1.0 (mmdet up to 3.3 needs mmcv < 2.2)'),
     'mmpose': ('1.3.0', 'pip install --no-deps mmpose==1.3.2 (its chumpy is not needed)'),

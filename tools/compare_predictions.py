@@ -23,6 +23,8 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
+import mmpose_mum  # noqa: F401, which lets later versions of PyTorch load MMEngine's checkpoints
+
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
 PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows

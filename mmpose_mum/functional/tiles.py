@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 Grid = Tuple[int, int]
+SHORT = 4  # mean length of runs that are not worth a copy of their own
 
 
 def check_mixing(grid: Grid, group_size: int) -> None:
@@ -62,7 +63,8 @@ def sample_tile_permutation(batch: int,
 
 def invert_tile_permutation(permutation: Tensor) -> Tensor:
     """Return the permutation (B, R, C) that undoes ``permutation``."""
-    return permutation.argsort(dim=0)
+    image = torch.arange(len(permutation), device=permutation.device).view(-1, 1, 1)
+    return torch.empty_like(permutation).scatter_(0, permutation, image.expand_as(permutation))
 
 
 def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
@@ -84,27 +86,27 @@ def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
         ValueError: If the shapes do not fit, or the grid has more cells than x has pixels.
     """
     _check(x, permutation)
-    return _MixTiles.apply(x, permutation, invert_tile_permutation(permutation))
+    return _MixTiles.apply(x, permutation)
 
 
 def unmix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     """Undo :func:`mix_tiles` with the same ``permutation``, at this or any other resolution."""
     _check(x, permutation)
-    return _MixTiles.apply(x, invert_tile_permutation(permutation), permutation)
+    return _MixTiles.apply(x, invert_tile_permutation(permutation))
 
 
 class _MixTiles(torch.autograd.Function):
     """A gather whose backward is a gather too, by the inverse permutation (no scatter-add)."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, permutation: Tensor, inverse: Tensor) -> Tensor:
-        ctx.save_for_backward(permutation, inverse)
+    def forward(ctx, x: Tensor, permutation: Tensor) -> Tensor:
+        ctx.save_for_backward(permutation)
         return _gather_tiles(x, permutation)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        permutation, inverse = ctx.saved_tensors
-        return _MixTiles.apply(grad, inverse, permutation), None, None
+        permutation, = ctx.saved_tensors
+        return _MixTiles.apply(grad, invert_tile_permutation(permutation)), None
 
 
 def _check(x: Tensor, permutation: Tensor) -> None:
@@ -121,32 +123,39 @@ def _check(x: Tensor, permutation: Tensor) -> None:
 
 
 def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
-    """Gather whole runs of memory, as long as the layout and the cells allow.
+    """Copy runs of memory: the pixels of a row that lie in one cell.
 
-    The runs are parts of a row that lie in one cell: over pixels when x is contiguous, over
-    pixels and channels when it is channels_last. So the index is a fraction of the data's size.
+    With all their channels if x is channels_last, else of one channel. So the index is a fraction
+    of x's size. A gather takes runs of one length, so where the cells are of different widths, each
+    column of the grid is one of its own.
     """
     batch, channels, height, width = x.shape
-    grid_rows, grid_cols = permutation.shape[1:]
-    # Cells of different widths differ by one pixel, so longer runs end at their boundaries only
-    # when all are of one width.
-    run = width // grid_cols if width % grid_cols == 0 else 1
+    rows, columns = permutation.shape[1:]
     by_pixel = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    if not by_pixel and run == 1 and min(channels, height * width) > 1:
-        # Runs of one value would need an index as large as the data; pixels are longer runs.
+    if not by_pixel and width < SHORT * columns and min(channels, height * width) > 1:
+        # So short runs cost more than to bring the channels together, and back.
         return _gather_tiles(x.contiguous(memory_format=torch.channels_last),
                              permutation).contiguous()
-    runs = width // run
-    device = permutation.device
-    cell_row = (torch.arange(height, device=device) * 2 + 1) * grid_rows // (2 * height)
-    cell_col = (torch.arange(runs, device=device) * 2 + 1) * grid_cols // (2 * runs)
-    source = permutation[:, cell_row[:, None], cell_col]  # (B, H, runs)
-    if by_pixel:
-        memory = x.permute(0, 2, 3, 1).view(-1, run * channels)
-        place = torch.arange(height * runs, device=device).view(height, runs)
-        index = source * (height * runs) + place
-        mixed = memory.index_select(0, index.view(-1))
-        return mixed.view(batch, height, width, channels).permute(0, 3, 1, 2)
-    place = torch.arange(channels * height * runs, device=device).view(channels, height, runs)
-    index = source[:, None] * (channels * height * runs) + place
-    return x.contiguous().view(-1, run).index_select(0, index.view(-1)).view(x.shape)
+    x = x if by_pixel else x.contiguous()
+    mixed = torch.empty_like(x)
+    planes, values = (1, channels) if by_pixel else (channels, 1)
+    source, target = ((t.permute(0, 2, 3, 1) if by_pixel else t).view(-1, width * values)
+                      for t in (x, mixed))
+    line = torch.arange(planes * height, device=permutation.device).view(planes, height, 1)
+    cell_row = (line[0, :, 0] * 2 + 1) * rows // (2 * height)
+    lines = (permutation * (planes * height))[:, None, cell_row] + line  # (B, planes, H, columns)
+    together = columns if width % columns == 0 else 1
+    for column in range(0, columns, together):
+        start, end = (_first_pixel(c, width, columns) * values
+                      for c in (column, column + together))
+        run = (end - start) // together
+        index = lines[..., column:column + together] * together
+        index = (index + torch.arange(together, device=index.device)).view(-1)
+        torch.index_select(source[:, start:end].view(-1, run), 0, index,
+                           out=target[:, start:end].view(-1, run))
+    return mixed
+
+
+def _first_pixel(cell: int, size: int, cells: int) -> int:
+    """Return the first of ``size`` pixels i with ⌊(i + ½)·cells / size⌋ = ``cell``."""
+    return -((cells - 2 * size * cell) // (2 * cells))

@@ -37,6 +37,9 @@ class MixUnMix(BaseModule):
             process of a distributed run adds its rank.
         neck (dict, optional): Config of the neck that follows the unmixing.
 
+    Attributes:
+        permutation: int64 (B, R, C), of the forward that is being mixed; else None.
+
     Raises:
         ValueError: If an argument is out of its range.
     """
@@ -69,7 +72,7 @@ class MixUnMix(BaseModule):
         self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
         self._inspected: Dict[str, Site] = {}
         self._site: Optional[str] = None
-        self._permutation: Optional[Tensor] = None
+        self.permutation: Optional[Tensor] = None
         self.neck = MODELS.build(neck) if neck is not None else None
         self._register_state_dict_hook(_hide_inner_neck)
         self._register_load_state_dict_pre_hook(_reveal_inner_neck)
@@ -115,11 +118,11 @@ class MixUnMix(BaseModule):
             batch, self.grid, self.group_size, generator=self.generator)
         if mixed:
             self._site = self.sites[index]
-            self._permutation = permutation.to(device, non_blocking=True)
+            self.permutation = permutation.to(device, non_blocking=True)
         try:
             yield self._site
         finally:
-            self._site = self._permutation = None
+            self._site = self.permutation = None
 
     def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
         """Unmix the backbone's outputs that come from behind the site, then run the inner neck.
@@ -145,7 +148,7 @@ class MixUnMix(BaseModule):
 
             def unmix(x):
                 is_behind, patches = next(plan)
-                return on_patches(unmix_tiles, x, self._permutation, patches) if is_behind else x
+                return on_patches(unmix_tiles, x, self.permutation, patches) if is_behind else x
 
             feats = map_tensors(unmix, feats)
         return self.neck(feats) if self.neck is not None else feats
@@ -155,7 +158,7 @@ class MixUnMix(BaseModule):
             return None
         entering = iter(self._inspected[site].entering)
         return map_tensors(
-            lambda x: on_patches(mix_tiles, x, self._permutation, next(entering))
+            lambda x: on_patches(mix_tiles, x, self.permutation, next(entering))
             if x.is_floating_point() else x, args)
 
     def __getstate__(self) -> dict:

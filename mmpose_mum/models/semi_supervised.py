@@ -224,7 +224,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         strong = self.cut_out(strong, targets)
         with _mixing(student, strong) as site:
             output = student(strong, mode='tensor', data_samples=None)
-            permutation = student.neck._permutation if site else None
+            permutation = student.neck.permutation if site else None
         loss = self.targets.loss(output, targets, student.head)
         distance, used = self.targets.distance(output, targets)
         for watch in self.watchers:

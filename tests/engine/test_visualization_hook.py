@@ -95,7 +95,7 @@ def test_the_panel_is_of_the_step_that_was_trained(tmp_path, monkeypatch):
 
     def forward(neck, feats):
         if neck._site is not None:
-            trained.append((neck._site, neck._permutation.clone()))
+            trained.append((neck._site, neck.permutation.clone()))
         return make(neck, feats)
 
     monkeypatch.setattr(MODELS.get('MixUnMix'), 'forward', forward)

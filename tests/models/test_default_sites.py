@@ -114,7 +114,7 @@ def test_default_sites_and_that_mixing_there_is_undone(name):
             neck._site_probs = torch.tensor([float(j == i) for j in range(len(sites))])
             with neck.mixing(2, images.device):
                 # Where all cells of two images change places, no pixel gets another neighbour.
-                neck._permutation = swapped
+                neck.permutation = swapped
                 raw = backbone(images)
                 unmixed = tensors_of(neck(raw))
             for is_behind, r, u, e in zip(behind, tensors_of(raw), unmixed, expected):
@@ -124,7 +124,7 @@ def test_default_sites_and_that_mixing_there_is_undone(name):
             assert any(behind) and len(behind) == len(expected)
         neck._site_probs = torch.tensor([1.] + [0.] * (len(sites) - 1))
         with neck.mixing(2, images.device):
-            neck._permutation = exchanged
+            neck.permutation = exchanged
             unmixed = tensors_of(neck(backbone(images)))
         assert not any(torch.equal(u, e) for u, e in zip(unmixed, expected))  # other neighbours
 

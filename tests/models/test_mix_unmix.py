@@ -176,7 +176,7 @@ def test_the_backbone_sees_mixed_cells_behind_the_site_only():
                         ('second', [False, True])):
         neck = attached(backbone, sites=[site], grid=(3, 2), group_size=4)
         with neck.mixing(len(x), CPU) as drawn:
-            permutation = neck._permutation
+            permutation = neck.permutation
             outputs = backbone(x)
             unmixed = neck(outputs)
         assert drawn == site
@@ -242,7 +242,7 @@ def drawn(neck, forwards=30, batch=4):
     result = []
     for _ in range(forwards):
         with neck.mixing(batch, CPU) as site:
-            result.append((site, None if site is None else neck._permutation.tolist()))
+            result.append((site, None if site is None else neck.permutation.tolist()))
     return result
 
 

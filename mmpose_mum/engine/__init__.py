@@ -9,11 +9,12 @@ from .monitor_hook import PseudoLabelMonitorHook
 from .pipeline_switch_hook import LabelledPipelineSwitchHook
 from .student_optim import StudentOptimWrapperConstructor
 from .train_loop import ResumableTrainLoop
+from .val_loop import TeacherStudentOnePassValLoop
 from .visualization_hook import PseudoLabelVisualizationHook
 
 __all__ = [
     'AutocastOptimWrapper', 'ChannelsLastHook', 'EMANHook', 'HiddenLabelHook',
     'LabelledPipelineSwitchHook', 'LossGuardHook', 'PseudoLabelMonitorHook',
     'PseudoLabelVisualizationHook', 'ResumableTrainLoop', 'SafeCheckpointHook',
-    'StudentOptimWrapperConstructor'
+    'StudentOptimWrapperConstructor', 'TeacherStudentOnePassValLoop'
 ]

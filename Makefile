@@ -3,13 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint bench setup clean
 
 demo: setup  ## train on the embedded demo: supervised against Pose-MUM
 	@$(PY) tools/demo.py $(ARGS)
 
 test: setup  ## run the tests (ARGS='-m slow' for the long ones)
 	@$(PY) -m pytest $(ARGS)
+
+bench: setup  ## measure time and memory (ARGS='--device cuda'): docs/performance.md
+	@for part in ops step memory; do $(PY) tools/benchmark.py $$part $(ARGS) || exit; done
 
 lint: setup
 	@$(PY) -m ruff check .

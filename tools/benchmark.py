@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 import torch
-from speed import ops
+from speed import memory, ops, step
 from speed.timing import table_of, write_json
 
-PARTS = dict(ops=ops)
+PARTS = dict(ops=ops, step=step, memory=memory)
 
 
 def parse_args(args=None):
@@ -28,7 +28,6 @@ def parse_args(args=None):
         module.add_arguments(part)
         part.add_argument('--device', default='cpu', help="'cpu', or a GPU such as 'cuda'")
         part.add_argument('--threads', type=int, default=1, help="PyTorch's threads")
-        part.add_argument('--rounds', type=int, default=41, help='rounds of subject and reference')
         part.add_argument('--json', type=Path, metavar='FILE',
                           help='list to write the rows into; rows of other parts stay')
     return parser.parse_args(args)
@@ -39,7 +38,8 @@ def main(args=None) -> None:
     args = parse_args(args)
     torch.set_num_threads(args.threads)
     rows = PARTS[args.part].measure(args)
-    print(table_of(rows))
+    if rows:
+        print(table_of(rows))
     if args.json:
         write_json(args.json, rows)
 

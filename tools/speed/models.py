@@ -1,30 +1,106 @@
-"""The models that are measured: those of the package's own configs, with random weights."""
+"""The models that are measured, those of the package's own configs, and batches for them."""
 from pathlib import Path
+from typing import Dict, List
 
+import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import MODELS
-from torch import nn
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
+
+from mmpose_mum.functional.ema import ema_update_
+from mmpose_mum.models.semi_supervised import BRANCHES
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 CONFIGS = dict(
+    small='demo/pose_mum.py',  # ResNet-18 of half width at 96×96
     resnet18='pose_mum/res18_coco_1k.py',
     resnet50='pose_mum/res50_coco_10pct.py',
-    hrnet_w32='pose_mum/hrnet_w32_coco_10pct.py',
-    small='demo/pose_mum.py')
+    hrnet_w32='pose_mum/hrnet_w32_coco_10pct.py')
 
 
 def model_config(name: str) -> ConfigDict:
-    """Return a semi-supervised model's config; ``.estimator`` in it is the plain model's."""
+    """Return a semi-supervised model's config; its ``estimator`` is the plain model's."""
     init_default_scope('mmpose')
     model = Config.fromfile(FOLDER / CONFIGS[name]).model
+    model.update(burn_in=0, ramp_up=0)
     model.estimator.backbone.init_cfg = None
+    model.estimator.setdefault('train_cfg', {})['compute_acc'] = False
     return model
 
 
 def build(config: ConfigDict, device: torch.device) -> nn.Module:
-    """Build a model with the random weights of a fixed seed."""
+    """Build a model in training mode, with the random weights of a fixed seed."""
     torch.manual_seed(0)
-    model = MODELS.build(config)
-    return model.to(device)
+    return MODELS.build(config).to(device).train()
+
+
+class Step:
+    """A semi-supervised training step, and the plain passes that it cannot do without.
+
+    Both are without the optimiser's own step, which is the same for either.
+
+    Args:
+        name (str): A key of :data:`CONFIGS`.
+        site (str): Where every step is mixed; one of :func:`sites_of`.
+        labelled (int): Images with labels.
+        unlabelled (int): Images without.
+        device (torch.device): Where.
+    """
+
+    def __init__(self, name: str, site: str, labelled: int, unlabelled: int,
+                 device: torch.device) -> None:
+        config = model_config(name)
+        config.mix_unmix.sites = [site]
+        self.model = build(config, device)
+        self.averaged = [list(model.state_dict().values())
+                         for model in (self.model.teacher, self.model.student)]
+        self.student, self.teacher = (build(config.estimator, device) for _ in range(2))
+        self.teacher.eval().requires_grad_(False)
+        sizes = dict(zip(BRANCHES, (labelled, unlabelled, unlabelled)))
+        head = config.estimator.head
+        width, height = head.decoder.input_size
+        self.images = {branch: torch.randn((size, 3, height, width), device=device)
+                       for branch, size in sizes.items()}
+        self.samples = {branch: _samples(size, head.out_channels, head.decoder, device)
+                        for branch, size in sizes.items()}
+
+    def semi_supervised(self) -> Dict[str, float]:
+        """Take the three branches forward and backward, update the teacher, read the logs."""
+        self.model.zero_grad()
+        loss, logs = self.model.parse_losses(self.model(self.images, self.samples, mode='loss'))
+        loss.backward()
+        ema_update_(*self.averaged, .999)
+        return {name: value.item() for name, value in logs.items()}
+
+    def plain(self) -> None:
+        """Take MMPose's models forward and backward: labelled, unlabelled, and the teacher."""
+        self.student.zero_grad()
+        labelled, teacher_view, student_view = BRANCHES
+        with torch.no_grad():
+            self.teacher(self.images[teacher_view], None, mode='tensor')
+        for branch in (labelled, student_view):
+            self.student_loss(branch).backward()
+
+    def student_loss(self, branch: str) -> Tensor:
+        """Return the plain student's loss of a branch's images."""
+        losses = self.student(self.images[branch], self.samples[branch], mode='loss')
+        return self.student.parse_losses(losses)[0]
+
+
+def sites_of(name: str) -> List[str]:
+    """Return the sites that a model's config mixes at."""
+    return list(model_config(name).mix_unmix.sites)
+
+
+def _samples(number: int, joints: int, codec: dict, device: torch.device) -> List[PoseDataSample]:
+    width, height = codec['heatmap_size']
+    return [PoseDataSample(
+        metainfo=dict(warp_mat=np.eye(3, dtype=np.float32), flip=i % 2 == 1,
+                      flip_indices=list(range(joints))),
+        gt_fields=PixelData(heatmaps=torch.rand((joints, height, width), device=device)),
+        gt_instance_labels=InstanceData(
+            keypoint_weights=torch.ones((1, joints), device=device))) for i in range(number)]

@@ -26,6 +26,7 @@ DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's own arguments."""
     parser.add_argument('--only', default='', metavar='TEXT', help='what has this in its name')
+    parser.add_argument('--rounds', type=int, default=41, help='rounds of subject and reference')
 
 
 def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:

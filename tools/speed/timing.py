@@ -104,9 +104,8 @@ def row_of(name: str,
 
     Returns:
         dict: ``name``; ``median_s`` and ``reference_s``, medians in seconds; ``ratio``, the median
-        of the rounds' ratios; ``goal``; ``quartiles``, the first and third of these three; ``rounds``;
-        ``device``, ``threads``, ``load``, the machine's load average; ``details``; and
-        ``machine``, its hardware and versions.
+        of the rounds' ratios; ``goal``; ``quartiles``, the first and third of these three;
+        ``rounds``; what :func:`where` says; and ``details``.
     """
     ratios = [mine / its for mine, its in zip(seconds, reference_seconds)]
     return dict(
@@ -124,7 +123,15 @@ def row_of(name: str,
 
 
 def where(device: str = 'cpu') -> Dict[str, Any]:
-    """Return what a row says of the machine: hardware, versions, threads and how busy it was."""
+    """Return what a row says of the place where it was measured.
+
+    Args:
+        device (str): The device that was measured.
+
+    Returns:
+        dict: ``device``; ``threads``, PyTorch's; ``load``, the load average, so how busy the
+        machine was; ``machine``, its hardware and versions.
+    """
     on_gpu = torch.device(device).type == 'cuda'
     return dict(
         device=device,
@@ -142,17 +149,21 @@ def where(device: str = 'cpu') -> Dict[str, Any]:
 
 
 def table_of(rows: Sequence[Dict[str, Any]]) -> str:
-    """Return the rows' times and ratios as a Markdown table; those that miss their goal in bold."""
+    """Return rows as a Markdown table; ratios that miss their goal are bold.
+
+    Args:
+        rows (Sequence[dict]): Rows of :func:`row_of`, or of memory: with ``bytes`` and
+            ``reference_bytes``, and without quartiles.
+    """
     lines = ['| what | median | reference | ratio | quartiles | goal |',
              '| --- | ---: | ---: | ---: | ---: | ---: |']
     for row in rows:
-        low, high = row['quartiles']['ratio']
         goal, ratio = row['goal'], f'{row["ratio"]:.2f}'
         missed = goal is not None and float(ratio) > goal
-        lines.append(
-            f'| {row["name"]} | {_readable(row["median_s"])} | {_readable(row["reference_s"])} | '
-            f'{f"**{ratio}**" if missed else ratio} | {low:.2f}–{high:.2f} | '
-            f'{"" if goal is None else f"{goal:.2f}"} |')
+        cells = [row['name'], *_amounts(row), f'**{ratio}**' if missed else ratio,
+                 '–'.join(f'{x:.2f}' for x in row.get('quartiles', {}).get('ratio', ())),
+                 '' if goal is None else f'{goal:.2f}']
+        lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines)
 
 
@@ -192,7 +203,6 @@ def _synchronize(on_gpu: bool) -> None:
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield
@@ -214,5 +224,8 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _readable(seconds: float) -> str:
-    return f'{seconds:.2f} s' if seconds >= 1 else f'{seconds * 1e3:.3g} ms'
+def _amounts(row: Dict[str, Any]) -> List[str]:
+    if 'bytes' in row:
+        return [f'{row[key] / 2**20:.4g} MiB' for key in ('bytes', 'reference_bytes')]
+    return [f'{s:.2f} s' if s >= 1 else f'{s * 1e3:.3g} ms'
+            for s in (row['median_s'], row['reference_s'])]

@@ -4,7 +4,7 @@ from typing import Sequence
 from mmengine.dataset import ConcatDataset
 from mmpose.registry import DATASETS
 
-from ..functional.seeding import seeded
+from ..functional.seeding import preserved, seed_host, seeded
 
 SOURCE_NAMES = ('labelled', 'unlabelled')
 
@@ -49,6 +49,21 @@ class SemiSupervisedDataset(ConcatDataset):
             return super().__getitem__(index)
         with seeded(*place):
             return super().__getitem__(int(index))
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        """Return the samples of a batch, the same as one by one; PyTorch's loader asks for it.
+
+        Keeping the process' own random numbers takes as long as seeding them for a sample: for the
+        samples of a batch it is done once.
+        """
+        if not all(hasattr(index, 'place') for index in indices):
+            return [self[index] for index in indices]
+        samples = []
+        with preserved():
+            for index in indices:
+                seed_host(index.place)
+                samples.append(super().__getitem__(int(index)))
+        return samples
 
 
 def _build(name: str, config: dict):

@@ -25,7 +25,7 @@ def seed_all(*place: int) -> None:
     Args:
         *place (int): As for :func:`seed_of`.
     """
-    _seed_host(place)
+    seed_host(place)
     torch.manual_seed(seed_of(*place))
 
 
@@ -38,8 +38,15 @@ def seeded(*place: int) -> Iterator[None]:
     Args:
         *place (int): As for :func:`seed_of`.
     """
+    with preserved():
+        seed_host(place)
+        yield
+
+
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Context after which the host's random numbers go on as if nothing had been drawn in it."""
     before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
-    _seed_host(place)
     try:
         yield
     finally:
@@ -48,7 +55,12 @@ def seeded(*place: int) -> Iterator[None]:
         torch.default_generator.set_state(before[2])
 
 
-def _seed_host(place: Sequence[int]) -> None:
+def seed_host(place: Sequence[int]) -> None:
+    """Seed Python, NumPy and PyTorch's own generator by a place.
+
+    Args:
+        place (Sequence[int]): As for :func:`seed_of`.
+    """
     words = _words(place)
     # Python's and NumPy's are the same generator, which must not get the same seed.
     random.seed(int(words[1]))

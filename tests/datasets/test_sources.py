@@ -119,6 +119,8 @@ def test_the_process_keeps_its_own_random_numbers(tmp_path):
         between()
         return random.random(), np.random.rand(), torch.rand(()).item()
 
-    index = next(iter(SemiSupervisedSampler(dataset, 4, seed=0)))
-    assert draw(lambda: dataset[index]) == draw(lambda: None)
+    indices = list(islice(SemiSupervisedSampler(dataset, 4, seed=0), 4))
+    assert draw(lambda: dataset[indices[0]]) == draw(lambda: None)
+    assert draw(lambda: dataset.__getitems__(indices)) == draw(lambda: None)
+    assert dataset.__getitems__(indices) == [dataset[index] for index in indices]
     assert draw(lambda: dataset[0]) != draw(lambda: None)  # as everywhere without a place

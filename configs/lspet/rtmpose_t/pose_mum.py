@@ -1,8 +1,8 @@
 # RTMPose-t on the same 200 labels, made better by the other 1,800 pictures without theirs.
 _base_ = ['../pose_mum.py', '../../_base_/small_rtmpose_t.py']
 
-max_iters = 2000
-burn_in = 600
+max_iters = 4000
+burn_in = 1500
 train_cfg = dict(max_iters=max_iters)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(checkpoint=dict(interval=max_iters))
@@ -14,8 +14,8 @@ optim_wrapper = dict(_base_.semi_rtmpose_optim, constructor='StudentOptimWrapper
 codec = dict(_delete_=True, **_base_.semi_rtmpose_codec)
 model = dict(
     estimator=_base_.semi_rtmpose_model,
-    mix_unmix=dict(sites=['input', 'stage1', 'stage2', 'stage3']),
-    burn_in=burn_in, ramp_up=300)
+    mix_unmix=dict(sites=['input', 'stage1', 'stage2', 'stage3', 'stage4']),
+    burn_in=burn_in, ramp_up=500)
 labelled, unlabelled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(dataset=dict(datasets=[
     dict(labelled, pipeline=[

@@ -1,7 +1,7 @@
 # RTMPose-t (SimCC) on Leeds Sports with 200 labels, from random weights, on 96×96 crops.
 _base_ = ['../supervised.py', '../../_base_/small_rtmpose_t.py']
 
-max_iters = 2000
+max_iters = 4000
 train_cfg = dict(max_iters=max_iters)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(checkpoint=dict(interval=max_iters))

@@ -16,6 +16,23 @@ _COLUMNS_REVERSED, _ROWS_REVERSED = (2, 3, 6, 7), (3, 4, 7, 8)
 _ROTATED = (5, 6, 7, 8)  # by a quarter turn: columns of the file are rows that are shown
 
 
+def reduction(box: Sequence[float], input_size: Tuple[int, int]) -> Optional[int]:
+    """Return by how much an image may be reduced for the person in it to fill the input.
+
+    Args:
+        box (Sequence[float]): The person's x1, y1, x2, y2, in pixels.
+        input_size (tuple[int, int]): Width and height of the network's input, in pixels.
+
+    Returns:
+        int: 8, 4 or 2; None if the image is needed at its full size. The box keeps at least as many
+        pixels as the input has, so that no view whose box has a margin, and is not zoomed in by
+        more than it, is made of fewer.
+    """
+    x1, y1, x2, y2 = box
+    ratio = max((x2 - x1) / input_size[0], (y2 - y1) / input_size[1])
+    return next((factor for factor in _REDUCED if factor <= ratio), None)
+
+
 def decode_reduced(
     content: bytes,
     box: Optional[Sequence[float]],
@@ -25,9 +42,7 @@ def decode_reduced(
 
     A JPEG is stored as frequencies of blocks of 8×8 pixels, of which a smaller image needs only the
     lower ones: this is faster than decoding all, and the pixels are means, where a warp to the
-    input's size would pick single ones. The scale leaves the box at least as many pixels as the
-    network's input has, so that no view whose box has a margin, and is not zoomed in by more than
-    it, is made of fewer.
+    input's size would pick single ones. The scale is that of :func:`reduction`.
 
     Args:
         content (bytes): An image file.
@@ -44,9 +59,7 @@ def decode_reduced(
     if header is None:
         return None
     width, height, orientation = header
-    x1, y1, x2, y2 = (0, 0, width, height) if box is None else box
-    ratio = max((x2 - x1) / input_size[0], (y2 - y1) / input_size[1])
-    factor = next((factor for factor in _REDUCED if factor <= ratio), None)
+    factor = reduction((0, 0, width, height) if box is None else box, input_size)
     if factor is None:
         return None
     img = mmcv.imfrombytes(content, flag=_REDUCED[factor])

@@ -22,7 +22,7 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 from scipy.special import ndtr, ndtri
 
 from .boxes import clipped_box
-from .decoding import decode_reduced
+from .decoding import decode_reduced, reduction
 from .photometric import PhotometricRandAugment
 from .video import read_frame, split_frame_name
 
@@ -84,9 +84,7 @@ class LoadUnlabeledImage(LoadImage):
                 # LoadImage leaves an image that it is given as it is.
                 dtype = np.float32 if self.to_float32 else np.uint8
                 results['img'] = read_frame(*frame).astype(dtype, copy=False)
-            reduced = self.input_size and 'img' not in results and decode_reduced(
-                fileio.get(results['img_path'], backend_args=self.backend_args),
-                results['bbox'][0] if 'bbox' in results else None, self.input_size)
+            reduced = self._decode_reduced(results)
             if reduced:
                 results['img'] = reduced[0]
             results = super().transform(results)
@@ -105,6 +103,14 @@ class LoadUnlabeledImage(LoadImage):
                 'pixels. Boxes are those of the image as it is shown, turned as its EXIF data say')
         results['bbox'] = box
         return results
+
+    def _decode_reduced(self, results: dict) -> Optional[tuple]:
+        box = results['bbox'][0] if 'bbox' in results else None
+        if not self.input_size or 'img' in results or (
+                box is not None and not reduction(box, self.input_size)):
+            return None
+        content = fileio.get(results['img_path'], backend_args=self.backend_args)
+        return decode_reduced(content, box, self.input_size)
 
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:
@@ -173,7 +179,7 @@ def _check_finite(results: dict) -> None:
 
 @TRANSFORMS.register_module()
 class WarpTopdownAffine(TopdownAffine):
-    """MMPose's ``TopdownAffine`` that records the map it applied.
+    """MMPose's ``TopdownAffine`` that records the map it applied, and flips by it as well.
 
     Added key: ``warp_mat``, float32 (3, 3): pixel of the image in its file → pixel of the
     network's input, including a flip that MMPose's ``RandomFlip`` made before. Put ``'flip'`` and
@@ -185,15 +191,20 @@ class WarpTopdownAffine(TopdownAffine):
 
     def transform(self, results: Dict) -> Optional[dict]:
         """Crop and record; see the class for the keys."""
-        height, width = results['img_shape']
-        img = results['img']
-        results['img'] = []  # of this list MMPose warps all: it is left the box and the joints
-        results = super().transform(results)
-        make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
+        img, (height, width), (w, h) = results['img'], results['img_shape'], self.input_size
+        results['bbox_scale'] = self._fix_aspect_ratio(results['bbox_scale'], w / h)
+        center, scale = results['bbox_center'][0], results['bbox_scale'][0]
+        results.update(input_size=(w, h), input_center=center, input_scale=scale)
         rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
+        make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
         warp_mat = np.eye(3)
-        warp_mat[:2] = make(
-            results['input_center'], results['input_scale'], rotation, output_size=self.input_size)
+        warp_mat[:2] = make(center, scale, rotation, output_size=(w, h))
+        if results.get('keypoints') is None:
+            results.update(transformed_keypoints=np.zeros([]), keypoints_visible=np.ones((1, 1, 1)))
+        else:
+            points = results['keypoints'].copy()
+            points[..., :2] = cv2.transform(points[..., :2], warp_mat[:2])
+            results['transformed_keypoints'] = points
         flip = np.eye(3)
         direction = results.get('flip_direction') if results.setdefault('flip', False) else None
         # RandomFlip has made a mirrored view of the image. Mirrored once more it is the image, and
@@ -206,7 +217,7 @@ class WarpTopdownAffine(TopdownAffine):
             img = img[::-1]
         warp_mat = warp_mat @ flip
         results['img'] = cv2.warpAffine(
-            img, (warp_mat @ results.get('source_mat', np.eye(3)))[:2], tuple(self.input_size),
+            img, (warp_mat @ results.get('source_mat', np.eye(3)))[:2], (w, h),
             flags=cv2.INTER_LINEAR)
         results['warp_mat'] = warp_mat.astype(np.float32)
         return results

@@ -57,7 +57,7 @@ test_dataloader = val_dataloader
 val_evaluator = [dict(type='PCKAccuracy', thr=0.1), dict(
     type='TorsoPCKAccuracy', thr=0.2, torso=('left_shoulder', 'right_hip'))]
 test_evaluator = val_evaluator
-val_cfg = dict(type='mmdet.TeacherStudentValLoop')
+val_cfg = dict(type='TeacherStudentOnePassValLoop')
 test_cfg = dict()
 log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)

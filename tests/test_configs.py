@@ -119,7 +119,7 @@ def test_semi_supervised_config_fits_together(path):
     # MMPose's 512 counts labelled images only.
     assert cfg.get('auto_scale_lr', {}).get('base_batch_size') != 512
     assert cfg.train_cfg.type == 'ResumableTrainLoop' and 'by_epoch' not in cfg.train_cfg
-    assert cfg.val_cfg.type == 'mmdet.TeacherStudentValLoop'
+    assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'
     assert cfg.log_processor.by_epoch is False and cfg.default_hooks.checkpoint.by_epoch is False
     # The metric's name has a prefix now: an inherited 'coco/AP' would not be found.
     assert cfg.default_hooks.checkpoint.get('save_best', 'teacher/').startswith('teacher/')

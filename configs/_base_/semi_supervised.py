@@ -8,7 +8,7 @@ semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
 # Iterations are the unit of time; teacher and student are both validated. Loop and checkpoints
 # resume to the bit.
 semi_train_loop = dict(_delete_=True, type='ResumableTrainLoop')
-semi_val_loop = dict(type='mmdet.TeacherStudentValLoop')
+semi_val_loop = dict(type='TeacherStudentOnePassValLoop')
 semi_log_processor = dict(by_epoch=False)
 semi_logger = dict(log_metric_by_epoch=False)  # else every validation is logged as step 0
 semi_checkpoint = dict(

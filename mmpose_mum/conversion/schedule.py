@@ -25,7 +25,7 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         _delete_=True, type='ResumableTrainLoop', max_iters=options.max_iters,
         val_interval=options.interval))
     if cfg.get('val_dataloader'):
-        overrides['val_cfg'] = dict(type='mmdet.TeacherStudentValLoop')
+        overrides['val_cfg'] = dict(type='TeacherStudentOnePassValLoop')
     overrides['log_processor'] = dict(by_epoch=False)
     overrides['default_hooks'] = dict(
         logger=dict(log_metric_by_epoch=False), checkpoint=_checkpoint(cfg, options))

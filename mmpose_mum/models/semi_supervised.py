@@ -124,7 +124,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(joint_cutout)
         self.watchers: List[Callable[[UnlabelledStep], None]] = []
-        self.semi_test_cfg = dict(predict_on=predict_on)  # switched by TeacherStudentValLoop
+        self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
         self._register_load_state_dict_pre_hook(self._take_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':

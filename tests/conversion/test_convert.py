@@ -107,7 +107,7 @@ def test_a_heatmap_model():
     assert cfg.model.joint_cutout == dict(num_joints=5, half_size=(10, 20), jitter=10)
     assert cfg.model.get('confidence') is None
     assert cfg.train_cfg == dict(type='ResumableTrainLoop', max_iters=200000, val_interval=5000)
-    assert cfg.val_cfg.type == 'mmdet.TeacherStudentValLoop'
+    assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'
     assert cfg.default_hooks.checkpoint.save_best == 'teacher/coco/AP'
     assert cfg.default_hooks.checkpoint.rule == 'greater'
     assert cfg.custom_hooks == [

@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 
 import torch
-from speed import memory, ops, step
+from speed import loader, memory, ops, step, validation
 from speed.timing import table_of, write_json
 
-PARTS = dict(ops=ops, step=step, memory=memory)
+PARTS = dict(ops=ops, step=step, memory=memory, loader=loader, validation=validation)
 
 
 def parse_args(args=None):

@@ -5,24 +5,21 @@ from typing import Dict, Optional, Tuple
 
 import cv2
 import numpy as np
-import torch
 from mmcv.transforms import Compose
 from mmdet.datasets.transforms import MultiBranch
 from mmengine import fileio
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
     LoadImage,
-    PackPoseInputs,
-    RandomBBoxTransform,
     RandomFlip,
     TopdownAffine,
 )
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
-from scipy.special import ndtr, ndtri
 
 from .boxes import clipped_box
 from .decoding import decode_reduced, reduction
+from .faster import FastRandomBBoxTransform, PackView
 from .photometric import PhotometricRandAugment
 from .video import read_frame, split_frame_name
 
@@ -36,6 +33,9 @@ VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_s
 # What MMPose's datasets add to each sample from their metainfo.
 PIPELINE_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
                      'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
+
+# What loading adds to a sample, and changes in it.
+_LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
 
 
 @TRANSFORMS.register_module()
@@ -60,6 +60,9 @@ class LoadUnlabeledImage(LoadImage):
     Args:
         input_size (tuple[int, int], optional): Width and height of the network's input, in pixels.
             Defaults to None, which decodes every image at its full size.
+        cache_mb (float): Keep decoded images in memory, up to so many megabytes in each process
+            that loads; images beyond are read each time. For sets that about fit: a worker comes
+            by all of them. Cached images cannot be written into. Defaults to 0.
         **kwargs: As for MMPose's ``LoadImage``.
 
     Raises:
@@ -67,17 +70,32 @@ class LoadUnlabeledImage(LoadImage):
             images than colour.
     """
 
-    def __init__(self, input_size: Optional[Tuple[int, int]] = None, **kwargs) -> None:
+    def __init__(self, input_size: Optional[Tuple[int, int]] = None, cache_mb: float = 0,
+                 **kwargs) -> None:
         super().__init__(**kwargs)
         if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
             raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
                              f'colour: got imdecode_backend={self.imdecode_backend!r} and '
                              f'color_type={self.color_type!r}')
         self.input_size = input_size
+        self._room = cache_mb * 2**20
+        self._cached = {}
         self._left_out = set()
 
     def transform(self, results: dict) -> Optional[dict]:
         """Load ``results['img_path']``; None if that fails."""
+        person = results['img_path'], np.asarray(results.get('bbox', ())).tobytes()
+        if person in self._cached:
+            results.update(self._cached[person])
+            return results
+        results = self._load(results)
+        if results and results['img'].nbytes <= self._room:
+            self._room -= results['img'].nbytes
+            results['img'].flags.writeable = False
+            self._cached[person] = {key: results[key] for key in _LOADED if key in results}
+        return results
+
+    def _load(self, results: dict) -> Optional[dict]:
         try:
             frame = split_frame_name(results['img_path'])
             if frame:
@@ -223,35 +241,6 @@ class WarpTopdownAffine(TopdownAffine):
         return results
 
 
-class _FastRandomBBoxTransform(RandomBBoxTransform):
-    """MMPose's with the same draws, most of whose time SciPy takes with checks of its arguments."""
-
-    @staticmethod
-    def _truncnorm(low: float = -1., high: float = 1., size: tuple = (4, )) -> np.ndarray:
-        """Sample a normal distribution between two limits, by the inverse of its integral."""
-        below, above = ndtr(low), ndtr(high)
-        return ndtri(below + np.random.uniform(size=size) * (above - below)).astype(np.float32)
-
-
-class _PackView(PackPoseInputs):
-    """MMPose's with the same result, without what takes most of its time.
-
-    PyTorch is slow at bringing channels first, and the metainfo would be copied in depth.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(meta_keys=())
-
-    def transform(self, results: dict) -> dict:
-        img = results['img']
-        packed = super().transform(dict(results, img=img[:1, :1]))
-        packed['inputs'] = torch.from_numpy(np.stack(cv2.split(img)))
-        for key in VIEW_META_KEYS:
-            if key in results:
-                packed['data_samples'].set_field(results[key], key, field_type='metainfo')
-        return packed
-
-
 @TRANSFORMS.register_module()
 class WeakView(Compose):
     """The teacher's view of an unlabelled person: crop, flip, mild rotation and scale.
@@ -289,12 +278,12 @@ class WeakView(Compose):
         steps = [
             GetBBoxCenterScale(padding=padding),
             RandomFlip(prob=float(flip_prob)),
-            _FastRandomBBoxTransform(**options),
+            FastRandomBBoxTransform(**options),
             WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
         ]
         if photometric is not None:
             steps.append(PhotometricRandAugment(**photometric))
-        super().__init__([*steps, _PackView()])
+        super().__init__([*steps, PackView(VIEW_META_KEYS)])
 
 
 @TRANSFORMS.register_module()

@@ -281,6 +281,28 @@ def test_only_opencv_decodes_at_a_reduced_scale(argument):
         T.LoadUnlabeledImage(input_size=(48, 64), **argument)
 
 
+def test_a_cached_image_is_the_same_and_is_not_read_again(tmp_path):
+    write_images(tmp_path, good=2)  # of 14,400 bytes each
+    box = np.array([[1, 2, 33, 44]], np.float32)
+    people = [dict(img_path=str(tmp_path / f'good_{i}.png'), **extra)
+              for i in range(2) for extra in ({}, dict(bbox=box))]
+    plain, cached = T.LoadUnlabeledImage(), T.LoadUnlabeledImage(cache_mb=.03)  # room for two
+    expected = [plain(dict(person)) for person in people]
+    for person in people:
+        cached(dict(person))
+    for i in range(2):
+        (tmp_path / f'good_{i}.png').unlink()
+    found = [cached(dict(person, id=7)) for person in people[:2]]
+    for results, person in zip(found, expected):
+        assert results.pop('id') == 7 and results.keys() == person.keys()
+        for key, value in person.items():
+            np.testing.assert_array_equal(results[key], value)
+    with pytest.raises(ValueError, match='read-only'):
+        found[0]['img'][:] = 0
+    with pytest.warns(UserWarning, match='cannot be read'):
+        assert cached(dict(people[2])) is None  # there was no room for it
+
+
 def test_a_frame_of_a_video_is_an_image(tmp_path):
     writer = cv2.VideoWriter(
         str(tmp_path / 'a.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (80, 60))

@@ -129,7 +129,7 @@ def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     of x's size. A gather takes runs of one length, so where the cells are of different widths, each
     column of the grid is one of its own.
     """
-    batch, channels, height, width = x.shape
+    channels, height, width = x.shape[1:]
     rows, columns = permutation.shape[1:]
     by_pixel = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     if not by_pixel and width < SHORT * columns and min(channels, height * width) > 1:
@@ -141,17 +141,17 @@ def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     planes, values = (1, channels) if by_pixel else (channels, 1)
     source, target = ((t.permute(0, 2, 3, 1) if by_pixel else t).view(-1, width * values)
                       for t in (x, mixed))
-    line = torch.arange(planes * height, device=permutation.device).view(planes, height, 1)
-    cell_row = (line[0, :, 0] * 2 + 1) * rows // (2 * height)
-    lines = (permutation * (planes * height))[:, None, cell_row] + line  # (B, planes, H, columns)
+    device = permutation.device
     together = columns if width % columns == 0 else 1
+    place = torch.arange(planes * height * together, device=device).view(planes, height, together)
+    cell_row = (torch.arange(height, device=device) * 2 + 1) * rows // (2 * height)
+    image = (permutation * place.numel())[:, None, cell_row]  # (B, 1, H, columns), its first run
     for column in range(0, columns, together):
         start, end = (_first_pixel(c, width, columns) * values
                       for c in (column, column + together))
         run = (end - start) // together
-        index = lines[..., column:column + together] * together
-        index = (index + torch.arange(together, device=index.device)).view(-1)
-        torch.index_select(source[:, start:end].view(-1, run), 0, index,
+        index = image[..., column:column + together] + place
+        torch.index_select(source[:, start:end].view(-1, run), 0, index.view(-1),
                            out=target[:, start:end].view(-1, run))
     return mixed
 

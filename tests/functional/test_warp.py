@@ -1,4 +1,4 @@
-"""Keypoints, heatmaps and distributions land where an affine map says, on sizes that are not square as well."""
+"""Keypoints, heatmaps and distributions land where an affine map says, on oblong sizes as well."""
 import math
 
 import cv2

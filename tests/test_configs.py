@@ -67,7 +67,7 @@ def check_model(model):
     try:
         with torch.device('meta'):  # no memory, no time
             model = MODELS.build(cfg)
-    except NotImplementedError:  # RTMPose's head computes with values
+    except RuntimeError:  # RTMPose's head computes with values
         model = MODELS.build(cfg)
     if cfg.type in SEMI_SUPERVISED:
         teacher, student = model.teacher.state_dict(), model.student.state_dict()

@@ -1,5 +1,6 @@
 """A plain model comes out of a semi-supervised checkpoint, or a message that says why not."""
 import hashlib
+import inspect
 import os
 import pickle
 import re
@@ -338,6 +339,9 @@ def test_the_documented_onnx_export_gives_the_same_heatmaps(published, tmp_path,
     recipe = re.search(r'```python\n(?=[^`]*torch\.onnx\.export)(.*?)```', text, re.S)[1]
     recipe = re.sub(r"'my_model-[\w-]+\.(pth|py)'", lambda match: repr(str(
         published.checkpoint if match[1] == 'pth' else published.config)), recipe)
+    parameters = inspect.signature(torch.onnx.export).parameters
+    if 'dynamo' in parameters and parameters['dynamo'].default:  # PyTorch 2.9 and later
+        recipe = recipe.replace('opset_version=17,', 'opset_version=17, dynamo=False,')
     monkeypatch.chdir(tmp_path)
     scope = {}
     exec(recipe, scope)  # noqa: S102

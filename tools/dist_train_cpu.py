@@ -1,6 +1,6 @@
 """Train in several processes on the processor, as tools/dist_train.sh does on several GPUs.
 
-    python tools/dist_train_cpu.py CONFIG --processes 2 [arguments of MMPose's tools/train.py]
+    python tools/dist_train_cpu.py CONFIG --processes 2 [arguments of MMPose's training script]
 
 It shows on any machine what a training on several GPUs does, by the same Runner: that is what it is
 for. The config's batch sizes are those of one process.

@@ -63,8 +63,7 @@ def sample_tile_permutation(batch: int,
 
 def invert_tile_permutation(permutation: Tensor) -> Tensor:
     """Return the permutation (B, R, C) that undoes ``permutation``."""
-    image = torch.arange(len(permutation), device=permutation.device).view(-1, 1, 1)
-    return torch.empty_like(permutation).scatter_(0, permutation, image.expand_as(permutation))
+    return permutation.argsort(dim=0)
 
 
 def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Compiling mmcv: needs are named, the header is proven, and the plain way is the rescue."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -104,7 +105,11 @@ def test_the_flags_are_the_interpreters_the_users_and_pytorchs(monkeypatch, user
     monkeypatch.setenv('CFLAGS', users or '')
     own = sysconfig.get_config_var('CFLAGS').split()
     monkeypatch.setenv('CFLAGS', build_mmcv.base_cflags())
-    flags = build_mmcv.compile_flags()
+    # In a process of its own, as the tool runs: other tests may have imported another distutils.
+    flags = json.loads(subprocess.run(
+        [sys.executable, '-c',
+         'import build_mmcv, json; print(json.dumps(build_mmcv.compile_flags()))'],
+        cwd=TOOLS, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     abi = int(torch._C._GLIBCXX_USE_CXX11_ABI)
     for flag in (*own, users or own[0], '-fPIC', f'-D_GLIBCXX_USE_CXX11_ABI={abi}'):
         assert flag in flags

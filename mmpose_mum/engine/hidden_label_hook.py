@@ -61,7 +61,7 @@ class HiddenLabelHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
-        model = _plain(runner.model)
+        model = plain_model(runner.model)
         if not (hasattr(model, 'teacher') and hasattr(model, 'targets')):
             raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
@@ -71,7 +71,7 @@ class HiddenLabelHook(Hook):
         """Count right joints in this batch, if it is one of the ``interval``'s."""
         if not self.every_n_train_iters(runner, self.interval):
             return
-        model = _plain(runner.model)
+        model = plain_model(runner.model)
         # Without the other branches and without the random augmentations of training batches.
         weak = model.data_preprocessor(
             {key: [x for x in data_batch[key][WEAK] if x is not None]
@@ -100,7 +100,7 @@ class HiddenLabelHook(Hook):
         counts, self._counts = self._counts, None
         all_reduce(counts)  # over the processes
         right, total = counts.tolist()
-        names = _joint_names(runner, len(total) - self.bins)
+        names = joint_names(runner, len(total) - self.bins)
         values = shares(right, total, names)
         runner.visualizer.add_scalars(values, step=runner.iter)
         joints = sum(total[:len(names)])
@@ -192,11 +192,12 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
 
 
-def _plain(model: nn.Module) -> nn.Module:
+def plain_model(model: nn.Module) -> nn.Module:
+    """Return a Runner's model without what wraps it for several processes."""
     return model.module if is_model_wrapper(model) else model
 
 
-def _joint_names(runner, number: int) -> List[str]:
+def joint_names(runner, number: int) -> List[str]:
     """Return the joints' names by the training set's metainfo, or their numbers."""
     meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
     names = meta.get('keypoint_id2name', {})

@@ -5,12 +5,11 @@ import torch
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..visualization import draw_panel
-from .hidden_label_hook import count_right
+from .hidden_label_hook import count_right, joint_names, plain_model
 
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
 BINS = 10  # of the teacher's confidence
@@ -59,7 +58,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     def before_train(self, runner) -> None:
         """Begin to watch the model."""
-        model = _plain(runner.model)
+        model = plain_model(runner.model)
         if not hasattr(model, 'watchers'):
             raise TypeError(f'{type(self).__name__} needs a model with unlabelled branches, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
@@ -71,7 +70,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     def after_train(self, runner) -> None:
         """Watch no longer."""
-        _plain(runner.model).watchers.remove(self._watch)
+        plain_model(runner.model).watchers.remove(self._watch)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Draw this iteration's step, if it is one of the ``interval``'s."""
@@ -79,15 +78,14 @@ class PseudoLabelVisualizationHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
-        model, iteration = _plain(runner.model), runner.iter + 1
+        model, iteration = plain_model(runner.model), runner.iter + 1
         for prefix, step in steps.items():
             counts = self._counts.pop(prefix)
             all_reduce(counts)  # over the processes
-            names = meta.get('keypoint_id2name', {})
-            joints = range(step.targets.weights.shape[1])
+            names = joint_names(runner, step.targets.weights.shape[1])
             runner.visualizer.add_scalars(
-                {f'{prefix}unsup/{name}': value for name, value in figures(
-                    counts, [names.get(i, str(i)) for i in joints]).items()}, step=iteration)
+                {f'{prefix}unsup/{name}': value
+                 for name, value in figures(counts, names).items()}, step=iteration)
             if is_main_process():
                 panel = draw_panel(
                     step, model.data_preprocessor, meta.get('skeleton_links', ()),
@@ -142,7 +140,3 @@ def figures(counts: Tensor, names: Sequence[str]) -> Dict[str, float]:
     found.update((f'share_{low}-{high}', [n, sum(total[:joints])])
                  for low, high, n in zip(ends, ends[1:], total[joints:]))
     return {name: part / whole for name, (part, whole) in found.items() if whole}
-
-
-def _plain(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

@@ -78,7 +78,7 @@ class Trainer:
     def __init__(self, jobs: int, metric: str, options=None):
         self.metric = metric
         self.options = [f'{key}={value!r}' for key, value in (options or {}).items()]
-        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.threads = max(1, torch.get_num_threads() // jobs)
         self.slots = queue.Queue()
         gpus = visible_gpus()
         for i in range(jobs):

@@ -34,7 +34,7 @@ train_dataloader = dict(
                  sup=_base_.train_pipeline)]),
         dict(type='UnlabeledPoseDataset', data_prefix=dict(img='data/unlabelled_animals/'),
              metainfo=dict(from_file='configs/_base_/datasets/ap10k.py'), pipeline=[
-                 dict(type='LoadUnlabeledImage'),
+                 dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
                  dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                       unsup_teacher=[dict(type='WeakView', **view)],
                       unsup_student=[dict(type='StrongView', **view)])]),

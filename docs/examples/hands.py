@@ -37,7 +37,7 @@ train_dataloader = dict(
         dict(type='UnlabeledPoseDataset', data_root='data/unlabelled_hands/',
              ann_file='boxes.json', data_prefix=dict(img='pictures/'),
              metainfo=dict(from_file='configs/_base_/datasets/onehand10k.py'), pipeline=[
-                 dict(type='LoadUnlabeledImage'),
+                 dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
                  dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                       unsup_teacher=[dict(type='WeakView', **view)],
                       unsup_student=[dict(type='StrongView', **dict(view, rotate_factor=180.))])]),

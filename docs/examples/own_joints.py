@@ -65,7 +65,7 @@ labelled = dict(
 view = dict(input_size=_base_.codec.input_size)
 unlabelled = dict(
     type='UnlabeledPoseDataset', metainfo=metainfo, pipeline=[
-        dict(type='LoadUnlabeledImage'),
+        dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
         dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
              unsup_teacher=[dict(type='WeakView', **view)],
              unsup_student=[dict(type='StrongView', **view)])])

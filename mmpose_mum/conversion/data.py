@@ -135,7 +135,7 @@ def _unlabelled(cfg: Config, options: Options) -> dict:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
     return dict(
         type='UnlabeledPoseDataset', **places, **_metainfo(cfg), pipeline=[
-            dict(type='LoadUnlabeledImage', **_loading(cfg)),
+            dict(type='LoadUnlabeledImage', input_size=weak['input_size'], **_loading(cfg)),
             dict(type='PoseMultiBranch', branch_field=list(BRANCHES),
                  unsup_teacher=[dict(type='WeakView', **weak)],
                  unsup_student=[dict(type='StrongView', **strong)])])

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmpose_mum.datasets.demo import generate_demo
@@ -286,7 +287,7 @@ def test_runs_are_trained_resumed_and_skipped(configs, fake_mim, tmp_path, capsy
         benchmark.main(arguments)
     fake_mim('good')
     benchmark.main(arguments)
-    threads = max(1, os.cpu_count() // 2)
+    threads = max(1, torch.get_num_threads() // 2)
     assert calls(folder) == [f'train mmpose False {threads}', f'train mmpose True {threads}']
     found = json.loads(records.read_text())
     assert [r['seed'] for r in found] == [0, 1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmark_report import load_records
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
 from mmengine.config import Config
+from run_scalars import read_scalars
 
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
@@ -23,17 +24,11 @@ def suffix_of(metric: str) -> str:
 
 
 def read_validations(folder: Path, metric: str) -> dict:
-    """Return ``{iteration: scalars}`` of a run's validations; a resumed run's later ones win."""
-    validations = {}
-    for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # cut off when the run was killed
-                continue
-            if any(prefix + metric in entry for prefix in ('', 'student/', 'teacher/')):
-                validations[entry['step']] = {
-                    key: value for key, value in entry.items() if key not in NO_METRICS}
+    """Return ``{iteration: scalars}`` of a run's validations."""
+    names = {prefix + metric for prefix in ('', 'student/', 'teacher/')}
+    validations = {
+        entry['step']: {key: value for key, value in entry.items() if key not in NO_METRICS}
+        for entry in read_scalars(folder) if names & set(entry)}
     return dict(sorted(validations.items()))
 
 
@@ -43,7 +38,10 @@ def collect(run: Run, metric: str) -> dict:
     Raises:
         BenchmarkError: If its last validation is missing, or its metric is not finite.
     """
-    validations = read_validations(run.folder, metric)
+    try:
+        validations = read_validations(run.folder, metric)
+    except ValueError as error:
+        raise BenchmarkError(f'{run}: {error}') from error
     last, wanted = max(validations, default=None), run.cfg.train_cfg.max_iters
     if last != wanted:
         raise BenchmarkError(

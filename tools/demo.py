@@ -18,6 +18,7 @@ import cv2
 import matplotlib
 from compare_predictions import compare, find_checkpoint
 from mmengine.config import Config
+from run_scalars import read_scalars
 
 from mmpose_mum.datasets.demo import generate_demo
 
@@ -88,14 +89,6 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
             ''.join(lines[-60:]) + f'\ndemo: the training of {name} broke (exit status '
             f'{process.returncode}); its whole log is {work_dir}/train.log')
     return read_scalars(work_dir)
-
-
-def read_scalars(work_dir: Path) -> list:
-    """Read what the newest run in a work dir has logged, one dict an entry."""
-    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    if not files:
-        raise SystemExit(f'demo: the training in {work_dir} has left no scalars.json')
-    return [json.loads(line) for line in files[-1].read_text().splitlines()]
 
 
 def final_metrics(name: str, scalars: list) -> dict:

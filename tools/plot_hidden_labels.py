@@ -7,12 +7,12 @@ readout. Runs of the same name, as of several seeds, are averaged over the reado
     python tools/plot_hidden_labels.py Pose-MUM=work_dirs/mum_0 Pose-MUM=work_dirs/mum_1 --out FILE
 """
 import argparse
-import json
 from pathlib import Path
 from typing import Dict, List
 
 import matplotlib
 import numpy as np
+from run_scalars import read_scalars
 
 matplotlib.use('Agg')
 
@@ -30,16 +30,12 @@ def parse_args(args=None):
 
 
 def read_run(work_dir: Path) -> Readouts:
-    """Read what the hook has logged in a work dir; after a resume, the later run holds."""
-    readouts = {}
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            entry = json.loads(line)
-            if PCK in entry:
-                readouts[entry['step']] = {
-                    key: value for key, value in entry.items() if key.startswith('hidden/')}
+    """Read what the hook has logged in a work dir; raise ValueError if there is nothing."""
+    readouts = {
+        entry['step']: {key: value for key, value in entry.items() if key.startswith('hidden/')}
+        for entry in read_scalars(work_dir) if PCK in entry}
     if not readouts:
-        raise SystemExit(f'{work_dir} has no */vis_data/scalars.json with {PCK}: was it trained '
+        raise ValueError(f'{work_dir} has no */vis_data/scalars.json with {PCK}: was it trained '
                          'with a HiddenLabelHook?')
     return dict(sorted(readouts.items()))
 
@@ -48,7 +44,7 @@ def average(name: str, runs: List[Readouts]) -> Readouts:
     """Average runs over the iterations that all have, each scalar over those that have it."""
     steps = [step for step in runs[0] if all(step in run for run in runs)]
     if not steps:
-        raise SystemExit(f'the runs of {name} have no iteration in common at which they were read '
+        raise ValueError(f'the runs of {name} have no iteration in common at which they were read '
                          'out')
     result = {}
     for step in steps:
@@ -64,7 +60,7 @@ def read_runs(arguments: List[str]) -> Dict[str, Readouts]:
     for argument in arguments:
         name, equals, folder = argument.partition('=')
         if not (name and equals and folder):
-            raise SystemExit(f'expected NAME=WORK_DIR, got {argument!r}')
+            raise ValueError(f'expected NAME=WORK_DIR, got {argument!r}')
         found.setdefault(name, []).append(read_run(Path(folder)))
     return {name: average(name, runs) for name, runs in found.items()}
 
@@ -115,7 +111,10 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
 def main(args=None) -> None:
     """Read the runs and write the picture."""
     args = parse_args(args)
-    runs = read_runs(args.runs)
+    try:
+        runs = read_runs(args.runs)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     draw(runs, args.out)
     for name, readouts in runs.items():

@@ -8,12 +8,12 @@ counted and in how many of these the student agreed. What a run has not logged i
     python tools/plot_run.py WORK_DIR -o run.png
 """
 import argparse
-import json
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
 import matplotlib
 import numpy as np
+from run_scalars import read_scalars
 
 matplotlib.use('Agg')
 
@@ -36,60 +36,34 @@ def parse_args(args=None):
 
 
 def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
-    """Read what a run has logged; a part before a resume holds up to where the later one begins.
+    """Sort what a run has logged.
 
     Args:
-        work_dir (Path): With ``*/vis_data/*.json`` by MMEngine, one folder for each start.
+        work_dir (Path): See :func:`read_scalars`.
 
     Returns:
         tuple: The training's scalars; and of the validations, metric → model → iteration → value,
         with the model ``''`` if the metric names neither teacher nor student.
 
     Raises:
-        SystemExit: If there is nothing, or something else than MMEngine's.
+        ValueError: If there is nothing, or something else than MMEngine's.
     """
     series, metrics = {}, {}
-    for folder in sorted({path.parent for path in work_dir.glob('*/vis_data/*.json')}):
-        entries = [entry for path in sorted(folder.glob('*.json')) for entry in read_lines(path)]
-        begin = min((e['step'] for e in entries if 'iter' in e), default=float('inf'))
-        known = [*series.values(), *(p for models in metrics.values() for p in models.values())]
-        for points in known:
-            for step in [step for step in points if step >= begin]:
-                del points[step]
-        for entry in entries:
-            validation = 'data_time' in entry and 'iter' not in entry
-            for key, value in entry.items():
-                if not isinstance(value, (int, float)):
-                    continue
-                if not validation:
-                    series.setdefault(key, {})[entry['step']] = value
-                elif key not in NO_METRICS:
-                    model, _, name = key.partition('/')
-                    model, name = (
-                        (model, name) if model in ('teacher', 'student') else ('', key))
-                    metrics.setdefault(name, {}).setdefault(model, {})[entry['step']] = value
+    for entry in read_scalars(work_dir):
+        validation = 'data_time' in entry and 'iter' not in entry
+        for key, value in entry.items():
+            if not isinstance(value, (int, float)):
+                continue
+            if not validation:
+                series.setdefault(key, {})[entry['step']] = value
+            elif key not in NO_METRICS:
+                model, _, name = key.partition('/')
+                model, name = (model, name) if model in ('teacher', 'student') else ('', key)
+                metrics.setdefault(name, {}).setdefault(model, {})[entry['step']] = value
     if not series and not metrics:
-        raise SystemExit(f'{work_dir} has no */vis_data/*.json with scalars, as MMEngine logs them '
-                         'by LocalVisBackend: is it the work dir of a run?')
+        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, as MMEngine logs by '
+                         'LocalVisBackend: is it the work dir of a run?')
     return series, metrics
-
-
-def read_lines(path: Path) -> List[dict]:
-    """Read a file of one JSON object a line; a last line that was cut off is left out."""
-    entries, lines = [], path.read_text().splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            if number == len(lines):
-                print(f'{path}: the last line is cut off and left out')
-                break
-            entry = None
-        if not isinstance(entry, dict) or 'step' not in entry:
-            raise SystemExit(f'{path}, line {number}: expected a JSON object with a step, as '
-                             f'MMEngine writes it, got {line[:60]!r}')
-        entries.append(entry)
-    return entries
 
 
 def below(series: Series, prefix: str) -> Series:
@@ -207,7 +181,10 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
 def main(args=None) -> None:
     """Read the run and write the picture."""
     args = parse_args(args)
-    series, metrics = read_run(Path(args.work_dir))
+    try:
+        series, metrics = read_run(Path(args.work_dir))
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
     if args.metric and args.metric not in metrics:
         raise SystemExit(f'{args.work_dir} has no metric {args.metric!r}; it has '
                          f'{", ".join(metrics) or "none"}')

@@ -63,4 +63,4 @@ def test_what_cannot_be_drawn_is_an_error(tmp_path):
             ([f'x={tmp_path}/none'], 'trained with a HiddenLabelHook'),
             ([f'x={one}', f'x={other}'], 'the runs of x have no iteration in common')):
         with pytest.raises(SystemExit, match=message):
-            tool.read_runs(arguments)
+            tool.main([*arguments, '--out', str(tmp_path / 'hidden.png')])

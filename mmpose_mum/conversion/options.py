@@ -33,7 +33,8 @@ class Options:
         group_size (int): Images that exchange tiles.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range; the components
+            that get them check the others.
     """
 
     unlabeled: str

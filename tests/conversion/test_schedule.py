@@ -75,6 +75,11 @@ def test_epochs_of_a_training_that_has_none_are_named(original):
         course(train_cfg=train_cfg, **original)
 
 
+def test_a_scheduler_that_waits_for_validated_epochs_is_refused():
+    with pytest.raises(ValueError, match='ReduceOnPlateauLR goes by the epochs that are validated'):
+        scheduler(type='mmengine.ReduceOnPlateauLR', monitor='PCK')
+
+
 def test_hooks_stay_but_for_the_average_and_watch_the_teacher():
     hooks = course(custom_hooks=[
         dict(type='EMAHook', momentum=0.1), dict(type='SyncBuffersHook', priority=1),

@@ -33,8 +33,8 @@ class Options:
         group_size (int): Images that exchange tiles.
 
     Raises:
-        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range; the components
-            that get them check the others.
+        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range; the
+            components that get the others check them.
     """
 
     unlabeled: str

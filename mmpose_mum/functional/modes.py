@@ -14,10 +14,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Args:
         model (nn.Module): The model.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:  # an EMAN teacher has none, and this is done in every step
+        model.eval()
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True

@@ -28,7 +28,7 @@ def model_config(name: str) -> ConfigDict:
     model = Config.fromfile(FOLDER / CONFIGS[name]).model
     model.update(burn_in=0, ramp_up=0)
     model.estimator.backbone.init_cfg = None
-    model.estimator.setdefault('train_cfg', {})['compute_acc'] = False
+    model.estimator.train_cfg = dict(model.estimator.get('train_cfg') or {}, compute_acc=False)
     return model
 
 

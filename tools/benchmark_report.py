@@ -4,7 +4,8 @@
         --markdown docs/benchmark.md --plots docs/benchmark
 
 In the markdown file, what lies between `<!-- benchmark:main -->` and `<!-- /benchmark:main -->` is
-replaced, likewise `benchmark:ablation` and `benchmark:metrics`; the rest stays as it was written.
+replaced, likewise `benchmark:lead`, `benchmark:ablation` and `benchmark:metrics`; the rest stays as
+it was written.
 Without `--markdown` the tables are shown.
 """
 import argparse
@@ -120,6 +121,40 @@ def main_table(records: list) -> str:
         iterations_of(records, method)] for method in methods])
 
 
+def best_of(records: list, method: str, labels: int) -> dict:
+    """Return ``{seed: figure}`` of a method's teacher, or of its only model."""
+    return (figures(records, method, labels, 'teacher')
+            or figures(records, method, labels, 'student'))
+
+
+def lead_table(records: list) -> str:
+    """Return how far the reference leads, seed by seed, and how much of the gap each one closes.
+
+    The gap lies between `supervised` with few labels and with all of them.
+    """
+    records = [record for record in records if record['role'] == 'main']
+    counts, upper = panels(records)
+    if not any(record['method'] == REFERENCE for record in records):
+        return f'`{REFERENCE}` has not been trained yet.'
+    head, rows = ['method'], []
+    for labels in counts:
+        name = head_of(records, labels)
+        head += [f'{name}: lead of `{REFERENCE}`', f'{name}: of the gap']
+    for method in methods_of(records):
+        row = [f'`{method}`']
+        for labels in counts:
+            found, reference, lower = (best_of(records, name, labels)
+                                       for name in (method, REFERENCE, 'supervised'))
+            lead = [reference[seed] - found[seed] for seed in found if seed in reference]
+            share = NOTHING
+            if found and lower and upper is not None:
+                mean, least = (np.mean(list(values.values())) for values in (found, lower))
+                share = f'{(mean - least) / (upper - least):.0%}'
+            row += [summary(lead if method != REFERENCE else (), '+'), share]
+        rows.append(row)
+    return table(head, rows)
+
+
 def ablation_table(records: list) -> str:
     """Return the table of the ablations, with differences to the reference on the same seeds."""
     ablations = [record for record in records if record['role'] == 'ablation']
@@ -167,7 +202,8 @@ def metrics_table(records: list) -> str:
         for row in [found.get((method, labels))] if row])
 
 
-TABLES = {'main': main_table, 'ablation': ablation_table, 'metrics': metrics_table}
+TABLES = {'main': main_table, 'lead': lead_table, 'ablation': ablation_table,
+          'metrics': metrics_table}
 
 
 def replace_tables(text: str, records: list) -> str:

@@ -121,7 +121,7 @@ def main_table(records: list) -> str:
         iterations_of(records, method)] for method in methods])
 
 
-def best_of(records: list, method: str, labels: int) -> dict:
+def judged(records: list, method: str, labels: int) -> dict:
     """Return ``{seed: figure}`` of a method's teacher, or of its only model."""
     return (figures(records, method, labels, 'teacher')
             or figures(records, method, labels, 'student'))
@@ -143,7 +143,7 @@ def lead_table(records: list) -> str:
     for method in methods_of(records):
         row = [f'`{method}`']
         for labels in counts:
-            found, reference, lower = (best_of(records, name, labels)
+            found, reference, lower = (judged(records, name, labels)
                                        for name in (method, REFERENCE, 'supervised'))
             lead = [reference[seed] - found[seed] for seed in found if seed in reference]
             share = NOTHING

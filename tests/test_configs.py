@@ -105,7 +105,8 @@ def test_semi_supervised_config_fits_together(path):
     assert unlabelled.type == 'UnlabeledPoseDataset' and labelled.type != unlabelled.type
     assert labelled.get('metainfo') == unlabelled.get('metainfo')
     size = tuple(cfg.codec.input_size)
-    views = unlabelled.pipeline[-1]
+    load, views = unlabelled.pipeline
+    assert load.get('input_size', size) == size
     assert views.unsup_teacher[-1].input_size == views.unsup_student[-1].input_size == size
 
     hooks = {hook.type: hook for hook in cfg.custom_hooks}

@@ -8,7 +8,7 @@ semi_pose_cons_hook = dict(momentum=0., burn_in=0)  # the network itself, as it 
 # SSHPE's views change no colours. Its hard one is the easy one and a second affine map upon it,
 # which are a single, wider one here.
 semi_affine_pipeline = [
-    dict(type='LoadUnlabeledImage'),
+    dict(type='LoadUnlabeledImage', input_size=(192, 256)),
     dict(
         type='PoseMultiBranch',
         branch_field=['sup', 'unsup_teacher', 'unsup_student'],

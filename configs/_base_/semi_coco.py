@@ -9,7 +9,7 @@ semi_coco_unlabelled = dict(
     data_root='data/coco/',
     data_prefix=dict(img='train2017/'),
     pipeline=[
-        dict(type='LoadUnlabeledImage'),
+        dict(type='LoadUnlabeledImage', input_size=(192, 256)),
         dict(
             type='PoseMultiBranch',
             branch_field=_base_.semi_branches,

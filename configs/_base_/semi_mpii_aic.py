@@ -20,7 +20,7 @@ semi_aic_unlabelled = dict(
                      'keypoint_train_images_20170902/'),
     metainfo=semi_mpii_metainfo,
     pipeline=[
-        dict(type='LoadUnlabeledImage'),
+        dict(type='LoadUnlabeledImage', input_size=(256, 256)),
         dict(
             type='PoseMultiBranch',
             branch_field=_base_.semi_branches,

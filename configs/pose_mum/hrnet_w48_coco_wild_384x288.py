@@ -19,6 +19,7 @@ model = dict(
     mix_unmix=_base_.semi_hrnet_mix, joint_cutout=dict(num_joints=5, half_size=(15, 30), jitter=15))
 
 load, views = _base_.semi_wild.pipeline
+load = dict(load, input_size=_base_.codec.input_size)
 views = dict(views, unsup_teacher=[dict(type='WeakView', input_size=_base_.codec.input_size)],
              unsup_student=[dict(type='StrongView', input_size=_base_.codec.input_size)])
 train_pipeline = [*_base_.train_pipeline[:3], _base_.semi_affine, *_base_.train_pipeline[5:]]

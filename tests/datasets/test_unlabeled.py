@@ -6,20 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from mmpose.registry import DATASETS
+from written_sets import METAINFO
 
 from mmpose_mum.datasets import SemiSupervisedDataset, SemiSupervisedSampler
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
-
-METAINFO = dict(
-    dataset_name='three',
-    paper_info={},
-    keypoint_info={
-        0: dict(name='nose', id=0, color=[0, 0, 0], type='upper', swap=''),
-        1: dict(name='left', id=1, color=[0, 0, 0], type='lower', swap='right'),
-        2: dict(name='right', id=2, color=[0, 0, 0], type='lower', swap='left')},
-    skeleton_info={},
-    joint_weights=[1.] * 3,
-    sigmas=[.1] * 3)
 
 
 def image_file(path, width=80, height=60):

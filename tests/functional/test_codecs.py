@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmpose.registry import KEYPOINT_CODECS
 
 import mmpose_mum  # noqa: F401
@@ -15,11 +14,6 @@ from mmpose_mum.functional.codecs import (
 
 INPUT = (48, 64)  # width, height
 HEATMAP = (12, 16)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def mmpose_scope():
-    init_default_scope('mmpose')
 
 
 def joints(batch=5, count=40):

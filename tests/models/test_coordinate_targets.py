@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from target_views import (
     FLIP_INDICES,
@@ -61,11 +60,6 @@ HEADS = {
         **FEATURES),
 }
 CERTAIN = [name for name in HEADS if 'regression' not in name]
-
-
-@pytest.fixture(scope='module', autouse=True)
-def mmpose_scope():
-    init_default_scope('mmpose')
 
 
 def build(name, **changes):

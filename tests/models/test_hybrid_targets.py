@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from target_views import (
     FLIP_INDICES,
@@ -31,11 +30,6 @@ DEPTH = 8
 HANDS = dict(
     type='Hand3DHeatmap', image_size=INPUT_SIZE, root_heatmap_size=64, sigma=2.5, max_bound=255,
     heatmap_size=[*HEATMAP_SIZE, DEPTH], depth_size=DEPTH)
-
-
-@pytest.fixture(scope='module', autouse=True)
-def mmpose_scope():
-    init_default_scope('mmpose')
 
 
 def visibility_head(pose='heatmaps', use_sigmoid=True):

@@ -2,7 +2,6 @@
 import pytest
 import torch
 from backbones import HOURGLASS, HRNET, MOBILENET, RESNET
-from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -25,11 +24,6 @@ SWIN = dict(
 PVT = dict(
     type='PyramidVisionTransformerV2', embed_dims=8, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
 SIZE = (64, 96)  # width, height
-
-
-@pytest.fixture(scope='module', autouse=True)
-def mmpose_scope():
-    init_default_scope('mmpose')
 
 
 def behind(config, site, grid=(2, 2), size=SIZE):

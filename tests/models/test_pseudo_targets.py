@@ -2,7 +2,6 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 from mmpose.models.heads import RTMCCHead
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
@@ -20,11 +19,6 @@ HEADS = dict(
     ViPNASHead=dict(in_channels=4, out_channels=6, deconv_out_channels=None, decoder=MSRA),
     RegressionHead=dict(
         in_channels=4, num_joints=6, decoder=dict(type='RegressionLabel', input_size=INPUT_SIZE)))
-
-
-@pytest.fixture(scope='module', autouse=True)
-def mmpose_scope():
-    init_default_scope('mmpose')
 
 
 def head_of(name, **changes):

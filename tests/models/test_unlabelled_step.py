@@ -1,14 +1,14 @@
 """Watchers get what was really trained, whatever the head, and the training never notices."""
+import heatmap_heads as several_stages
 import numpy as np
 import pytest
-import test_heatmap_targets as several_stages
 import torch
 from mmpose.registry import MODELS
 from target_views import FLIP_INDICES, identity_views
 from target_views import HEATMAP_SIZE as MAPS
 from target_views import INPUT_SIZE as VIEW
 from test_hybrid_targets import DEPTHS, hand_head, hand_output
-from test_semi_supervised import HEADS, in_the_middle, other_batch, other_config
+from tiny_estimators import HEADS, in_the_middle, other_batch, other_config
 
 from mmpose_mum.models.pseudo_targets import targets_of
 from mmpose_mum.models.unlabelled_step import UnlabelledStep

@@ -221,6 +221,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
                 views_of(samples, weak.device),
                 views_of(data_samples['unsup_student'], weak.device),
                 samples[0].metainfo['flip_indices'])
+            if self.trains_teacher:
+                # Autocast keeps the weights that it has cast, and these have no gradient: in its
+                # own turn the teacher would learn nothing by them.
+                torch.clear_autocast_cache()
         strong = self.cut_out(strong, targets)
         with _mixing(student, strong) as site:
             output = student(strong, mode='tensor', data_samples=None)

@@ -47,6 +47,16 @@ def test_each_loss_moves_its_own_network_alone(prefix, learner, other):
     assert all(grad is None for grad in gradients(getattr(model, other)))
 
 
+@pytest.mark.parametrize('bfloat16', [False, True])
+def test_every_weight_of_both_learns(bfloat16):
+    """Under autocast, a cast that is kept from a forward without gradient would hide a weight."""
+    model = build()
+    with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
+        losses = model.loss(**tiny_batch(model))
+    sum(value for key, value in losses.items() if 'loss' in key).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
 def test_the_targets_are_the_other_networks():
     """Changing the second network changes what the first has to reproduce, and the reverse."""
     model, changed = build(mix_unmix=False), build(mix_unmix=False)

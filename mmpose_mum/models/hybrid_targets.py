@@ -33,6 +33,7 @@ class VisibilityTargets(PoseTargets):
         self.pose = targets_of(head.pose_head, confidence)
         self.head = head
         self.input_size = self.pose.input_size
+        self.mode, self.threshold = self.pose.mode, self.pose.threshold
 
     def heatmaps(self, output: Tuple[Any, Tensor]) -> Optional[Tensor]:
         """Return the pose head's heatmaps, if it has some."""
@@ -66,9 +67,10 @@ class HandTargets(HeatmapTargets):
     """Targets of InternetHead: two hands' joints in depth, their distance, and which are there.
 
     ``maps`` is a tuple of the heatmaps (B, K, d, h, w), each slice carried over; the depth of one
-    hand's root relative to the other's (B, 1), in the codec's units; and the probabilities of the
-    two hands (B, 2). A mirror image exchanges the hands, so that the depth changes its sign. Views
-    differ in the picture's plane alone, so that the joints' depths stay.
+    hand's root relative to the other's (B, 1), in the codec's units, which counts where the teacher
+    sees both; and the probabilities of the two hands (B, 2). A mirror image exchanges the hands, so
+    that the depth changes its sign. Views differ in the picture's plane alone, so that the joints'
+    depths stay.
 
     Args:
         head (nn.Module): The head.
@@ -124,9 +126,9 @@ class HandTargets(HeatmapTargets):
         counts = counts[:, :, None]
         goal = torch.where(counts, goal, heatmaps.detach())
         loss = head.loss_module(detached_where(counts, heatmaps), goal, targets.weights)
-        one = torch.ones_like(root)
-        return (loss + head.root_loss_module(root, root_goal, one)
-                + head.hand_loss_module(hands, hands_goal, one))
+        both = (hands_goal > .5).all(1, keepdim=True).float()
+        return (loss + head.root_loss_module(root, root_goal, both)
+                + head.hand_loss_module(hands, hands_goal, torch.ones_like(root)))
 
 
 KINDS = (VisibilityTargets, HandTargets)

@@ -10,7 +10,16 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
-from .mixing_sites import Site, inspect_site, map_tensors, site_module, tensors_of, trace
+from .mixing_sites import (
+    Site,
+    inspect_site,
+    map_tensors,
+    modules_around,
+    recomputes,
+    site_module,
+    tensors_of,
+    trace,
+)
 from .tokens import on_patches
 
 
@@ -71,6 +80,7 @@ class MixUnMix(BaseModule):
         self.generator = torch.Generator().manual_seed(seed + get_rank())
         self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
         self._inspected: Dict[str, Site] = {}
+        self._around: Dict[str, Dict[str, nn.Module]] = {}
         self._site: Optional[str] = None
         self.permutation: Optional[Tensor] = None
         self.neck = MODELS.build(neck) if neck is not None else None
@@ -90,6 +100,7 @@ class MixUnMix(BaseModule):
         modules = {site: site_module(backbone, site) for site in self.sites}
         traced = trace(backbone, input_size, modules)
         self._inspected = {site: inspect_site(traced, site, self.grid) for site in self.sites}
+        self._around = {site: modules_around(backbone, site) for site in self.sites}
         for site, module in modules.items():
             # A partial of a bound method, since a deep copy of the model takes it along.
             module.register_forward_pre_hook(partial(self._mix, site))
@@ -106,7 +117,8 @@ class MixUnMix(BaseModule):
             str | None: The site that was drawn; None if this forward is not mixed.
 
         Raises:
-            RuntimeError: If :meth:`attach` was not called.
+            RuntimeError: If :meth:`attach` was not called, or if the site lies in a module whose
+                forward is run again in the backward pass, where it would not be mixed.
         """
         if not self._inspected:
             raise RuntimeError('MixUnMix has no backbone to mix: call attach(backbone, input_size) '
@@ -117,7 +129,9 @@ class MixUnMix(BaseModule):
         permutation = sample_tile_permutation(
             batch, self.grid, self.group_size, generator=self.generator)
         if mixed:
-            self._site = self.sites[index]
+            site = self.sites[index]
+            self._check_recomputed(site)
+            self._site = site
             self.permutation = permutation.to(device, non_blocking=True)
         try:
             yield self._site
@@ -152,6 +166,15 @@ class MixUnMix(BaseModule):
 
             feats = map_tensors(unmix, feats)
         return self.neck(feats) if self.neck is not None else feats
+
+    def _check_recomputed(self, site: str) -> None:
+        # The Runner turns it on when the training starts, so that attach() cannot see it.
+        for name, module in self._around[site].items():
+            if recomputes(module):
+                raise RuntimeError(
+                    f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
+                    'forward is run again in the backward pass (activation_checkpointing). Name '
+                    'modules there that begin at a site, or lie between two')
 
     def _mix(self, site: str, _module: nn.Module, args: tuple) -> Optional[tuple]:
         if self._site != site:

@@ -2,6 +2,7 @@
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from torch import Tensor, nn
 
 from .tokens import Patches, patches_of
@@ -48,6 +49,20 @@ def site_module(backbone: nn.Module, site: str) -> nn.Module:
     raise ValueError(
         f'the backbone {type(backbone).__name__} has no stage {site!r} to mix at. Valid sites are '
         f'{INPUT!r} and the names of its submodules: {", ".join(names)}')
+
+
+def modules_around(backbone: nn.Module, site: str) -> Dict[str, nn.Module]:
+    """Return the modules in whose forward a site lies, by name; the backbone's is ``''``."""
+    parts = [] if site == INPUT else site.split('.')
+    names = ['.'.join(parts[:i]) for i in range(len(parts))]
+    return {name: backbone.get_submodule(name) for name in names}
+
+
+def recomputes(module: nn.Module) -> bool:
+    """Tell whether MMEngine's ``activation_checkpointing`` was turned on for a module."""
+    forward = vars(module).get('forward')
+    turned_on = turn_on_activation_checkpointing.__module__
+    return getattr(forward, '__globals__', {}).get('__name__') == turned_on
 
 
 class Call(NamedTuple):
@@ -188,27 +203,6 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     leaving = [_patches(x, traced.input_size, (), grid, where) if is_behind else None
                for x, is_behind in zip(traced.outputs, behind)]
     return Site(entering, behind, leaving)
-
-
-def outputs_behind_site(backbone: nn.Module, site: str, input_size: Tuple[int, int],
-                        grid: Tuple[int, int]) -> List[bool]:
-    """Find which of the backbone's outputs depend on what enters a mixing site.
-
-    Args:
-        backbone (nn.Module): The backbone.
-        site (str): See :func:`site_module`.
-        input_size (tuple[int, int]): Width and height of the input, in pixels, as MMPose's codecs
-            have it.
-        grid (tuple[int, int]): Rows and columns of the mixing grid.
-
-    Returns:
-        list[bool]: For each output tensor of the backbone, whether it comes from behind the site.
-
-    Raises:
-        ValueError: If the site cannot be mixed and unmixed consistently; the message says why.
-    """
-    modules = {site: site_module(backbone, site)}
-    return inspect_site(trace(backbone, input_size, modules), site, grid).behind
 
 
 def _is_size(value: Any) -> bool:

@@ -23,10 +23,14 @@ def float32_outputs(model: nn.Module) -> Iterator[None]:
     def wrapped(forward):
         return lambda *args, **kwargs: map_tensors(Tensor.float, forward(*args, **kwargs))
 
+    own = [vars(head).get('forward') for head in heads]  # activation checkpointing puts one there
     for head in heads:
         head.forward = wrapped(head.forward)
     try:
         yield
     finally:
-        for head in heads:
-            del head.forward
+        for head, forward in zip(heads, own):
+            if forward is None:
+                del head.forward
+            else:
+                head.forward = forward

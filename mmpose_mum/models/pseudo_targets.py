@@ -60,7 +60,8 @@ class PoseTargets:
             and its loss is used as it is.
         confidence (dict, optional): ``mode`` is ``'none'`` (every joint counts fully),
             ``'threshold'`` (it counts when the teacher's score reaches ``threshold``) or
-            ``'soft'`` (it counts by its score, clipped to [0, 1]).
+            ``'soft'`` (its score, clipped to [0, 1], is its weight in the head's loss; MMPose's
+            OHKM, SmoothL1 and combined losses square weights).
 
     Attributes:
         input_size (tuple[int, int]): Width and height of the head's input image.

@@ -61,6 +61,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             student's backbone and its own neck. Defaults to None: no mixing.
         sup_weight (float): Weight of the labelled images' loss.
         unsup_weight (float): Weight of the unlabelled images' loss, relative to the same unit.
+            MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
+            many unlabelled as labelled images count N times as much there.
         burn_in (int): Iterations at the start that train on labelled images alone. Give
             :class:`EMANHook` the same number, so that the teacher starts as a copy.
         ramp_up (int): Iterations after the burn-in in which the unlabelled images' weight rises

@@ -175,12 +175,21 @@ def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():
     torch.testing.assert_close(hands, expected)
 
 
-def test_the_loss_of_hands_is_the_heads_three_losses():
+@pytest.mark.parametrize('make', [visibility_head, hand_head])
+def test_what_makes_a_joint_count_can_be_asked(make):
+    """PseudoLabelMonitorHook does when none counts."""
+    made = targets_of(make(), confidence=dict(mode='threshold', threshold=.3))
+    assert (made.mode, made.threshold) == ('threshold', .3)
+
+
+@pytest.mark.parametrize('left_hand', [False, True])
+def test_the_loss_of_hands_is_the_heads_three_losses(left_hand):
     head = hand_head()
     targets = targets_of(head)
     # Half of the joints leave the view to the left.
     keypoints = np.array([[[10, 60]] * 3 + [[60, 60]] * 3], np.float32)
     teacher = hand_output(head, keypoints, DEPTHS[None])
+    teacher[2] = teacher[2] * torch.tensor([1., -1. if left_hand else 1.])
     moved = views([np.array([[1, 0, -20.], [0, 1, 0], [0, 0, 1]])], [False])
     made = targets(teacher, identity_views(), moved, FLIP_INDICES)
     assert made.weights.tolist() == [[0, 0, 0, 1, 1, 1]]
@@ -191,11 +200,13 @@ def test_the_loss_of_hands_is_the_heads_three_losses():
     goal, root, hands = made.maps
     counts = ((made.weights > 0)[..., None, None, None]
               & (made.valid > 0)[:, :, None]).expand_as(goal)
-    expected = (((output[0] - goal)**2 * counts).mean() + (output[1] - root).abs().mean()
+    expected = (((output[0] - goal)**2 * counts).mean()
+                + left_hand * (output[1] - root).abs().mean()
                 + torch.nn.functional.binary_cross_entropy_with_logits(output[2], hands))
     torch.testing.assert_close(loss, expected)
     assert (output[0].grad[~counts] == 0).all() and (output[0].grad[counts] != 0).all()
-    assert (output[1].grad != 0).all() and (output[2].grad != 0).all()
+    # One hand alone has no depth relative to the other.
+    assert ((output[1].grad != 0) == left_hand).all() and (output[2].grad != 0).all()
     distance, used = targets.distance([goal, root, hands], made)
     assert distance == 0 and used == .5
 

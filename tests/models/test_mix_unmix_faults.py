@@ -2,7 +2,9 @@
 import pytest
 from backbones import RESNET
 from mixing_models import CPU, Recorder, attached, images, neck_of
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmpose.registry import MODELS
+from torch import nn
 
 
 def test_mixing_needs_a_backbone_first():
@@ -34,6 +36,24 @@ def test_attach_refuses_bad_sites_by_name():
         attached(backbone, sites=['layer2', 'layer9'])
     with pytest.raises(ValueError, match=r"at 'layer3': a grid of \(8, 8\) .* does not fit"):
         attached(backbone, sites=['layer3'], grid=(8, 8))
+
+
+@pytest.mark.parametrize('module, site', [('', 'layer2.1'), ('layer2', 'layer2.1')])
+def test_a_site_inside_what_the_runner_recomputes_is_refused(module, site):
+    backbone = MODELS.build(RESNET)
+    neck = attached(backbone, sites=[site])
+    turn_on_activation_checkpointing(nn.ModuleDict(dict(a=backbone)), f'a.{module}'.strip('.'))
+    with pytest.raises(RuntimeError, match=f"at '{site}'.*inside .*activation_checkpointing"):
+        with neck.mixing(4, CPU):
+            pass
+
+
+def test_a_site_at_the_entrance_of_what_the_runner_recomputes_is_mixed():
+    backbone = MODELS.build(RESNET)
+    neck = attached(backbone, sites=['layer2'])
+    turn_on_activation_checkpointing(backbone, ['layer1', 'layer2', 'layer3'])
+    with neck.mixing(4, CPU) as site:
+        assert site == 'layer2'
 
 
 @pytest.mark.parametrize('arguments, message', [

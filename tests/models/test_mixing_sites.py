@@ -9,7 +9,6 @@ import mmpose_mum  # noqa: F401
 from mmpose_mum.models.mixing_sites import (
     inspect_site,
     map_tensors,
-    outputs_behind_site,
     site_module,
     tensors_of,
     trace,
@@ -24,6 +23,11 @@ SWIN = dict(
 PVT = dict(
     type='PyramidVisionTransformerV2', embed_dims=8, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
 SIZE = (64, 96)  # width, height
+
+
+def outputs_behind_site(backbone, site, size, grid):
+    modules = {site: site_module(backbone, site)}
+    return inspect_site(trace(backbone, size, modules), site, grid).behind
 
 
 def behind(config, site, grid=(2, 2), size=SIZE):

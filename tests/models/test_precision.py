@@ -1,6 +1,7 @@
 """A head gives float32 while the losses need it, and what autocast makes of it otherwise."""
 import pytest
 import torch
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmpose.models.heads import HeatmapHead, IntegralRegressionHead, SimCCHead
 from mmpose.registry import MODELS
 from torch import nn
@@ -54,6 +55,17 @@ def test_a_head_within_a_head_gives_float32_and_other_modules_do_not():
         head(FEATURES)
     head(FEATURES)
     assert seen == [torch.bfloat16, torch.float32, torch.bfloat16, torch.bfloat16]
+
+
+def test_a_forward_that_was_put_there_stays():
+    model = nn.Sequential(heatmap_head())
+    turn_on_activation_checkpointing(model, '0')
+    recomputing = model[0].forward
+    with float32_outputs(model):
+        with float32_outputs(model[0]):
+            assert model(FEATURES).dtype == torch.float32
+        assert model(FEATURES).dtype == torch.float32
+    assert model[0].forward is recomputing
 
 
 def test_an_error_does_not_leave_a_head_changed():

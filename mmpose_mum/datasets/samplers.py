@@ -59,6 +59,7 @@ class SemiSupervisedSampler(Sampler):
             if size == 0:
                 raise ValueError(f'the {name} source is empty: check its ann_file, data_prefix and '
                                  'filters')
+        self.batch_size = batch_size  # for ResumableTrainLoop, which compares the dataloader's
         self.per_batch = slots_per_source(batch_size, source_ratio)
         for name, slots in zip(names, self.per_batch):
             if slots == 0:

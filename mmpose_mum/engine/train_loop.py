@@ -47,6 +47,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         dataloader (DataLoader | dict): Endless batches; built if it is a config.
         **kwargs: As for ``IterBasedTrainLoop``: ``max_iters``, ``val_begin``, ``val_interval``
             and ``dynamic_intervals``, all in iterations.
+
+    Raises:
+        ValueError: If the dataloader's batches are not those that its sampler makes.
     """
 
     def __init__(self, runner, dataloader: Union[DataLoader, dict], **kwargs) -> None:
@@ -56,6 +59,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if not self._resumable:
             super().__init__(runner, dataloader, **kwargs)
             return
+        _check_batch_size(dataloader)
         # The base class would begin to read at once, and does not know yet from where.
         super().__init__(runner, _Unread(dataloader), **kwargs)
         self.dataloader = dataloader
@@ -126,6 +130,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             # Before, so that a checkpoint written at the end of the validation knows of it.
             hub.update_info(_VALIDATED, self._iter)
             self.runner.val_loop.run()
+
+
+def _check_batch_size(dataloader: DataLoader) -> None:
+    """Raise ValueError if the sampler's batches, with their ratio and number, are not the loader's.
+
+    PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
+    """
+    got, sampler = dataloader.batch_size, dataloader.sampler
+    if got != sampler.batch_size:
+        raise ValueError(
+            f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
+            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size and '
+            'train_dataloader.sampler.batch_size to the same number')
 
 
 class _Unread:

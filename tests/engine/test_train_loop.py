@@ -105,6 +105,13 @@ def test_another_sampler_is_replayed_as_mmengine_does(tmp_path):
     assert resumed.iter == 7 and sum(map(len, read(resumed))) == 7 * 4
 
 
+@pytest.mark.parametrize('of_sampler', [2, 8])
+def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_sampler):
+    with pytest.raises(ValueError, match=rf'batches of 4, .*SemiSupervisedSampler.*{of_sampler}: '
+                       r'.*train_dataloader\.batch_size.*train_dataloader\.sampler\.batch_size'):
+        run(tmp_path, 1, sampler=dict(type='SemiSupervisedSampler', batch_size=of_sampler))
+
+
 def test_iterations_draw_by_their_number_and_the_runs_seed(tmp_path):
     """What is drawn between two iterations, as by a hook or a validation, changes nothing."""
 

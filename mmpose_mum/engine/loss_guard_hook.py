@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Dict, Iterator, List
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmpose.registry import HOOKS
@@ -32,7 +33,9 @@ class LossGuardHook(Hook):
     learning rate's schedule goes on, and the log shows the loss as it was.
 
     In both cases the log names the iteration, the losses, and the images of the batch: those whose
-    own pixels or labels are not finite if there are any, else all that belong to the loss.
+    own pixels or labels are not finite if there are any, else all that belong to the loss. Of
+    several processes, those whose losses are bad do so, as an error, which MMEngine's log passes in
+    each; the others leave the step out as well and say whom to ask.
 
     Args:
         action (str): ``'stop'`` or ``'skip'``.
@@ -101,10 +104,14 @@ class LossGuardHook(Hook):
             if self._stepped:
                 self._in_a_row = 0
             return
-        what = (f'iteration {runner.iter + 1}: ' + (
-            ', '.join(f'{name} is {value}' for name, value in bad.items())
-            or 'the gradients are not finite, though the losses are')
-            + f'. {describe_batch(data_batch, list(bad))}')
+        if bad or get_world_size() == 1:
+            what = (', '.join(f'{name} is {value}' for name, value in bad.items())
+                    or 'the gradients are not finite, though the losses are')
+            what += f'. {describe_batch(data_batch, list(bad))}'
+        else:
+            what = ("the gradients are not finite, though this process's losses are. Another "
+                    "process's loss may be the cause: see its message")
+        what = f'iteration {runner.iter + 1}: {what}'
         last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
         if self.action == 'stop':
             raise RuntimeError(
@@ -114,8 +121,9 @@ class LossGuardHook(Hook):
         ema_update_(self._buffers, self._kept, 0.)
         self.skipped += 1
         self._in_a_row += 1
+        # MMEngine drops the warnings of all processes but the first.
         print_log(f'{what}. The step is left out, number {self.skipped} of this run',
-                  'current', logging.WARNING)
+                  'current', logging.ERROR if bad else logging.WARNING)
         if self._in_a_row >= self.max_in_a_row:
             raise RuntimeError(
                 f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Look '

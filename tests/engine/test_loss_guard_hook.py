@@ -177,7 +177,16 @@ def test_accumulated_gradients_are_left_out_together(tmp_path, said):
     assert not equal(weights[4], weights[5])
 
 
-def test_gradients_that_are_not_finite_although_the_loss_is(tmp_path, said):
+def test_the_log_of_bad_losses_passes_in_every_process(tmp_path, capsys):
+    """It lets through errors alone, as MMEngine's does in all processes but the first."""
+    train(tmp_path, LossGuardHook(action='skip'), bad=[0], iters=1)
+    assert 'not finite: sup: noise/0.png (id 0).' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('processes', [1, 2])
+def test_gradients_that_are_not_finite_although_the_loss_is(
+        tmp_path, said, monkeypatch, processes):
+    monkeypatch.setattr(loss_guard_hook, 'get_world_size', lambda: processes)
 
     class Root(LossGuardHook):
         """Makes the first step's gradient the infinite one of a root at zero."""
@@ -197,8 +206,11 @@ def test_gradients_that_are_not_finite_although_the_loss_is(tmp_path, said):
     copies = Copies()
     runner = train(tmp_path, Root(action='skip'), iters=3, hooks=[copies.hook])
     text, = said
-    assert 'iteration 2: the gradients are not finite, though the losses are. It is the' in text
-    assert 'sup: noise/0.png' in text and 'unsup_teacher: noise/2.png' in text
+    if processes == 1:
+        assert 'iteration 2: the gradients are not finite, though the losses are. It is' in text
+        assert 'sup: noise/0.png' in text and 'unsup_teacher: noise/2.png' in text
+    else:
+        assert "this process's losses are. Another process's" in text and '.png' not in text
     assert equal(copies.states[0], copies.states[1])
     assert all(tensor.isfinite().all() for tensor in state(runner))
 

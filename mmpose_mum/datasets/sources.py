@@ -1,5 +1,6 @@
 """The labelled and the unlabelled set as one dataset."""
-from typing import Sequence
+from itertools import zip_longest
+from typing import List, Sequence
 
 from mmengine.dataset import ConcatDataset
 from mmpose.registry import DATASETS
@@ -13,8 +14,8 @@ SOURCE_NAMES = ('labelled', 'unlabelled')
 class SemiSupervisedDataset(ConcatDataset):
     """MMEngine's ``ConcatDataset`` of a labelled and an unlabelled set.
 
-    It says which of the two is empty, where MMEngine would fail in its serialisation, and it
-    forgives the metainfo in which they differ as a matter of course.
+    It says which of the two is empty, where MMEngine would fail in its serialisation, and which
+    joint is not the other's; it forgives the metainfo in which they differ as a matter of course.
 
     A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
     augmentation, and which sample stands in for one that cannot be read, are the same in whichever
@@ -37,10 +38,13 @@ class SemiSupervisedDataset(ConcatDataset):
         if len(datasets) != 2:
             raise ValueError(f'expected the labelled and the unlabelled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')
+        built = [DATASETS.build(dict(config, lazy_init=True)) for config in datasets]
+        _check_joints(*(dataset.metainfo for dataset in built))
         # MMEngine takes a ConcatDataset among the datasets as a config only, not when it is built.
         super().__init__(
-            [dict(type=_build, name=name, config=config)
-             for name, config in zip(SOURCE_NAMES, datasets)], ignore_keys=list(ignore_keys))
+            [dict(type=_filled, name=name, config=config, dataset=dataset)
+             for name, config, dataset in zip(SOURCE_NAMES, datasets, built)],
+            ignore_keys=list(ignore_keys))
 
     def __getitem__(self, index: int):
         """Return a sample, whose random numbers follow from the ``place`` of its index, if any."""
@@ -66,9 +70,8 @@ class SemiSupervisedDataset(ConcatDataset):
         return samples
 
 
-def _build(name: str, config: dict):
-    dataset = DATASETS.build(dict(config, lazy_init=True))
-    _check_order(name, list(dataset.metainfo.get('keypoint_id2name', ())))
+def _filled(name: str, config: dict, dataset):
+    """Return the dataset with its people, or raise ValueError if there are none."""
     reason = 'its length is 0'
     try:
         dataset.full_init()
@@ -84,7 +87,21 @@ def _build(name: str, config: dict):
         'Labelled annotations need a `bbox`, `keypoints` and at least one labelled joint')
 
 
-def _check_order(name: str, ids: list) -> None:
+def _check_joints(*metainfos: dict) -> None:
+    """Raise ValueError if the two sets' joints are not the same, or not in the order of ids."""
+    joints = [metainfo.get('keypoint_id2name', {}) for metainfo in metainfos]
+    for name, named in zip(SOURCE_NAMES, joints):
+        _check_order(name, list(named))
+    pairs = zip_longest(*(map(repr, named.values()) for named in joints), fillvalue='none')
+    for i, (labelled, unlabelled) in enumerate(pairs):
+        if labelled != unlabelled:
+            raise ValueError(
+                f'the labelled set has {len(joints[0])} joints and the unlabelled {len(joints[1])},'
+                f' and they differ from joint {i} on, {labelled} and {unlabelled}: give the '
+                "unlabelled set the labelled one's metainfo")
+
+
+def _check_order(name: str, ids: List[int]) -> None:
     """Raise ValueError if the joints are not listed by their ids, as MMPose reads them."""
     if ids != sorted(ids):
         raise ValueError(

@@ -1,14 +1,17 @@
 """What there is to look at in a folder: image files, and frames of videos."""
+import os
 import os.path as osp
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, List, Sequence
+from typing import Callable, Iterator, List, Sequence
 
 from mmengine.logging import print_log
 
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+_MAX_SUFFIXES = 5  # kinds of ignored files that a message names
 
 
 def folder_of(source: str) -> str:
@@ -25,7 +28,8 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
 
     Returns:
         list[str]: Paths relative to :func:`folder_of` the source, sorted; ``clip.mp4#000120`` is
-        a frame. Videos that cannot be read are left out and reported.
+        a frame. Videos that cannot be read, and files that end otherwise, are left out and
+        reported.
 
     Raises:
         FileNotFoundError: If the source does not exist.
@@ -35,11 +39,11 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
         raise FileNotFoundError(f'the folder of unlabelled images {source!r} does not exist: set '
                                 "data_root and data_prefix=dict(img='…'), or give a video's path")
     root = Path(folder_of(source) or '.')
-    paths = [Path(source)] if osp.isfile(source) else sorted(root.rglob('*'))
-    names, broken = [], []
+    paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root))
+    names, broken, ignored = [], [], Counter()
     for path in paths:
         name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
-        if suffix in IMAGE_SUFFIXES and not path.is_dir():
+        if suffix in IMAGE_SUFFIXES:
             names.append(name)
         elif suffix in VIDEO_SUFFIXES:
             try:
@@ -47,14 +51,42 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
                 names.extend(frame_name(name, number) for number in frames)
             except ValueError:
                 broken.append(str(path))
-    report = f'{len(broken)} videos in {source!r} are empty or broken, the first {broken[:1]}'
+        else:
+            ignored[suffix or 'without a suffix'] += 1
+    reports = []
+    if broken:
+        reports.append(
+            f'{len(broken)} videos in {source!r} are empty or broken, the first {broken[:1]}')
+    if ignored:
+        reports.append(f'ignored {sum(ignored.values())} files in {source!r}: ' + ', '.join(
+            f'{number} {suffix}' for suffix, number in ignored.most_common(_MAX_SUFFIXES))
+            + (', …' if len(ignored) > _MAX_SUFFIXES else ''))
     if not names:
         raise ValueError(
             f'no unlabelled image or video in {source!r} or below it: looked for files that end in '
-            f'{", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)}' + ('; ' + report if broken else ''))
-    if broken:
+            + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
+    for report in reports:
         print_log(report, 'current')
     return names
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    """Yield the files of a folder and those below it, linked folders included, each folder once.
+
+    Linked ones come last, so that a folder that has a place of its own is found there.
+    """
+    seen, starts = set(), [str(root)]
+    for start in starts:  # grows
+        for folder, below, files in os.walk(start):
+            real = osp.realpath(folder)
+            if real in seen:  # linked twice, or a link to a folder above
+                below.clear()
+                continue
+            seen.add(real)
+            below.sort()
+            starts += [path for path in (osp.join(folder, name) for name in below)
+                       if osp.islink(path)]
+            yield from (Path(folder, name) for name in files)
 
 
 def picture_finder(root: str) -> Callable[[str], bool]:
@@ -86,7 +118,8 @@ def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
     Returns:
         str: How many, and the first; empty if there is nothing to tell.
     """
-    few = [paths[i * (len(paths) - 1) // max(1, most - 1)] for i in range(min(most, len(paths)))]
+    number = min(most, len(paths))
+    few = [paths[i * (len(paths) - 1) // max(1, number - 1)] for i in range(number)]
     missing = [path for path in few
                if '://' not in path and not osp.exists((split_frame_name(path) or [path])[0])]
     return missing and f'{len(missing)} of {len(few)} pictures, such as {missing[0]!r},' or ''

@@ -4,7 +4,7 @@ from typing import List, Tuple
 
 import torch
 from mmengine.dist import all_reduce_params, get_world_size
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 from torch import Tensor, nn
@@ -41,6 +41,10 @@ class EMANHook(Hook):
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
             :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
             the same trained checkpoint.
+
+    Raises:
+        ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
+            ``EMAHook`` of MMEngine as well.
     """
 
     priority = 'NORMAL'  # after the optimiser's step; before checkpoints are written
@@ -65,6 +69,14 @@ class EMANHook(Hook):
         self.burn_in = burn_in
         self.statistics = statistics
         self.warm_up = warm_up
+
+    def before_run(self, runner) -> None:
+        """Refuse MMEngine's average beside this one."""
+        if any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            raise ValueError(
+                "custom_hooks has an EMAHook beside EMANHook, most likely the original config's. "
+                'It would average student and teacher once more, and this average would be '
+                'validated and saved in their place: leave it out; tools/make_semi_config.py does')
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimiser's steps."""

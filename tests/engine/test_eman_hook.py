@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
+from mmengine.hooks import EMAHook
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -348,6 +349,11 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path, hook):
         assert resumed.message_hub.get_info(key) == whole.message_hub.get_info(key)
     assert_states_equal(snapshot(whole.model), snapshot(resumed.model))
     assert not torch.equal(whole.model.teacher[0].weight, whole.model.student[0].weight)
+
+
+def test_mmengines_average_of_both_models_beside_it_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='EMAHook beside EMANHook.*make_semi_config'):
+        run(tmp_path, 1, hooks=[EMAHook()])
 
 
 def test_checkpoint_holds_the_teacher_of_its_iteration(tmp_path):

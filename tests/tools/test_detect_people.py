@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -49,6 +50,7 @@ def scene(tmp_path):
     """Make pictures and a detector of random weights; returns the folder and the tool's options."""
     (tmp_path / 'tiny.py').write_text(CONFIG)
     init_default_scope('mmdet')
+    torch.manual_seed(0)  # other weights may see nobody
     model = MODELS.build(Config.fromfile(tmp_path / 'tiny.py').model)
     meta = dict(dataset_meta=dict(classes=('dog', 'person')))
     save_checkpoint(dict(state_dict=model.state_dict(), meta=meta), str(tmp_path / 'tiny.pth'))

@@ -1,16 +1,20 @@
 """Write the Pose-MUM config of a top-down model that has a config of MMPose's kind.
 
     python tools/make_semi_config.py \
-        mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x192.py \
-        --labeled labels.json --unlabeled pictures/ -o my_config.py
+        mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py \
+        --labeled labels.json --labeled-images pictures/ --val val.json \
+        --unlabeled folder/of/people -o my_config.py
 
 What is written inherits from the original, and is meant to be read and changed.
 """
 import argparse
 import os
 import os.path as osp
+from importlib.util import find_spec
+from typing import Iterator
 
 from mmengine.config import Config
+from mmengine.fileio import exists
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
@@ -34,6 +38,10 @@ def parse_args(args=None):
                         "the original's")
     parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
                         'json; defaults to that of the labelled ones')
+    parser.add_argument('--val', help="json to validate and test on in place of the original's, "
+                        'with its boxes')
+    parser.add_argument('--val-images', help='folder of the pictures in --val; defaults to '
+                        "--labeled-images, or else to the original's")
     parser.add_argument('-o', '--out', required=True, help='the config to write')
     parser.add_argument('--batch-size', type=int,
                         help="labelled images per GPU; defaults to the original's")
@@ -56,7 +64,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         FileNotFoundError: If a file or folder is missing.
         ValueError: If one is not of its kind, or the config to write exists.
     """
-    for name in ('labeled', 'unlabeled'):
+    for name in ('labeled', 'unlabeled', 'val'):
         path = getattr(options, name)
         if path and not osp.exists(path):
             raise FileNotFoundError(f'--{name}: there is no {path!r} (looked for '
@@ -65,8 +73,10 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         if images and not osp.isdir(images):
             raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
                              f'{osp.abspath(images)!r})')
-    if options.labeled and not options.labeled.endswith('.json'):
-        raise ValueError(f'--labeled: expected a json of annotations, got {options.labeled!r}')
+    for name in ('labeled', 'val'):
+        path = getattr(options, name)
+        if path and not path.endswith('.json'):
+            raise ValueError(f'--{name}: expected a json of annotations, got {path!r}')
     if not osp.isdir(options.unlabeled) and not options.unlabeled.lower().endswith(
             ('.json', *VIDEO_SUFFIXES)):
         raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, no json and no video '
@@ -77,8 +87,8 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'-o: a config ends in .py, got {out!r}')
 
 
-def check_data(cfg: Config) -> str:
-    """Read the training data and look for the first pictures.
+def check_training(cfg: Config) -> str:
+    """Read the training data, and look for the first pictures.
 
     Returns:
         str: How many people there are.
@@ -95,6 +105,60 @@ def check_data(cfg: Config) -> str:
     return f'{len(dataset.datasets[0])} labelled and {len(dataset.datasets[1])} unlabelled people'
 
 
+def check_validation(cfg: Config) -> str:
+    """Read the validation data, and look for what the metrics read and for the first picture.
+
+    Returns:
+        str: How many people there are.
+
+    Raises:
+        ValueError: If there are none, a file is not where the config says, or the labels lack
+            what CocoMetric needs.
+    """
+    evaluator = cfg.val_evaluator
+    metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
+    files = [*_files(cfg.val_dataloader.dataset), *(metric.get('ann_file') for metric in metrics)]
+    for path in files:
+        if path and not exists(path):
+            raise ValueError(f'the validation reads {path!r}, which does not exist; --val gives '
+                             'it a json of yours, with boxes')
+    try:
+        dataset = DATASETS.build(cfg.val_dataloader.dataset)
+        person = dataset.get_data_info(0)
+    except (IndexError, ValueError) as error:  # MMEngine's, serialising nothing
+        raise ValueError(f'nobody to validate on was found in {files[0]!r} ({error}). Annotations '
+                         'need a `bbox`, `keypoints` and at least one labelled joint; --val gives '
+                         'another json') from error
+    if not osp.isfile(person['img_path']):
+        raise ValueError(f'the first picture of the validation, {person["img_path"]!r}, does not '
+                         'exist; the folder is given by --val-images, or --val gives another json')
+    labels = person.get('raw_ann_info')  # none with a detector's boxes
+    if labels and 'area' not in labels and any(
+            'Coco' in metric['type'] and metric.get('use_area', True) for metric in metrics):
+        raise ValueError(f'the first annotation in {files[0]!r} has no `area`, which CocoMetric '
+                         'measures by; add it, or set use_area=False in val_evaluator')
+    return f'{len(dataset)} people to validate on'
+
+
+def _files(dataset: dict) -> Iterator[str]:
+    """List the annotations and detections that a dataset, or those in it, will read."""
+    parts = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets', [])
+    for part in parts:
+        yield from _files(part)
+    if not parts:
+        yield osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+        yield dataset.get('bbox_file')
+
+
+def remedy(error: Exception) -> str:
+    """Say how to install what an error is about, if that is in setup.py's extra; else ''."""
+    # What stands in the error, and the package that brings it.
+    brings = dict(albumentations='albumentations', mmpretrain='mmpretrain', mmcls='mmpretrain')
+    if any(name in str(error) and not find_spec(package) for name, package in brings.items()):
+        return ' (in a checkout of mmpose_mum: pip install -e .[models])'
+    return ''
+
+
 def summary(cfg: Config, options: Options, original: Config, out: str, people) -> str:
     """Say what was written and how to train it."""
     labelled, unlabelled = options.batch(original.train_dataloader.batch_size)
@@ -103,7 +167,7 @@ def summary(cfg: Config, options: Options, original: Config, out: str, people) -
              f'  batches   {labelled} labelled and {unlabelled} unlabelled images per GPU',
              f'  training  {steps}; the teacher has a momentum of {options.momentum}',
              f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}']
-    lines += [f'  data      {people}'] if people else []
+    lines += [f'  data      {", ".join(people)}'] if people else []
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {out}']
     if scale and scale != labelled + unlabelled:
@@ -123,6 +187,10 @@ def main(args=None) -> None:
         text = config_text(original, overrides(original, options), base_name(path, out))
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(str(error)) from error
+    except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
+        if not remedy(error):
+            raise
+        raise SystemExit(f'{error}{remedy(error)}') from error
     os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
     with open(out, 'w', encoding='utf-8') as file:
         file.write(text)
@@ -130,10 +198,13 @@ def main(args=None) -> None:
     try:
         build_without_weights(written.model)
         with DefaultScope.overwrite_default_scope('mmpose'):
-            people = check_data(written) if options.labeled else None
+            people = [check_training(written)] if options.labeled else []
+            if (options.labeled or options.val) and written.get('val_dataloader'):
+                people.append(check_validation(written))
     # The datasets' readers raise what they like at a json of another layout.
     except Exception as error:
-        raise SystemExit(f'wrote {out}, but it cannot be trained: {error}') from error
+        raise SystemExit(
+            f'wrote {out}, but it cannot be trained: {error}{remedy(error)}') from error
     print(summary(written, options, original, out, people))
 
 

@@ -9,6 +9,7 @@ from .model import model_overrides
 from .options import Options
 from .references import resolve
 from .schedule import name_of, schedule_overrides
+from .validation import validation_overrides
 
 _SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 
@@ -17,8 +18,9 @@ def semi_supervised(cfg: Config, **options) -> Config:
     """Turn the config of a top-down model into the config of its Pose-MUM training.
 
     The model becomes student and teacher, its labelled data keep their augmentation, unlabelled
-    data join them, and the training counts iterations; what concerns the test stays. Nothing is
-    read from the disk, except a glance at an ``unlabeled`` json that is there.
+    data join them, and the training counts iterations; what concerns the test stays, but for the
+    annotations, if ``val`` gives others. Nothing is read from the disk, except a glance at an
+    ``unlabeled`` json that is there.
 
     Args:
         cfg (Config): The original, such as ``Config.fromfile('…/td-hm_res50_….py')``; it is not
@@ -56,7 +58,8 @@ def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         custom_imports=model['custom_imports'],
         **schedule_overrides(cfg, options),
         model=model['model'],
-        **data_overrides(cfg, options))
+        **data_overrides(cfg, options),
+        **validation_overrides(cfg, options))
 
 
 def _check(cfg: Config) -> None:

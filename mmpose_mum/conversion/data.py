@@ -62,11 +62,25 @@ def input_size(cfg: Config) -> Tuple[int, int]:
 def _labelled(cfg: Config, options: Options) -> Any:
     if options.labeled is None:
         return _wrapped(cfg, _DATASET)
-    owner = _owner(cfg)
-    changes = dict(
-        ann_file=options.labeled,
-        data_prefix=dict(img=options.labeled_images or _image_folder(cfg)),
-        pipeline=_sup(cfg, owner))
+    owner = owner_of(cfg, _DATASET)
+    return replaced(cfg, owner, options.labeled, options.labeled_images or
+                    image_folder(_DATASET.of(cfg)), pipeline=_sup(cfg, owner))
+
+
+def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) -> Any:
+    """Refer to a dataset with other annotations; a combination becomes one set of COCO's layout.
+
+    Args:
+        cfg (Config): The original config.
+        owner (Base): The dataset, see :func:`owner_of`.
+        ann_file (str): The annotations.
+        images (str): Folder of their pictures.
+        **changes: Other arguments of the dataset.
+
+    Returns:
+        dict | Changed: The new dataset.
+    """
+    changes = dict(ann_file=ann_file, data_prefix=dict(img=images), **changes)
     if 'datasets' in owner.of(cfg):
         return dict(type='CocoDataset', metainfo=owner / 'metainfo', **changes)
     return Changed(owner, data_root='', **changes)
@@ -90,21 +104,32 @@ def _sup(cfg: Config, base: Base) -> list:
                  sup=shortest(base / 'pipeline', cfg))]
 
 
-def _owner(cfg: Config) -> Base:
-    """Find the first dataset with a pipeline of its own, inside of wrappers."""
-    base = _DATASET
+def owner_of(cfg: Config, base: Base) -> Base:
+    """Find the first dataset with a pipeline of its own, inside of wrappers.
+
+    Args:
+        cfg (Config): The original config.
+        base (Base): Its dataset for training or validation.
+
+    Returns:
+        Base: The dataset found.
+
+    Raises:
+        ValueError: If there is none.
+    """
     while not base.of(cfg).get('pipeline'):
         if 'dataset' in base.of(cfg):
             base = base / 'dataset'
         elif base.of(cfg).get('datasets'):
             base = base / 'datasets' / 0
         else:
-            raise ValueError(f'the training dataset {base.of(cfg).get("type")} has no pipeline')
+            raise ValueError(f'{base.path[0]}: the dataset {base.of(cfg).get("type")} has no '
+                             'pipeline')
     return base
 
 
 def _pipeline(cfg: Config) -> list:
-    return (_owner(cfg) / 'pipeline').of(cfg)
+    return (owner_of(cfg, _DATASET) / 'pipeline').of(cfg)
 
 
 def _step(cfg: Config, name: str) -> Optional[dict]:
@@ -112,9 +137,15 @@ def _step(cfg: Config, name: str) -> Optional[dict]:
     return next((step for step in _pipeline(cfg) if name_of(step) == name), None)
 
 
-def _image_folder(cfg: Config) -> str:
-    """Return the folder of the original's pictures; of several datasets, the first one's."""
-    dataset = _DATASET.of(cfg)
+def image_folder(dataset: dict) -> str:
+    """Return the folder of a dataset's pictures; of several datasets, the first one's.
+
+    Args:
+        dataset (dict): Its config.
+
+    Returns:
+        str: The path, or '' if it names none.
+    """
     while 'data_prefix' not in dataset:
         dataset = dataset['dataset'] if 'dataset' in dataset else \
             (dataset.get('datasets') or [dict(data_prefix={})])[0]
@@ -122,7 +153,7 @@ def _image_folder(cfg: Config) -> str:
 
 
 def _unlabelled(cfg: Config, options: Options) -> dict:
-    images = options.unlabeled_images or options.labeled_images or _image_folder(cfg)
+    images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
     source = options.unlabeled
     if not source.endswith('.json'):
         places = dict(data_prefix=dict(img=source))
@@ -182,7 +213,7 @@ def _rotation(cfg: Config) -> Optional[float]:
 
 def _metainfo(cfg: Config) -> Dict[str, Any]:
     """Say which joints there are: what the labelled set's config or its class says."""
-    owner = _owner(cfg)
+    owner = owner_of(cfg, _DATASET)
     dataset = owner.of(cfg)
     if dataset.get('metainfo'):
         return dict(metainfo=owner / 'metainfo')

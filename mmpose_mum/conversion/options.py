@@ -20,6 +20,11 @@ class Options:
             the original's (first) dataset.
         unlabeled_images (str, optional): Folder of the pictures, if ``unlabeled`` is a json.
             Defaults to that of the labelled pictures.
+        val (str, optional): Annotations to validate and test on in place of the original's, in the
+            layout that its dataset reads; boxes are theirs as well, not a detector's. A combination
+            is replaced as by ``labeled``. Defaults to the original's.
+        val_images (str, optional): Folder of the pictures in ``val``. Defaults to
+            ``labeled_images`` or else to that of the original's (first) dataset for validation.
         batch_size (int, optional): Labelled images per batch and GPU. Defaults to the original's.
         ratio (float): Unlabelled images per labelled image; they come on top.
         max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
@@ -33,14 +38,16 @@ class Options:
         group_size (int): Images that exchange tiles.
 
     Raises:
-        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range; the
-            components that get the others check them.
+        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
+            ``val_images`` is given without ``val``; the components that get the others check them.
     """
 
     unlabeled: str
     labeled: Optional[str] = None
     labeled_images: Optional[str] = None
     unlabeled_images: Optional[str] = None
+    val: Optional[str] = None
+    val_images: Optional[str] = None
     batch_size: Optional[int] = None
     ratio: float = 1
     max_iters: int = 200000
@@ -59,6 +66,9 @@ class Options:
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f'batch_size must be at least 1 labelled image, got '
                              f'{self.batch_size}')
+        if self.val_images is not None and self.val is None:
+            raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
+                             'not given')
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', self.max_iters // 40)
         if self.momentum is None:

@@ -29,10 +29,14 @@ def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
     lines = [f'# Pose-MUM training of {title}.',
              *_assignment('_base_', base)]
     for name, value in overrides.items():
-        if name in ('train_cfg', 'model', 'train_dataloader'):
+        if name in ('train_cfg', 'model', 'train_dataloader', 'val_dataloader'):
             lines.append('')
         lines += [f'# {line}' for line in comments.get(name, ())]
-        lines += _assignment(name, value)
+        twin = name.replace('test_', 'val_')
+        if twin != name and value is overrides.get(twin):
+            lines.append(f'{name} = {twin}')
+        else:
+            lines += _assignment(name, value)
     return '\n'.join(lines) + '\n'
 
 
@@ -79,7 +83,8 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
     comments = dict(
         train_cfg=['In iterations, as the batches have no end; teacher and student are validated.'],
         model=['The cutout is in pixels of the input.'],
-        train_dataloader=['A batch has labelled images, augmented as before, and unlabelled ones.'])
+        train_dataloader=['A batch has labelled images, augmented as before, and unlabelled ones.'],
+        val_dataloader=["Boxes are the annotations' own."])
     hooks = {name_of(hook) for hook in cfg.get('custom_hooks') or []}
     if 'EMAHook' in hooks:
         comments['custom_hooks'] = ["The EMAN teacher is the average: the original's EMAHook is "

@@ -1,4 +1,5 @@
 """The tool writes a config that trains, and says what it looked for and did not find."""
+import json
 import sys
 import uuid
 from pathlib import Path
@@ -6,7 +7,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmpose.datasets.transforms import common_transforms
 
+from mmpose_mum.conversion import model
 from mmpose_mum.datasets.demo import generate_demo
 
 ROOT = Path(__file__).parents[2]
@@ -30,19 +33,17 @@ def make(*args, config=SUPERVISED):
 
 
 def test_a_written_config_trains(demo, tmp_path, capsys):
-    root = Path(demo['data_root'])
     out = tmp_path / 'deep' / 'semi.py'
-    images = next(path for path in root.rglob('*') if path.is_dir() and 'train' in path.name)
-    make('--labeled', demo['train_labeled'], '--labeled-images', images, '--unlabeled',
-         demo['train_unlabeled'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
+    make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+         '--unlabeled', demo['train_unlabeled'], '--val', demo['val'], '--val-images',
+         demo['val_images'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
     said = capsys.readouterr().out
+    assert '5 labelled and 7 unlabelled people, 4 people to validate on' in said
     assert f'mim train mmpose {out}' in said and '4 labelled and 4 unlabelled images' in said
     cfg = Config.fromfile(str(out))
     cfg.merge_from_dict({
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
-        'val_dataloader.dataset.data_root': str(root) + '/', 'val_evaluator.ann_file': demo['val'],
-        'test_dataloader.dataset.data_root': str(root) + '/',
-        'test_evaluator.ann_file': demo['val'], 'train_cfg.val_interval': 3,
+        'train_cfg.val_interval': 3,
         'default_hooks.checkpoint.interval': 3, 'default_hooks.logger.interval': 1,
         'work_dir': str(tmp_path / 'work'), 'experiment_name': uuid.uuid4().hex,
         'log_level': 'WARNING'})
@@ -67,6 +68,9 @@ def test_it_does_not_overwrite(tmp_path):
 @pytest.mark.parametrize('args, message', [
     (['--unlabeled', 'nowhere'], "--unlabeled: there is no 'nowhere'"),
     (['--unlabeled', '.', '--labeled', 'none.json'], "--labeled: there is no 'none.json'"),
+    (['--unlabeled', '.', '--val', 'none.json'], "--val: there is no 'none.json'"),
+    (['--unlabeled', '.', '--val', '.'], '--val: expected a json'),
+    (['--unlabeled', '.', '--val-images', '.'], "val_images is '.', but val"),
     (['--unlabeled', '.', '--unlabeled-images', 'none'], 'there is no folder'),
     (['--unlabeled', str(SUPERVISED)], 'is no folder, no json and no video'),
     (['--unlabeled', '.', '--ratio', '0'], 'ratio must be more than 0'),
@@ -94,6 +98,64 @@ def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
     with pytest.raises(SystemExit, match='first labelled picture .* --labeled-images'):
         make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
              demo['train_unlabeled'], '-o', tmp_path / 'x.py')
+
+
+def make_with(demo, out, *args, config=SUPERVISED):
+    make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+         '--unlabeled', demo['train_unlabeled'], '-o', out, *args, config=config)
+
+
+def test_a_validation_that_stays_on_what_is_not_there_is_noticed(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"reads 'data/demo/annotations/val.json', which.*; --val"):
+        make_with(demo, tmp_path / 'x.py')
+    with pytest.raises(SystemExit, match=r"person_keypoints_val2017.json', which.*; --val"):
+        make_with(demo, tmp_path / 'y.py', '--sites', 'input', config=RES50)
+
+
+def emptied(content):
+    content['annotations'] = []
+
+
+def without_area(content):
+    for annotation in content['annotations']:
+        del annotation['area']
+
+
+def unchanged(content):
+    pass
+
+
+@pytest.mark.parametrize('change, args, message', [
+    (emptied, [], 'nobody to validate on was found in .*mine.json'),
+    (without_area, [], 'no `area`, which CocoMetric'),
+    (unchanged, ['--val-images', '.'], 'first picture of the validation, .*--val-images'),
+])
+def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tmp_path):
+    content = json.loads(Path(demo['val']).read_text())
+    change(content)
+    mine = tmp_path / 'mine.json'
+    mine.write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match=message):
+        make_with(demo, tmp_path / 'x.py', '--val', mine, '--val-images', demo['val_images'], *args)
+
+
+@pytest.mark.parametrize('package, config', [
+    ('albumentations', 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'),
+    ('mmpretrain', 'topdown_heatmap/coco/td-hm_ViTPose-small_8xb64-210e_coco-256x192.py'),
+])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+        package, config, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(common_transforms, 'albumentations', None)
+    monkeypatch.setattr(make_semi_config, 'find_spec', lambda name: None)
+
+    def build(config):
+        raise KeyError(f'{config["type"]} is not in the mmpose::model registry')
+
+    if package == 'mmpretrain':
+        monkeypatch.setattr(model, 'build_without_weights', build)
+    with pytest.raises(SystemExit, match=rf'{package}.* \(.*pip install -e \.\[models\]\)'):
+        make_with(demo, tmp_path / 'x.py', config=f'mmpose::body_2d_keypoint/{config}')
 
 
 def test_a_config_of_mmpose_is_inherited_by_its_name(tmp_path):

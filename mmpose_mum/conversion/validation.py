@@ -1,0 +1,64 @@
+"""The validation and test of a converted config, if they are on one's own annotations."""
+from typing import Any, Dict
+
+from mmengine.config import Config
+
+from .data import image_folder, owner_of, replaced
+from .options import Options
+from .references import Base, Changed, shortest
+from .schedule import name_of
+
+
+def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
+    """Make the overrides that validate and test on ``options.val``; none if it is not given.
+
+    Args:
+        cfg (Config): The original config.
+        options (Options): What was asked for.
+
+    Returns:
+        dict: Top-level name → value with references. Where the original's test is its validation,
+        it is the same object here.
+
+    Raises:
+        ValueError: If the original has no validation, or metrics for each of several datasets.
+    """
+    if options.val is None:
+        return {}
+    if not cfg.get('val_dataloader'):
+        raise ValueError('val is given, but the config has no val_dataloader to use it in')
+    overrides = {}
+    for phase in ('val', 'test'):
+        for part, make in dict(dataloader=_dataloader, evaluator=_evaluator).items():
+            name, twin = f'{phase}_{part}', f'val_{part}'
+            if twin in overrides and cfg.get(name) == cfg[twin]:
+                overrides[name] = overrides[twin]
+            elif cfg.get(name):
+                changed = make(cfg, Base(name), options)
+                overrides.update({name: changed} if changed else {})
+    return overrides
+
+
+def _dataloader(cfg: Config, base: Base, options: Options) -> dict:
+    whole = base / 'dataset'
+    images = options.val_images or options.labeled_images or image_folder(whole.of(cfg))
+    owner = owner_of(cfg, whole)
+    changes = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
+    if 'datasets' in owner.of(cfg):
+        changes = dict(test_mode=True, pipeline=shortest(owner / 'pipeline', cfg))
+    # What a wrapper or a combination says beside the dataset goes.
+    return dict(dataset=replaced(cfg, owner, options.val, images, _delete_=True, **changes))
+
+
+def _evaluator(cfg: Config, base: Base, options: Options) -> Any:
+    """Return the changes of the metrics that read annotations themselves, as CocoMetric does."""
+    evaluator = base.of(cfg)
+    if isinstance(evaluator, (list, tuple)):
+        metrics = [
+            Changed(base / i, ann_file=options.val) if metric.get('ann_file') else base / i
+            for i, metric in enumerate(evaluator)]
+        return metrics if any(isinstance(metric, Changed) for metric in metrics) else None
+    if 'metrics' in evaluator:
+        raise ValueError(f'val is one set, but {base.path[0]} is a {name_of(evaluator)}, with '
+                         'metrics for several: give the original the one set and its metric')
+    return dict(ann_file=options.val) if evaluator.get('ann_file') else None

@@ -3,11 +3,12 @@
     python tools/model_matrix.py --json docs/model_matrix.json [--jobs 2] [--only PATTERN …]
 
 Each config is converted by ``mmpose_mum.semi_supervised``, built without pretrained weights and
-trained at its own input size, one optimiser step for each of its mixing sites and at least two, on
-two labelled and two unlabelled samples that are generated in the layout of its dataset. The
-unlabelled loss has to have a finite gradient that is not 0 in every step, and the teacher none. The
-teacher then predicts, and is exported to a plain MMPose checkpoint, which the original config has
-to load with ``strict=True`` and to predict the same from, bit for bit.
+trained at its own input size, two optimiser steps on two labelled and two unlabelled samples that
+are generated in the layout of its dataset. Each step mixes at one site; mixing at the others is
+tried by a backward pass alone. The unlabelled loss has to have a finite gradient that is not 0 with
+mixing at every site, and the teacher none. The teacher then predicts, and is exported to a plain
+MMPose checkpoint, which the original config has to load with ``strict=True`` and to predict the
+same from, bit for bit.
 
 Results are kept after each config; those that have one are left out the next time, unless
 ``--retry`` asks for the failed ones again. The exit status is 1 if a config failed.

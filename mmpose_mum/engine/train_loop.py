@@ -4,6 +4,7 @@ from logging import WARNING
 from typing import Callable, Iterator, Sequence, Union
 
 import torch
+from mmdet.engine.hooks import PipelineSwitchHook
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
@@ -49,7 +50,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             and ``dynamic_intervals``, all in iterations.
 
     Raises:
-        ValueError: If the dataloader's batches are not those that its sampler makes.
+        ValueError: If the dataloader's batches are not those that its sampler makes, or, when the
+            training starts, if a hook waits for epochs.
     """
 
     def __init__(self, runner, dataloader: Union[DataLoader, dict], **kwargs) -> None:
@@ -70,6 +72,11 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if not self._resumable:
             return super().run()
         runner = self.runner
+        if any(isinstance(hook, PipelineSwitchHook) for hook in runner.hooks):
+            raise ValueError(
+                'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
+                'and would never switch here. Put LabelledPipelineSwitchHook(switch_iter=…, '
+                'switch_pipeline=…) in its place, as tools/make_semi_config.py does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()

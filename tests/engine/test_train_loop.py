@@ -1,6 +1,7 @@
 """The loop goes on where it stopped: data, random numbers, validations, each for itself."""
 import pytest
 import torch
+from mmdet.engine.hooks import PipelineSwitchHook
 from mmengine.hooks import Hook
 from toy_runner import build, same
 
@@ -110,6 +111,11 @@ def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_s
     with pytest.raises(ValueError, match=rf'batches of 4, .*SemiSupervisedSampler.*{of_sampler}: '
                        r'.*train_dataloader\.batch_size.*train_dataloader\.sampler\.batch_size'):
         run(tmp_path, 1, sampler=dict(type='SemiSupervisedSampler', batch_size=of_sampler))
+
+
+def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabelledPipelineSwitchHook'):
+        run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
 
 
 def test_iterations_draw_by_their_number_and_the_runs_seed(tmp_path):

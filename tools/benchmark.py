@@ -10,10 +10,11 @@ import argparse
 from pathlib import Path
 
 import torch
-from speed import loader, memory, ops, step, validation
+from speed import loader, memory, ops, options, step, validation
 from speed.timing import table_of, write_json
 
-PARTS = dict(ops=ops, step=step, memory=memory, loader=loader, validation=validation)
+PARTS = dict(ops=ops, step=step, memory=memory, options=options, loader=loader,
+             validation=validation)
 
 
 def parse_args(args=None):

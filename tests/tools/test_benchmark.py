@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
 import benchmark  # noqa: E402
-from speed import memory, models, ops, timing  # noqa: E402
+from speed import memory, models, ops, options, timing  # noqa: E402
 
 
 class Clock:
@@ -157,3 +157,24 @@ def test_memory_is_counted_at_the_peak_and_while_the_result_is_held():
 
     peak, held = memory.allocated(call, 'cpu')
     assert 8000 <= peak < 8400 and 40 <= held < 400  # PyTorch rounds up
+
+
+def test_options_are_switched_on_and_change_as_much_as_is_said(step):
+    def with_options(*names):
+        return models.Step('small', 'layer1', 2, 3, torch.device('cpu'), names)
+
+    def a_fresh():
+        return with_options()
+
+    assert options.gradient_distance(a_fresh(), a_fresh()) == 0
+    halved, tidy = with_options('bfloat16'), with_options('channels_last')
+    assert options.gradient_distance(tidy, a_fresh()) < .01
+    assert .01 < options.gradient_distance(halved, a_fresh()) < .5
+    frugal = with_options('with_cp')
+    assert options.gradient_distance(frugal, a_fresh()) < 1e-5
+    for leaner in (halved, frugal):
+        assert options.peak(leaner, 'cpu') < .9 * options.peak(step, 'cpu')
+    seen = []
+    tidy.model.student.backbone.layer1.register_forward_hook(lambda _, args, out: seen.append(out))
+    tidy.semi_supervised()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)

@@ -8,7 +8,7 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -55,8 +55,14 @@ def row_of_step(name: str, step: Step, device: str) -> Dict[str, Any]:
     reference = weights + allocated(labelled, device)[0]
     step.student.zero_grad()
     reference += allocated(lambda: step.student_loss('unsup_student'), device)[1]
-    return dict(name=name, median_s=None, reference_s=None, bytes=peak, reference_bytes=reference,
-                ratio=peak / reference, goal=GOAL, **where(device))
+    return memory_row(name, peak, reference, device, goal=GOAL)
+
+
+def memory_row(name: str, size: int, reference: int, device: str,
+               goal: Optional[float] = None) -> Dict[str, Any]:
+    """Return the row of a peak of ``size`` bytes against a reference's, both on ``device``."""
+    return dict(name=name, median_s=None, reference_s=None, bytes=size, reference_bytes=reference,
+                ratio=size / reference, goal=goal, **where(device))
 
 
 def bytes_of(model: nn.Module) -> int:

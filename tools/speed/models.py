@@ -1,6 +1,7 @@
 """The models that are measured, those of the package's own configs, and batches for them."""
+from functools import partial
 from pathlib import Path
-from typing import Dict, List
+from typing import Collection, Dict, List
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ CONFIGS = dict(
     resnet18='pose_mum/res18_coco_1k.py',
     resnet50='pose_mum/res50_coco_10pct.py',
     hrnet_w32='pose_mum/hrnet_w32_coco_10pct.py')
+
+# What a config can switch on: AutocastOptimWrapper, ChannelsLastHook, a backbone's `with_cp`.
+OPTIONS = ('bfloat16', 'channels_last', 'with_cp')
 
 
 def model_config(name: str) -> ConfigDict:
@@ -49,17 +53,24 @@ class Step:
         labelled (int): Images with labels.
         unlabelled (int): Images without.
         device (torch.device): Where.
+        options (Collection[str]): Some of :data:`OPTIONS`, for the step and the plain passes alike.
     """
 
     def __init__(self, name: str, site: str, labelled: int, unlabelled: int,
-                 device: torch.device) -> None:
+                 device: torch.device, options: Collection[str] = ()) -> None:
         config = model_config(name)
         config.mix_unmix.sites = [site]
+        config.estimator.backbone.with_cp = 'with_cp' in options
         self.model = build(config, device)
         self.averaged = [list(model.state_dict().values())
                          for model in (self.model.teacher, self.model.student)]
         self.student, self.teacher = (build(config.estimator, device) for _ in range(2))
         self.teacher.eval().requires_grad_(False)
+        if 'channels_last' in options:
+            for model in (self.model, self.student, self.teacher):
+                model.to(memory_format=torch.channels_last)
+        self.autocast = partial(torch.autocast, device.type, torch.bfloat16,
+                                enabled='bfloat16' in options)
         sizes = dict(zip(BRANCHES, (labelled, unlabelled, unlabelled)))
         head = config.estimator.head
         width, height = head.decoder.input_size
@@ -71,7 +82,9 @@ class Step:
     def semi_supervised(self) -> Dict[str, float]:
         """Take the three branches forward and backward, update the teacher, read the logs."""
         self.model.zero_grad()
-        loss, logs = self.model.parse_losses(self.model(self.images, self.samples, mode='loss'))
+        with self.autocast():
+            losses = self.model(self.images, self.samples, mode='loss')
+            loss, logs = self.model.parse_losses(losses)
         loss.backward()
         ema_update_(*self.averaged, .999)
         return {name: value.item() for name, value in logs.items()}
@@ -80,15 +93,16 @@ class Step:
         """Take MMPose's models forward and backward: labelled, unlabelled, and the teacher."""
         self.student.zero_grad()
         labelled, teacher_view, student_view = BRANCHES
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast():
             self.teacher(self.images[teacher_view], None, mode='tensor')
         for branch in (labelled, student_view):
             self.student_loss(branch).backward()
 
     def student_loss(self, branch: str) -> Tensor:
         """Return the plain student's loss of a branch's images."""
-        losses = self.student(self.images[branch], self.samples[branch], mode='loss')
-        return self.student.parse_losses(losses)[0]
+        with self.autocast():
+            losses = self.student(self.images[branch], self.samples[branch], mode='loss')
+            return self.student.parse_losses(losses)[0]
 
 
 def sites_of(name: str) -> List[str]:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import torch
 
-from .models import CONFIGS, Step, sites_of
+from .models import CONFIGS, OPTIONS, Step, sites_of
 from .timing import compare
 
 GOAL = 1.05
@@ -19,6 +19,8 @@ GOAL = 1.05
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's own arguments."""
     add_model_arguments(parser)
+    parser.add_argument('--options', nargs='+', choices=OPTIONS, default=[],
+                        help='switched on in the step and in the plain passes')
     parser.add_argument('--sites', nargs='+', help="instead of all that the model's config names")
     parser.add_argument('--rounds', type=int, default=11, help='rounds of step and reference')
     parser.add_argument('--profile', action='store_true',
@@ -37,12 +39,14 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
     rows = []
     for name in args.models:
         for site in args.sites or sites_of(name):
-            step = Step(name, site, args.labelled, args.unlabelled, torch.device(args.device))
+            step = Step(name, site, args.labelled, args.unlabelled, torch.device(args.device),
+                        args.options)
             if args.profile:
                 print_profile(step)
                 continue
             rows.append(compare(
-                f'{name}, {args.labelled} + {args.unlabelled} images, mixed at {site}',
+                ', '.join([f'{name}, {args.labelled} + {args.unlabelled} images',
+                           *args.options, f'mixed at {site}']),
                 step.semi_supervised, step.plain, goal=GOAL, device=args.device,
                 rounds=args.rounds, warm_up=2))
     return rows

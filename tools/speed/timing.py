@@ -130,13 +130,15 @@ def where(device: str = 'cpu') -> Dict[str, Any]:
 
     Returns:
         dict: ``device``; ``threads``, PyTorch's; ``load``, the load average, so how busy the
-        machine was; ``machine``, its hardware and versions.
+        machine was; ``malloc``, the variables that tell the C library how to keep memory;
+        ``machine``, its hardware and versions.
     """
     on_gpu = torch.device(device).type == 'cuda'
     return dict(
         device=device,
         threads=torch.get_num_threads(),
         load=round(os.getloadavg()[0], 1),
+        malloc={name: value for name, value in os.environ.items() if name.startswith('MALLOC_')},
         machine=dict(
             processor=_processor(),
             cores=os.cpu_count(),

@@ -11,7 +11,7 @@ import argparse
 import os
 import os.path as osp
 from importlib.util import find_spec
-from typing import Iterator
+from typing import Iterator, List
 
 from mmengine.config import Config
 from mmengine.fileio import exists
@@ -87,8 +87,12 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'-o: a config ends in .py, got {out!r}')
 
 
-def check_training(cfg: Config) -> str:
+def check_training(cfg: Config, labelled: bool) -> str:
     """Read the training data, and look for the first pictures.
+
+    Args:
+        cfg (Config): The semi-supervised config.
+        labelled (bool): Whether to read the labelled set, too. The original's may lie elsewhere.
 
     Returns:
         str: How many people there are.
@@ -96,13 +100,17 @@ def check_training(cfg: Config) -> str:
     Raises:
         ValueError: If a set is empty, or its pictures are not where the config says.
     """
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    for name, source in zip(SOURCE_NAMES, dataset.datasets):
+    dataset = cfg.train_dataloader.dataset
+    if labelled:
+        sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
+    else:
+        sources = {SOURCE_NAMES[1]: DATASETS.build(dataset.datasets[1])}
+    for name, source in sources.items():
         picture = source.get_data_info(0)['img_path']
         if not split_frame_name(picture) and not osp.isfile(picture):
             raise ValueError(f'the first {name} picture {picture!r} does not exist; the folder is '
                              f'given by --{name.replace("ll", "l")}-images')
-    return f'{len(dataset.datasets[0])} labelled and {len(dataset.datasets[1])} unlabelled people'
+    return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
 
 
 def check_validation(cfg: Config) -> str:
@@ -159,15 +167,16 @@ def remedy(error: Exception) -> str:
     return ''
 
 
-def summary(cfg: Config, options: Options, original: Config, out: str, people) -> str:
+def summary(cfg: Config, options: Options, original: Config, out: str,
+            people: List[str]) -> str:
     """Say what was written and how to train it."""
     labelled, unlabelled = options.batch(original.train_dataloader.batch_size)
     steps = f'{options.max_iters} iterations, the first {options.burn_in} on labels alone'
     lines = [f'Wrote {out}.',
              f'  batches   {labelled} labelled and {unlabelled} unlabelled images per GPU',
              f'  training  {steps}; the teacher has a momentum of {options.momentum}',
-             f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}']
-    lines += [f'  data      {", ".join(people)}'] if people else []
+             f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}',
+             f'  data      {", ".join(people)}']
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {out}']
     if scale and scale != labelled + unlabelled:
@@ -198,7 +207,7 @@ def main(args=None) -> None:
     try:
         build_without_weights(written.model)
         with DefaultScope.overwrite_default_scope('mmpose'):
-            people = [check_training(written)] if options.labeled else []
+            people = [check_training(written, labelled=bool(options.labeled))]
             if (options.labeled or options.val) and written.get('val_dataloader'):
                 people.append(check_validation(written))
     # The datasets' readers raise what they like at a json of another layout.

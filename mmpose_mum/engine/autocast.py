@@ -32,6 +32,10 @@ class AutocastOptimWrapper(OptimWrapper):
     Args:
         enabled (bool | str): ``'auto'`` switches autocast on except on processors that have no
             bfloat16 instructions; True and False force it.
+        **kwargs: Those of MMEngine's ``OptimWrapper``.
+
+    Raises:
+        ValueError: If ``enabled`` is anything else.
     """
 
     def __init__(self, enabled='auto', **kwargs) -> None:

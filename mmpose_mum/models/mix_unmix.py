@@ -45,6 +45,7 @@ class MixUnMix(BaseModule):
         seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
             process of a distributed run adds its rank.
         neck (dict, optional): Config of the neck that follows the unmixing.
+        init_cfg (dict, optional): As of every MMEngine module.
 
     Attributes:
         permutation: int64 (B, R, C), of the forward that is being mixed; else None.

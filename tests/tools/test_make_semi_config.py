@@ -55,13 +55,13 @@ def test_a_written_config_trains(demo, tmp_path, capsys):
     assert 'val/teacher/coco/AP' in logged and 'val/student/coco/AP' in logged
 
 
-def test_it_does_not_overwrite(tmp_path):
+def test_it_does_not_overwrite(demo, tmp_path):
     out = tmp_path / 'semi.py'
     out.write_text('mine')
     with pytest.raises(SystemExit, match='exists already; --force'):
         make('--unlabeled', tmp_path, '-o', out)
     assert out.read_text() == 'mine'
-    make('--unlabeled', tmp_path, '--sites', 'input', '-o', out, '--force')
+    make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, '--force')
     assert out.read_text().startswith('# Pose-MUM training of supervised.\n_base_ = ')
 
 
@@ -98,6 +98,15 @@ def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
     with pytest.raises(SystemExit, match='first labelled picture .* --labeled-images'):
         make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
              demo['train_unlabeled'], '-o', tmp_path / 'x.py')
+
+
+def test_unlabelled_pictures_are_looked_for_without_labels_as_well(demo, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(SystemExit, match='cannot be trained: .*empty'):
+        make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
+    with pytest.raises(SystemExit, match='first unlabelled picture .* --unlabeled-images'):
+        make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
+             '-o', tmp_path / 'y.py', '--sites', 'input')
 
 
 def make_with(demo, out, *args, config=SUPERVISED):
@@ -158,8 +167,9 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
         make_with(demo, tmp_path / 'x.py', config=f'mmpose::body_2d_keypoint/{config}')
 
 
-def test_a_config_of_mmpose_is_inherited_by_its_name(tmp_path):
+def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys):
     out = tmp_path / 'x.py'
-    make('--unlabeled', tmp_path, '--sites', 'input', '-o', out, config=RES50)
+    make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, config=RES50)
     text = out.read_text()
+    assert '  data      12 unlabelled people\n' in capsys.readouterr().out
     assert f"_base_ = '{RES50}'" in text and 'sup=_base_.train_pipeline' in text

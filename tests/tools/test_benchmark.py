@@ -167,9 +167,11 @@ def test_options_are_switched_on_and_change_as_much_as_is_said(step):
         return with_options()
 
     assert options.gradient_distance(a_fresh(), a_fresh()) == 0
+    assert options.gradient_distance(a_fresh(), a_fresh(), 'plain') == 0
     halved, tidy = with_options('bfloat16'), with_options('channels_last')
     assert options.gradient_distance(tidy, a_fresh()) < .01
     assert .01 < options.gradient_distance(halved, a_fresh()) < .5
+    assert .01 < options.gradient_distance(halved, a_fresh(), 'plain') < .5
     frugal = with_options('with_cp')
     assert options.gradient_distance(frugal, a_fresh()) < 1e-5
     for leaner in (halved, frugal):

@@ -7,7 +7,6 @@ import argparse
 from typing import Any, Dict, List
 
 import torch
-from torch import Tensor
 
 from .memory import allocated, memory_row
 from .models import Step, sites_of
@@ -32,19 +31,36 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
                 Step(name, sites_of(name)[-1], args.labelled, args.unlabelled,
                      torch.device(args.device), chosen) for chosen in ((), options))
             what = f'{name}, {args.labelled} + {args.unlabelled} images, {" and ".join(options)}'
-            distance = gradient_distance(with_it, without)
-            print(f'{what}: gradients {distance:.1%} off')
+            distances = {call: gradient_distance(with_it, without, call)
+                         for call in ('semi_supervised', 'plain')}
+            print(f'{what}: gradients {distances["semi_supervised"]:.1%} off, those of the plain '
+                  f'passes {distances["plain"]:.1%}')
             rows.append(compare(
                 what, with_it.semi_supervised, without.semi_supervised, device=args.device,
-                rounds=args.rounds, warm_up=2, gradient_distance=distance))
+                rounds=args.rounds, warm_up=2, gradient_distances=distances))
             size, reference = (peak(step, args.device) for step in (with_it, without))
             rows.append(memory_row(f'memory of {what}', size, reference, args.device))
     return rows
 
 
-def gradient_distance(step: Step, reference: Step) -> float:
-    """Return ‖g − g₀‖ / ‖g₀‖, g the student's gradients of a first step and g₀ the reference's."""
-    gradients = [_gradients(s) for s in (step, reference)]
+def gradient_distance(step: Step, reference: Step, call: str = 'semi_supervised') -> float:
+    """Return how far a step's gradients are from the reference's.
+
+    Args:
+        step (Step): A step that has not been taken.
+        reference (Step): Likewise.
+        call (str): What of them to call: ``'semi_supervised'``, or ``'plain'`` for the passes of
+            MMPose's own models.
+
+    Returns:
+        float: ‖g − g₀‖ / ‖g₀‖, g the student's gradients and g₀ the reference's.
+    """
+    gradients = []
+    for taken in (step, reference):
+        torch.manual_seed(0)
+        getattr(taken, call)()
+        student = taken.student if call == 'plain' else taken.model.student
+        gradients.append(torch.cat([p.grad.flatten() for p in student.parameters()]))
     return ((gradients[0] - gradients[1]).norm() / gradients[1].norm()).item()
 
 
@@ -53,8 +69,3 @@ def peak(step: Step, device: str) -> int:
     step.model.zero_grad()
     return allocated(step.semi_supervised, device)[0]
 
-
-def _gradients(step: Step) -> Tensor:
-    torch.manual_seed(0)
-    step.semi_supervised()
-    return torch.cat([p.grad.flatten() for p in step.model.student.parameters()])

@@ -1,79 +1,14 @@
 """The teacher is the exponential average of the student, statistics included, at real steps."""
-import copy
-import uuid
 from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.dataset import DefaultSampler
-from mmengine.hooks import EMAHook
-from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.runner import Runner
+from student_teacher_pair import Pair, Trainer, assert_states_equal, network, snapshot
 from torch import nn
-from torch.utils.data import DataLoader
 
 from mmpose_mum.engine import ChannelsLastHook, EMANHook
 from mmpose_mum.engine.eman_hook import paired_tensors
-
-
-def network(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 1))
-
-
-class Pair(BaseModel):
-    """A student and its teacher, the least that the hook asks for."""
-
-    def __init__(self, student=None):
-        super().__init__()
-        self.student = network() if student is None else student
-        self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-
-    def train(self, mode=True):
-        """Keep the teacher in evaluation mode."""
-        super().train(mode)
-        self.teacher.eval()
-        return self
-
-    def forward(self, inputs, data_samples=None, mode='loss'):
-        """Return a loss of the student."""
-        return dict(loss=self.student(torch.stack(list(inputs))).pow(2).mean())
-
-
-def snapshot(model):
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-class Trainer:
-    """What a Runner does around a hook: forward, OptimWrapper, the hook's entries."""
-
-    def __init__(self, model, hook, lr=.1, wrapper=OptimWrapper, **options):
-        self.model, self.hook = model.train(), hook
-        self.iter = 0
-        self.message_hub = MessageHub('trainer')
-        self.optim_wrapper = wrapper(
-            optimizer=torch.optim.SGD(
-                [p for p in model.student.parameters() if p.requires_grad], lr=lr), **options)
-        hook.before_train(self)
-
-    def step(self, count=1):
-        """Run iterations on images that follow from their number."""
-        for _ in range(count):
-            images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(self.iter))
-            self.optim_wrapper.update_params(self.model(images)['loss'])
-            self.hook.after_train_iter(self, self.iter)
-            self.iter += 1
-        return self
-
-
-def assert_states_equal(first, second, **tolerance):
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        torch.testing.assert_close(second[name], value, msg=lambda m, n=name: f'{n}: {m}',
-                                   **(tolerance or dict(rtol=0, atol=0)))
 
 
 def test_a_mean_teacher_averages_weights_and_copies_statistics():
@@ -312,63 +247,6 @@ def test_a_model_without_a_teacher_is_an_error():
 def test_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         EMANHook(**arguments)
-
-
-def images(number=64):
-    generator = torch.Generator().manual_seed(5)
-    return [dict(inputs=torch.randn(3, 8, 8, generator=generator)) for _ in range(number)]
-
-
-def run(work_dir, max_iters, *, resume=False, hooks=(), load_from=None, **hook):
-    """Trains a Pair by MMEngine's Runner and returns it."""
-    data = images()
-    runner = Runner(
-        Pair(), str(work_dir), load_from=load_from, resume=resume,
-        train_dataloader=DataLoader(
-            data, batch_size=4, sampler=DefaultSampler(data, shuffle=False),
-            collate_fn=lambda batch: dict(inputs=[x['inputs'] for x in batch])),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=.1)),
-        train_cfg=dict(by_epoch=False, max_iters=max_iters),
-        default_hooks=dict(
-            logger=None, timer=None, sampler_seed=None,
-            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters)),
-        custom_hooks=[*hooks, EMANHook(**hook)],
-        experiment_name=uuid.uuid4().hex, log_level='ERROR')
-    runner.train()
-    return runner
-
-
-@pytest.mark.parametrize('hook', [
-    dict(momentum=.9), dict(momentum=.9, interval=3), dict(momentum=.9, burn_in=7)], ids=str)
-def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path, hook):
-    whole = run(tmp_path / 'whole', 10, **hook)
-    run(tmp_path / 'parts', 5, **hook)
-    resumed = run(tmp_path / 'parts', 10, resume=True, **hook)
-    assert resumed.iter == 10
-    for key in ('eman_updates', 'eman_steps'):
-        assert resumed.message_hub.get_info(key) == whole.message_hub.get_info(key)
-    assert_states_equal(snapshot(whole.model), snapshot(resumed.model))
-    assert not torch.equal(whole.model.teacher[0].weight, whole.model.student[0].weight)
-
-
-def test_mmengines_average_of_both_models_beside_it_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match='EMAHook beside EMANHook.*make_semi_config'):
-        run(tmp_path, 1, hooks=[EMAHook()])
-
-
-def test_checkpoint_holds_the_teacher_of_its_iteration(tmp_path):
-    runner = run(tmp_path / 'run', 4, momentum=.9)
-    saved = torch.load(tmp_path / 'run' / 'iter_4.pth')['state_dict']
-    assert_states_equal(snapshot(runner.model), saved)
-
-
-def test_a_teacher_loaded_into_a_runner_is_not_overwritten(tmp_path):
-    pair = Pair()
-    pair.teacher.load_state_dict(network(seed=1).state_dict())
-    torch.save(dict(state_dict=pair.state_dict()), tmp_path / 'pair.pth')
-    runner = run(tmp_path / 'run', 1, load_from=str(tmp_path / 'pair.pth'), momentum=.9)
-    expected = .9 * pair.teacher[0].weight + .1 * runner.model.student[0].weight
-    torch.testing.assert_close(runner.model.teacher[0].weight, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize('hook_first', [True, False])

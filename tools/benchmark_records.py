@@ -8,11 +8,13 @@ import os
 import re
 from pathlib import Path
 
-from benchmark_report import load_records
+import numpy as np
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
 from mmengine.config import Config
 from run_scalars import read_scalars
 
+ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'mum_input', 'pose_mum')
+MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
 NO_METRICS = ('step', 'iter', 'time', 'data_time', 'lr', 'memory')
@@ -133,3 +135,62 @@ def write_atomically(path: Path, text: str) -> None:
     partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
     partial.write_text(text, encoding='utf-8')
     os.replace(partial, path)
+
+
+def load_records(path: Path) -> list:
+    """Read the benchmark's records.
+
+    Raises:
+        ValueError: If the file holds something else.
+    """
+    try:
+        records = json.loads(path.read_text(encoding='utf-8'))
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{path} is no JSON ({error}); expected a list of records as '
+                         'tools/benchmark_methods.py writes it') from error
+    keys = {'method', 'role', 'num_labels', 'num_total', 'seed', 'curve', 'metrics'}
+    for record in records if isinstance(records, list) else [records]:
+        missing = keys - set(record) if isinstance(record, dict) else keys
+        if missing or not isinstance(records, list):
+            raise ValueError(f'{path}: expected a list of records with {", ".join(sorted(keys))}, '
+                             f'got {str(record)[:80]!r}; write it by tools/benchmark_methods.py')
+    return records
+
+
+def metric_of(records: list) -> str:
+    """Return what the records' figures end in, as in ``student_pck``."""
+    names = {key.split('_', 1)[1] for record in records for key in record
+             if key.startswith('student_')}
+    if len(names) != 1:
+        raise ValueError(f'expected records of one metric, got {sorted(names)}; keep those of each '
+                         '--metric in a JSON file of their own')
+    return names.pop()
+
+
+def methods_of(records: list) -> list:
+    """Return the methods: the known ones in their order, then others by name."""
+    names = {record['method'] for record in records}
+    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+
+
+def labels_of(records: list) -> list:
+    """Return the numbers of labels, rising."""
+    return sorted({record['num_labels'] for record in records})
+
+
+def figures(records: list, method: str, labels: int, model: str) -> dict:
+    """Return ``{seed: figure}`` of a method's student or teacher."""
+    key = f'{model}_{metric_of(records)}'
+    return {record['seed']: record[key] for record in records
+            if (record['method'], record['num_labels']) == (method, labels)
+            and record[key] is not None}
+
+
+def few_and_all(records: list):
+    """Return the numbers of labels but for all, and the mean that all labels give, or None."""
+    everything = [record for record in records if record['num_labels'] == record['num_total']]
+    labels = [n for n in labels_of(records) if n not in labels_of(everything)]
+    if not labels or not everything:
+        return labels_of(records), None
+    values = [record[f'student_{metric_of(records)}'] for record in everything]
+    return labels, float(np.mean(values))

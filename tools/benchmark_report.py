@@ -9,15 +9,22 @@ it was written.
 Without `--markdown` the tables are shown.
 """
 import argparse
-import json
 import re
 from pathlib import Path
 
 import numpy as np
+from benchmark_plots import draw_curves, draw_methods
+from benchmark_records import (
+    MODELS,
+    few_and_all,
+    figures,
+    labels_of,
+    load_records,
+    methods_of,
+    metric_of,
+)
 
-ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'mum_input', 'pose_mum')
 REFERENCE = 'pose_mum'  # what ablations are compared with
-MODELS = ('student', 'teacher')
 NOTHING = '–'
 
 
@@ -28,55 +35,6 @@ def parse_args(args=None):
     parser.add_argument('--markdown', type=Path, help='file whose tables are replaced')
     parser.add_argument('--plots', type=Path, help='folder for methods.png and curves.png')
     return parser.parse_args(args)
-
-
-def load_records(path: Path) -> list:
-    """Read the benchmark's records.
-
-    Raises:
-        ValueError: If the file holds something else.
-    """
-    try:
-        records = json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is no JSON ({error}); expected a list of records as '
-                         'tools/benchmark_methods.py writes it') from error
-    keys = {'method', 'role', 'num_labels', 'num_total', 'seed', 'curve', 'metrics'}
-    for record in records if isinstance(records, list) else [records]:
-        missing = keys - set(record) if isinstance(record, dict) else keys
-        if missing or not isinstance(records, list):
-            raise ValueError(f'{path}: expected a list of records with {", ".join(sorted(keys))}, '
-                             f'got {str(record)[:80]!r}; write it by tools/benchmark_methods.py')
-    return records
-
-
-def metric_of(records: list) -> str:
-    """Return what the records' figures end in, as in ``student_pck``."""
-    names = {key.split('_', 1)[1] for record in records for key in record
-             if key.startswith('student_')}
-    if len(names) != 1:
-        raise ValueError(f'expected records of one metric, got {sorted(names)}; keep those of each '
-                         '--metric in a JSON file of their own')
-    return names.pop()
-
-
-def methods_of(records: list) -> list:
-    """Return the methods: the known ones in their order, then others by name."""
-    names = {record['method'] for record in records}
-    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
-
-
-def labels_of(records: list) -> list:
-    """Return the numbers of labels, rising."""
-    return sorted({record['num_labels'] for record in records})
-
-
-def figures(records: list, method: str, labels: int, model: str) -> dict:
-    """Return ``{seed: figure}`` of a method's student or teacher."""
-    key = f'{model}_{metric_of(records)}'
-    return {record['seed']: record[key] for record in records
-            if (record['method'], record['num_labels']) == (method, labels)
-            and record[key] is not None}
 
 
 def summary(values, sign: str = '') -> str:
@@ -133,7 +91,7 @@ def lead_table(records: list) -> str:
     The gap lies between `supervised` with few labels and with all of them.
     """
     records = [record for record in records if record['role'] == 'main']
-    counts, upper = panels(records)
+    counts, upper = few_and_all(records)
     if not any(record['method'] == REFERENCE for record in records):
         return f'`{REFERENCE}` has not been trained yet.'
     head, rows = ['method'], []
@@ -221,93 +179,6 @@ def replace_tables(text: str, records: list) -> str:
         before, rest = text.split(start)
         text = f'{before}{start}\n{render(records)}\n{end}{rest.split(end)[1]}'
     return text
-
-
-def panels(records: list):
-    """Return the numbers of labels to draw, and the mean that all labels give, or None."""
-    everything = [record for record in records if record['num_labels'] == record['num_total']]
-    labels = [n for n in labels_of(records) if n not in labels_of(everything)]
-    if not labels or not everything:
-        return labels_of(records), None
-    values = [record[f'student_{metric_of(records)}'] for record in everything]
-    return labels, float(np.mean(values))
-
-
-def start_figure(count: int, width: float, height: float, **kwargs):
-    """Return a figure with axes side by side, and them."""
-    import matplotlib
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(1, count, figsize=(width * count + 1.5, height), squeeze=False,
-                                constrained_layout=True, **kwargs)
-    return figure, axes[0]
-
-
-def draw_methods(records: list, path: Path) -> None:
-    """Draw every method's student and teacher, mean, deviation and seeds, as a PNG."""
-    main = methods_of([record for record in records if record['role'] == 'main'])
-    methods = main + [name for name in methods_of(records) if name not in main]
-    labels, upper = panels(records)
-    figure, axes = start_figure(len(labels), 4.2, 1.6 + .45 * len(methods), sharey=True)
-    for axis, number in zip(axes, labels):
-        for i, model in enumerate(MODELS):
-            color, marker = f'C{i}', 'os'[i]
-            for row, method in enumerate(methods):
-                values = list(figures(records, method, number, model).values())
-                if not values:
-                    continue
-                height = row + .28 * i - .14
-                axis.plot(values, [height] * len(values), '.', color=color, alpha=.3, ms=8, mew=0)
-                axis.errorbar(np.mean(values), height, color=color, marker=marker, capsize=3,
-                              xerr=np.std(values, ddof=1) if len(values) > 1 else None)
-            axis.plot([], [], color=color, marker=marker, ls='', label=model)
-        if upper is not None:
-            axis.axvline(upper, color='.4', ls='--', label='supervised, all labels')
-        if 0 < len(main) < len(methods):
-            axis.axhline(len(main) - .5, color='.7', lw=.8)
-        axis.set(title=f'{number:,} labels', xlabel=metric_of(records).upper())
-        axis.grid(axis='x', alpha=.3)
-    axes[0].set_yticks(range(len(methods)), methods)
-    axes[0].invert_yaxis()
-    finish(figure, axes[0], path)
-
-
-def mean_curve(records: list, column: int) -> list:
-    """Return the mean of the records' curves, at the iterations that all of them have."""
-    curves = [{point[0]: point[column] for point in record['curve']} for record in records]
-    steps = sorted(set.intersection(*map(set, curves))) if curves else []
-    return [(step, float(np.mean([curve[step] for curve in curves]))) for step in steps
-            if all(curve[step] is not None for curve in curves)]
-
-
-def draw_curves(records: list, path: Path) -> None:
-    """Draw the methods' learning curves, means over the seeds, as a PNG."""
-    labels, upper = panels(records)
-    main = [record for record in records if record['role'] == 'main']
-    figure, axes = start_figure(len(labels), 5, 4.2, sharey=True)
-    for axis, number in zip(axes, labels):
-        for i, method in enumerate(methods_of(main)):
-            runs = [r for r in main if (r['method'], r['num_labels']) == (method, number)]
-            teacher = mean_curve(runs, 2)
-            axis.plot(*zip(*(teacher or mean_curve(runs, 1) or [(np.nan, np.nan)])), color=f'C{i}',
-                      marker='.', label=method)
-            if teacher:
-                axis.plot(*zip(*mean_curve(runs, 1)), color=f'C{i}', lw=1, ls=':')
-        axis.plot([], [], color='.2', lw=1, ls=':', label='student (lines: teacher)')
-        if upper is not None:
-            axis.axhline(upper, color='.4', ls='--', label='supervised, all labels, at its end')
-        axis.set(title=f'{number:,} labels', xlabel='iterations')
-        axis.grid(alpha=.3)
-    axes[0].set_ylabel(metric_of(records).upper())
-    finish(figure, axes[0], path)
-
-
-def finish(figure, axis, path: Path) -> None:
-    """Put one legend below all axes, and save the figure."""
-    handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc='outside lower center', ncol=min(4, len(names)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
 
 
 def main(args=None) -> None:

@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+import benchmark_plots  # noqa: E402
+import benchmark_records  # noqa: E402
 import benchmark_report as report  # noqa: E402
 
 TEXT = '\n'.join(f'# {name}\n\n<!-- benchmark:{name} -->\nold\n<!-- /benchmark:{name} -->\n'
@@ -112,16 +114,16 @@ def test_a_missing_or_doubled_marker_is_an_error(text):
 
 def test_the_metric_is_found_and_two_are_refused():
     others = [{'student_coco_ap': 0.5}]
-    assert report.metric_of(others) == 'coco_ap'
+    assert benchmark_records.metric_of(others) == 'coco_ap'
     with pytest.raises(ValueError, match=r"one metric, got \['coco_ap', 'pck'\]"):
-        report.metric_of(RECORDS + others)
+        benchmark_records.metric_of(RECORDS + others)
 
 
 def test_a_mean_curve_has_the_iterations_of_all_seeds():
     curves = [dict(curve=[[1, 0.1, None], [2, 0.25, None]]), dict(curve=[[2, 0.75, None]])]
-    assert report.mean_curve(curves, 1) == [(2, 0.5)]
-    assert report.mean_curve(curves, 2) == []
-    assert report.mean_curve([], 1) == []
+    assert benchmark_plots.mean_curve(curves, 1) == [(2, 0.5)]
+    assert benchmark_plots.mean_curve(curves, 2) == []
+    assert benchmark_plots.mean_curve([], 1) == []
 
 
 @pytest.mark.parametrize('content, message', [

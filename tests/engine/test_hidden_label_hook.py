@@ -1,32 +1,24 @@
-"""The hook measures the teacher's targets by the true joints, and the training never notices."""
+"""The hook measures the teacher's targets by the true joints of their views."""
 import copy
-import json
-import uuid
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hidden_people import JOINTS, NAMES, FakeRunner, with_hidden
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.runner import Runner
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
 
-import mmpose_mum  # noqa: F401
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
-from mmpose_mum.engine import EMANHook, HiddenLabelHook
+from mmpose_mum.engine import HiddenLabelHook
 from mmpose_mum.engine.hidden_label_hook import count_right, hidden_joints
 from mmpose_mum.models.pseudo_targets import targets_of
 from mmpose_mum.models.semi_supervised import BRANCHES
-from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
+from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_loader_batch
 
 FLIP_INDICES = [1, 0, 3, 2]
-NAMES = ['left_hand', 'right_hand', 'left_foot', 'right_foot']
-META = dict(keypoint_id2name=dict(enumerate(NAMES)))
 HEIGHT, WIDTH = 100, 140
-# Left and right of a pair are far from each other.
-JOINTS = np.array([[30, 20], [110, 32], [38, 78], [100, 86]], np.float32)
 
 
 def person(rng, number, visible=(1, 1, 1, 1)):
@@ -70,21 +62,6 @@ class Oracle(nn.Module):
         heatmaps = [self.codec.encode(s.gt_instances.transformed_keypoints, np.ones((1, 4)))
                     for s in data_samples]
         return self.change(torch.from_numpy(np.stack([h['heatmaps'] for h in heatmaps])))
-
-
-class FakeRunner:
-    """What the hook uses of a Runner."""
-
-    def __init__(self, teacher=None, iteration=9):
-        self.model = MODELS.build(tiny_config())
-        if teacher is not None:
-            self.model.teacher = teacher
-        self.model.train()
-        self.iter = iteration
-        self.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=META))
-        self.written = []
-        self.visualizer = SimpleNamespace(
-            add_scalars=lambda values, step: self.written.append((step, values)))
 
 
 def measure(batches, teacher, **arguments):
@@ -223,99 +200,6 @@ def test_each_readout_begins_anew_and_the_interval_holds():
 def test_views_without_any_joint_are_no_error():
     batch = loader_batch(people=[person(np.random.default_rng(0), 0, visible=(0, 0, 0, 0))] * 4)
     assert measure([batch], Oracle()) == {}
-
-
-def with_hidden(batch):
-    """Adds hidden joints to the unlabelled samples of ``tiny_loader_batch``."""
-    for branch in BRANCHES[1:]:
-        for sample in batch['data_samples'][branch]:
-            if sample is not None:
-                sample.set_metainfo(dict(
-                    hidden_keypoints=JOINTS[None] * .8, hidden_visible=np.ones((1, 4), np.float32)))
-    return batch
-
-
-class Batches(Dataset):
-    """Whole batches, of which each is one item."""
-
-    metainfo = META
-
-    def __len__(self):
-        return 6
-
-    def __getitem__(self, index):
-        """Makes the batch of this number."""
-        return with_hidden(tiny_loader_batch(seed=index))
-
-
-class Noisy(nn.Module):
-    """Dropout behind a model's backbone, so that training draws random numbers."""
-
-    def __init__(self, backbone):
-        super().__init__()
-        self.backbone, self.dropout = backbone, nn.Dropout(.3)
-
-    def forward(self, images):
-        """Drops out features."""
-        return tuple(self.dropout(x) for x in self.backbone(images))
-
-
-def train(work_dir, *hooks):
-    torch.manual_seed(0)
-    model = MODELS.build(tiny_config(mix_unmix=False))
-    model.student.backbone = Noisy(model.student.backbone)
-    model.teacher.backbone = Noisy(model.teacher.backbone)
-    runner = Runner(
-        model, str(work_dir),
-        train_dataloader=DataLoader(Batches(), collate_fn=lambda batches: batches[0]),
-        optim_wrapper=dict(
-            type='OptimWrapper', constructor='StudentOptimWrapperConstructor',
-            optimizer=dict(type='Adam', lr=1e-3)),
-        train_cfg=dict(by_epoch=False, max_iters=6),
-        default_hooks=dict(logger=None, timer=None, sampler_seed=None, checkpoint=None),
-        custom_hooks=[EMANHook(momentum=.9), *hooks], default_scope='mmpose',
-        experiment_name=uuid.uuid4().hex, log_level='WARNING')
-    torch.manual_seed(1)
-    np.random.seed(1)
-    runner.train()
-    return runner, (torch.get_rng_state(), np.random.get_state()[1].copy())
-
-
-def test_the_training_is_the_same_to_the_bit_and_the_scalars_are_stored(tmp_path):
-    runner, random = train(tmp_path / 'with', HiddenLabelHook(interval=2, thr=.3))
-    plain, plain_random = train(tmp_path / 'without')
-    assert torch.equal(random[0], plain_random[0]) and (random[1] == plain_random[1]).all()
-    expected = plain.model.state_dict()
-    for name, tensor in runner.model.state_dict().items():
-        assert torch.equal(tensor, expected[name]), name
-    assert runner.model.student.training and not runner.model.teacher.training
-    optimizer, other = (r.optim_wrapper.state_dict()['state'] for r in (runner, plain))
-    assert all(torch.equal(optimizer[i]['exp_avg_sq'], other[i]['exp_avg_sq']) for i in other)
-
-    path, = (tmp_path / 'with').glob('*/vis_data/scalars.json')
-    entry, = (json.loads(line) for line in path.read_text().splitlines())
-    assert entry['step'] == 6 and 0 <= entry['hidden/PCK'] <= 1
-    assert {f'hidden/PCK_{name}' for name in NAMES} < set(entry)
-    assert not list((tmp_path / 'without').glob('*/vis_data/scalars.json'))
-
-
-def test_a_teacher_that_is_being_trained_gets_its_modes_back():
-    runner, hook = FakeRunner(), HiddenLabelHook(interval=1)
-    teacher = runner.model.teacher.train()
-    teacher.backbone.bn1.eval()
-    modes = [module.training for module in teacher.modules()]
-    state = {name: tensor.clone() for name, tensor in runner.model.state_dict().items()}
-    hook.after_train_iter(runner, 9, data_batch=with_hidden(tiny_loader_batch()))
-    assert [module.training for module in teacher.modules()] == modes
-    for name, tensor in runner.model.state_dict().items():
-        assert torch.equal(tensor, state[name]), name
-
-
-def test_it_sees_the_teacher_before_the_update():
-    runner = SimpleNamespace(_hooks=[])
-    for hook in (EMANHook(), HiddenLabelHook()):
-        Runner.register_hook(runner, hook)
-    assert isinstance(runner._hooks[0], HiddenLabelHook)
 
 
 def test_between_readouts_nothing_is_read_from_the_device():

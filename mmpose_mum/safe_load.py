@@ -63,8 +63,8 @@ _IGNORED_NAMES = {
     *((module, name) for module in ('builtins', '__builtin__') for name in (
         'getattr', 'set', 'frozenset', 'bytearray', 'slice', 'range', 'xrange', 'complex',
         'object')),
-    ('collections', 'defaultdict'), ('collections', 'deque'), ('copyreg', '_reconstructor'),
-    ('copy_reg', '_reconstructor')}
+    *(('collections', name) for name in ('Counter', 'defaultdict', 'deque')),
+    ('copyreg', '_reconstructor'), ('copy_reg', '_reconstructor')}
 
 
 class _TensorUnpickler(pickle.Unpickler):

@@ -9,6 +9,7 @@ import pytest
 import small_run
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.utils import mkdir_or_exist
 
 from mmpose_mum import safe_load
@@ -110,3 +111,22 @@ def test_tensors_come_out_as_they_were(tmp_path, dtype):
     torch.save(dict(state_dict=weights), str(tmp_path / 'a.pth'))
     for key, value in safe_load.load_checkpoint(tmp_path / 'a.pth')['state_dict'].items():
         assert torch.equal(value, weights[key]) and value.dtype == weights[key].dtype
+
+
+# What each schedule needs to be told.
+SCHEDULES = dict(
+    ExponentialLR=dict(gamma=.9), MultiStepLR=dict(milestones=[2, 3]), StepLR=dict(step_size=2),
+    CosineAnnealingLR=dict(T_max=5), CosineRestartLR=dict(periods=[3], eta_min=0),
+    OneCycleLR=dict(eta_max=1, total_steps=5), ReduceOnPlateauLR=dict(monitor='loss'))
+
+
+@pytest.mark.parametrize('name', [n for n in sorted(PARAM_SCHEDULERS.module_dict)
+                                  if n.endswith('LR')])
+def test_every_schedule_that_mmengine_saves_may_lie_beside_the_tensors(name, tmp_path):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
+    schedule = PARAM_SCHEDULERS.build(
+        dict(type=name, optimizer=optimizer, **SCHEDULES.get(name, {})))
+    torch.save(dict(state_dict=dict(a=torch.ones(2)), param_schedulers=[schedule.state_dict()]),
+               str(tmp_path / 'a.pth'))
+    found = safe_load.load_checkpoint(tmp_path / 'a.pth')
+    assert torch.equal(found['state_dict']['a'], torch.ones(2))

@@ -92,7 +92,7 @@ def check_training(cfg: Config, labelled: bool) -> str:
 
     Args:
         cfg (Config): The semi-supervised config.
-        labelled (bool): Whether to read the labelled set, too. The original's may lie elsewhere.
+        labelled (bool): Whether to read the labelled set, too. The original's may not be here.
 
     Returns:
         str: How many people there are.
@@ -177,6 +177,9 @@ def summary(cfg: Config, options: Options, original: Config, out: str,
              f'  training  {steps}; the teacher has a momentum of {options.momentum}',
              f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}',
              f'  data      {", ".join(people)}']
+    if unlabelled < 2:
+        lines.append('  NOTE      a single unlabelled image has none to be mixed with: give a '
+                     'larger --batch-size or --ratio')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {out}']
     if scale and scale != labelled + unlabelled:
@@ -207,13 +210,16 @@ def main(args=None) -> None:
     try:
         build_without_weights(written.model)
         with DefaultScope.overwrite_default_scope('mmpose'):
-            people = [check_training(written, labelled=bool(options.labeled))]
+            labelled = _files(written.train_dataloader.dataset.datasets[0])
+            people = [check_training(written, labelled=bool(options.labeled) or all(
+                exists(path) for path in labelled if path))]
             if (options.labeled or options.val) and written.get('val_dataloader'):
                 people.append(check_validation(written))
     # The datasets' readers raise what they like at a json of another layout.
     except Exception as error:
         raise SystemExit(
-            f'wrote {out}, but it cannot be trained: {error}{remedy(error)}') from error
+            f'wrote {out}, but it cannot be trained: {error}{remedy(error)}. Give --force as well '
+            'to write it again') from error
     print(summary(written, options, original, out, people))
 
 

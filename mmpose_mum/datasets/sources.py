@@ -3,6 +3,7 @@ from itertools import zip_longest
 from typing import List, Sequence
 
 from mmengine.dataset import ConcatDataset
+from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..functional.seeding import preserved, seed_host, seeded
@@ -75,16 +76,35 @@ def _filled(name: str, config: dict, dataset):
     reason = 'its length is 0'
     try:
         dataset.full_init()
-        if len(dataset):
-            return dataset
+        filled = len(dataset) > 0
     except ValueError as error:
         if getattr(dataset, 'data_list', None):
             raise
-        reason = str(error)  # of a set that found nothing, or MMEngine's, serialising nothing
+        filled = False
+        if 'at least one array' not in str(error):  # MMEngine's, serialising nothing
+            reason = str(error)
+    if filled:
+        _check_annotations(name, dataset)
+        return dataset
+    if name == SOURCE_NAMES[0]:
+        reason += '; annotations need a `bbox`, `keypoints` and at least one labelled joint'
     raise ValueError(
         f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
-        f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r} ({reason}). '
-        'Labelled annotations need a `bbox`, `keypoints` and at least one labelled joint')
+        f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r} ({reason})')
+
+
+def _check_annotations(name: str, dataset) -> None:
+    """Raise ValueError if people have other joints than the metainfo; parts have their own."""
+    if not isinstance(dataset, BaseCocoStyleDataset):
+        return
+    labelled = dataset.get_data_info(0).get('keypoints')
+    named = dataset.metainfo.get('num_keypoints')
+    if labelled is not None and named and labelled.shape[-2] != named:
+        raise ValueError(
+            f'people of the {name} set have {labelled.shape[-2]} joints, and its metainfo '
+            f'({dataset.metainfo.get("dataset_name")}) names {named}: give the sets a metainfo of '
+            "the joints that the json has, and the model's head as many outputs "
+            '(docs/custom_data.md)')
 
 
 def _check_joints(*metainfos: dict) -> None:

@@ -92,6 +92,11 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner, metrics) -> None:
         if not self.save_best:
             return
+        unknown = [key for key in self.key_indicators if key not in ('auto', *metrics)]
+        if unknown and metrics:  # MMEngine warns of a validation without any
+            raise ValueError(f'save_best={", ".join(unknown)!r} was not measured by this '
+                             f'validation, but {", ".join(metrics)}. Set default_hooks.checkpoint.'
+                             'save_best to one of these, or val_evaluator to what measures it')
         hub, previous = runner.message_hub, self._best
         infos = {key: hub.get_info(key) for key in list(hub.runtime_info)
                  if key.startswith(('best_score', 'best_ckpt'))}

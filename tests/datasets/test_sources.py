@@ -49,9 +49,11 @@ def test_labelled_come_first_and_categories_may_differ(tmp_path):
 
 @pytest.mark.parametrize('sizes, empty', [((0, 4), 'labelled'), ((4, 0), 'unlabelled')])
 def test_an_empty_set_is_named(tmp_path, sizes, empty):
-    with pytest.raises(ValueError, match=f'the {empty} set is empty.*{"ab"[sizes[1] == 0]}.json'):
+    with pytest.raises(ValueError, match=f'the {empty} set is empty.*{"ab"[sizes[1] == 0]}.json'
+                       ) as error:
         SemiSupervisedDataset([
             source(tmp_path, 'a', sizes[0]), source(tmp_path, 'b', sizes[1], keypoints=False)])
+    assert ('annotations need a `bbox`' in str(error.value)) == (empty == 'labelled')
 
 
 def test_a_labelled_json_without_keypoints_is_empty(tmp_path):
@@ -66,6 +68,15 @@ def joints(*names, sigma=.1):
                     i: dict(name=name, id=i, swap='') for i, name in enumerate(names)})
 
 
+def test_people_with_other_joints_than_the_metainfo_are_refused(tmp_path):
+    metainfo = joints('nose', 'left_eye')
+    with pytest.raises(ValueError, match=r'labelled set have 17 joints.*\(mine\) names 2.*outputs'):
+        SemiSupervisedDataset([
+            source(tmp_path, 'a', 3, metainfo=metainfo),
+            source(tmp_path, 'b', 2, keypoints=False, metainfo=metainfo)])
+
+
+JOINTS = [f'joint {i}' for i in range(17)]
 COCO, MPII = (dict(from_file=f'configs/_base_/datasets/{name}.py') for name in ('coco', 'mpii'))
 
 
@@ -73,7 +84,7 @@ COCO, MPII = (dict(from_file=f'configs/_base_/datasets/{name}.py') for name in (
     (COCO, MPII, "17 joints and the unlabelled 16.*joint 0 on, 'nose' and 'right_ankle'.*"
      "the labelled one's metainfo"),
     (COCO, joints('nose', 'left_eye'), "17 .* unlabelled 2.*joint 2 on, 'right_eye' and none"),
-    (joints('a'), joints('a', sigma=.2), 'meta information')], ids=['others', 'fewer', 'sigmas'])
+    (joints(*JOINTS), joints(*JOINTS, sigma=.2), 'meta information')], ids=['others', 'fewer', 'sigmas'])
 def test_different_joints_are_refused(tmp_path, ours, theirs, message):
     """By name; what else may not differ is MMEngine's to tell."""
     with pytest.raises(ValueError, match=message):

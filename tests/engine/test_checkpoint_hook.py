@@ -160,6 +160,12 @@ def test_a_best_one_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert runner.message_hub.get_info('best_score') == 2
 
 
+def test_a_best_by_what_was_not_measured_is_told_what_was(tmp_path):
+    with pytest.raises(ValueError, match="save_best='AP' was not measured.*but score"):
+        train(tmp_path, 5, scores=[1.], checkpoint=dict(save_best='AP', rule='greater'))
+    assert last(tmp_path) == 'iter_5.pth'
+
+
 @pytest.mark.parametrize('save_best, rule, left', [
     (['score', 'cost'], ['greater', 'less'],
      ['best_cost_iter_5.pth', 'best_score_iter_10.pth']),

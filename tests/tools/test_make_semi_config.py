@@ -109,6 +109,20 @@ def test_unlabelled_pictures_are_looked_for_without_labels_as_well(demo, tmp_pat
              '-o', tmp_path / 'y.py', '--sites', 'input')
 
 
+def test_what_the_original_trains_on_is_read_where_it_is(demo, tmp_path, capsys):
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f"""_base_ = {str(SUPERVISED)!r}
+train_dataloader = dict(dataset=dict(
+    data_root='', ann_file={str(demo["train_labeled"])!r},
+    data_prefix=dict(img={str(demo["train_images"])!r})))
+""")
+    make('--unlabeled', demo['train_images'], '--batch-size', 1, '--sites', 'input',
+         '-o', tmp_path / 'x.py', config=plain)
+    said = capsys.readouterr().out
+    assert '5 labelled and 12 unlabelled people' in said
+    assert 'a single unlabelled image has none to be mixed with' in said
+
+
 def make_with(demo, out, *args, config=SUPERVISED):
     make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
          '--unlabeled', demo['train_unlabeled'], '-o', out, *args, config=config)
@@ -167,9 +181,11 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
         make_with(demo, tmp_path / 'x.py', config=f'mmpose::body_2d_keypoint/{config}')
 
 
-def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys):
+def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     out = tmp_path / 'x.py'
     make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, config=RES50)
     text = out.read_text()
-    assert '  data      12 unlabelled people\n' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '  data      12 unlabelled people\n' in said and 'mixed with' not in said
     assert f"_base_ = '{RES50}'" in text and 'sup=_base_.train_pipeline' in text

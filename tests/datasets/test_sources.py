@@ -84,7 +84,8 @@ COCO, MPII = (dict(from_file=f'configs/_base_/datasets/{name}.py') for name in (
     (COCO, MPII, "17 joints and the unlabelled 16.*joint 0 on, 'nose' and 'right_ankle'.*"
      "the labelled one's metainfo"),
     (COCO, joints('nose', 'left_eye'), "17 .* unlabelled 2.*joint 2 on, 'right_eye' and none"),
-    (joints(*JOINTS), joints(*JOINTS, sigma=.2), 'meta information')], ids=['others', 'fewer', 'sigmas'])
+    (joints(*JOINTS), joints(*JOINTS, sigma=.2), 'meta information')],
+    ids=['others', 'fewer', 'sigmas'])
 def test_different_joints_are_refused(tmp_path, ours, theirs, message):
     """By name; what else may not differ is MMEngine's to tell."""
     with pytest.raises(ValueError, match=message):

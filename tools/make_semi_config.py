@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Iterator, List
 
 from mmengine.config import Config
-from mmengine.fileio import exists
+from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
@@ -107,7 +107,7 @@ def check_training(cfg: Config, labelled: bool) -> str:
         sources = {SOURCE_NAMES[1]: DATASETS.build(dataset.datasets[1])}
     for name, source in sources.items():
         picture = source.get_data_info(0)['img_path']
-        if not split_frame_name(picture) and not osp.isfile(picture):
+        if not split_frame_name(picture) and not isfile(picture):
             raise ValueError(f'the first {name} picture {picture!r} does not exist; the folder is '
                              f'given by --{name.replace("ll", "l")}-images')
     return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
@@ -137,7 +137,7 @@ def check_validation(cfg: Config) -> str:
         raise ValueError(f'nobody to validate on was found in {files[0]!r} ({error}). Annotations '
                          'need a `bbox`, `keypoints` and at least one labelled joint; --val gives '
                          'another json') from error
-    if not osp.isfile(person['img_path']):
+    if not isfile(person['img_path']):
         raise ValueError(f'the first picture of the validation, {person["img_path"]!r}, does not '
                          'exist; the folder is given by --val-images, or --val gives another json')
     labels = person.get('raw_ann_info')  # none with a detector's boxes

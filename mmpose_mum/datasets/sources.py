@@ -16,7 +16,7 @@ class SemiSupervisedDataset(ConcatDataset):
     """MMEngine's ``ConcatDataset`` of a labelled and an unlabelled set.
 
     It says which of the two is empty, where MMEngine would fail in its serialisation, and which
-    joint is not the other's; it forgives the metainfo in which they differ as a matter of course.
+    joint is not the other's or not the metainfo's; it forgives the metainfo in which they differ as a matter of course.
 
     A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
     augmentation, and which sample stands in for one that cannot be read, are the same in whichever
@@ -29,8 +29,8 @@ class SemiSupervisedDataset(ConcatDataset):
             a COCO json brings along, and the dataset's name.
 
     Raises:
-        ValueError: If there are not two sets, one is empty, their joints differ, or a set's are not
-            listed in order.
+        ValueError: If there are not two sets, one is empty, their joints differ, a set's are not
+            listed in order, or its people have others than its metainfo names.
     """
 
     def __init__(self,

@@ -23,6 +23,7 @@ class SafeCheckpointHook(CheckpointHook):
     * If a checkpoint cannot be written (a full disk), the old one stays, the log says what was
       missing, and the training goes on until the next is due. Only the last one has to succeed: it
       is tried again at the end of the training, and its failure is an error.
+    * A ``save_best`` that the validation did not measure is an error that lists what it measured.
 
     Args:
         *args: As for MMEngine's ``CheckpointHook``.

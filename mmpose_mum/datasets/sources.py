@@ -16,7 +16,8 @@ class SemiSupervisedDataset(ConcatDataset):
     """MMEngine's ``ConcatDataset`` of a labelled and an unlabelled set.
 
     It says which of the two is empty, where MMEngine would fail in its serialisation, and which
-    joint is not the other's or not the metainfo's; it forgives the metainfo in which they differ as a matter of course.
+    joint is not the other's or not the metainfo's; it forgives the metainfo in which they differ as
+    a matter of course.
 
     A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
     augmentation, and which sample stands in for one that cannot be read, are the same in whichever

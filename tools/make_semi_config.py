@@ -210,9 +210,9 @@ def main(args=None) -> None:
     try:
         build_without_weights(written.model)
         with DefaultScope.overwrite_default_scope('mmpose'):
-            labelled = _files(written.train_dataloader.dataset.datasets[0])
+            files = _files(written.train_dataloader.dataset.datasets[0])
             people = [check_training(written, labelled=bool(options.labeled) or all(
-                exists(path) for path in labelled if path))]
+                exists(path) for path in files if path))]
             if (options.labeled or options.val) and written.get('val_dataloader'):
                 people.append(check_validation(written))
     # The datasets' readers raise what they like at a json of another layout.

@@ -39,37 +39,19 @@ def read_json_text(path) -> str:
 
 
 def decode_json_text(content: bytes, path) -> str:
-    """Decode a json's bytes; a byte order mark of UTF-8, as Windows writes it, is left out.
+    """Decode a json's bytes.
 
     Args:
         content (bytes): What the file holds.
         path (str): Its name, for the errors.
 
     Raises:
-        ValueError: If it is empty, compressed, not UTF-8, an HTML or XML page, or JSON Lines. The
-            error names the file, what it is, and what to do.
+        ValueError: As :func:`decode_text`; and if it is empty, an HTML or XML page, or JSON Lines.
     """
-    for beginning, what in _BEGINNINGS:
-        if content.startswith(beginning):
-            raise ValueError(f'{path} is {what}')
-    if not content.strip():
-        raise ValueError(f'{path} is empty ({len(content)} bytes): make or copy it anew')
-    if not content.strip(b'\x00'):
-        raise ValueError(f'{path} holds {len(content)} zero bytes and nothing else, as a crash or '
-                         'an interrupted copy leaves it: make or copy it anew')
-    if b'\x00' in content[:4]:
-        raise ValueError(f'{path} is UTF-16 text, or no text at all: save it as UTF-8')
-    try:
-        text = content.decode('utf-8-sig')
-    except UnicodeDecodeError as error:
-        at = error.start + (len(content) - len(error.object))  # it does not count the mark
-        before = content[max(0, at - 30):at].decode('utf-8-sig', 'ignore')
-        raise ValueError(
-            f'{path} is not UTF-8: line {content.count(10, 0, at) + 1} has the byte '
-            f'0x{content[at]:02x} after {before!r}. If it was saved as Latin-1 or Windows-1252, '
-            'save it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)') from None
+    text = decode_text(content, path)
     if not text.strip():
-        raise ValueError(f'{path} is empty but for a byte order mark: make or copy it anew')
+        raise ValueError(f'{path} is empty, its {len(content)} bytes are blanks or a byte order '
+                         'mark at most: make or copy it anew')
     if re.match(r'\s*<', text):
         raise ValueError(f'{path} is an HTML or XML page, not a json: it begins with '
                          f'{text.strip()[:40]!r}. Was a link\'s page saved in place of the file?')
@@ -77,6 +59,36 @@ def decode_json_text(content: bytes, path) -> str:
         raise ValueError(f'{path} is JSON Lines (NDJSON), with one json a line: one json is '
                          'needed, such as a list of them (jq -s . FILE)')
     return text
+
+
+def decode_text(content: bytes, path) -> str:
+    """Decode a text's bytes; a byte order mark of UTF-8, as Windows writes it, is left out.
+
+    Args:
+        content (bytes): What the file holds.
+        path (str): Its name, for the errors.
+
+    Raises:
+        ValueError: If it is compressed, of another kind or not UTF-8. The error names the file,
+            what it is, and what to do.
+    """
+    for beginning, what in _BEGINNINGS:
+        if content.startswith(beginning):
+            raise ValueError(f'{path} is {what}')
+    if content and not content.strip(b'\x00'):
+        raise ValueError(f'{path} holds {len(content)} zero bytes and nothing else, as a crash or '
+                         'an interrupted copy leaves it: make or copy it anew')
+    if b'\x00' in content[:4]:
+        raise ValueError(f'{path} is UTF-16 text, or no text at all: save it as UTF-8')
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        at = error.start + (len(content) - len(error.object))  # it does not count the mark
+        before = content[max(0, at - 30):at].decode('utf-8-sig', 'ignore')
+        raise ValueError(
+            f'{path} is not UTF-8: line {content.count(10, 0, at) + 1} has the byte '
+            f'0x{content[at]:02x} after {before!r}. If it was saved as Latin-1 or Windows-1252, '
+            'save it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)') from None
 
 
 def _is_json_lines(text: str) -> bool:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Dict, Iterable, List, Set, Tuple
 
+from .json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
+
 # To be raised whenever the same arguments give other ids, or the text's header changes.
 FORMAT = '# mmpose_mum split, format 1'
 VISIBLE = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd')
@@ -28,6 +30,16 @@ def is_usable(annotation: dict) -> bool:
             and len(box) == 4 and min(box[2:]) > 0 and max(keypoints[2::3], default=0) > 0)
 
 
+def _check_usable(annotation: dict) -> bool:
+    try:
+        return is_usable(annotation)
+    except TypeError as error:
+        wanted = dict(bbox='4 numbers', area='a number', keypoints='x, y, v of each joint')
+        raise ValueError(f'the annotation {annotation["id"]} needs ' + '; '.join(
+            f'"{key}", {what}, and has {json.dumps(annotation[key])[:60]}'
+            for key, what in wanted.items() if key in annotation)) from error
+
+
 def scan_json(text: str, listed):
     """Walk through a json's members, entry by entry where they are big lists.
 
@@ -39,7 +51,8 @@ def scan_json(text: str, listed):
         tuple: ``(key, entry, start, end)``, where the member's or the entry's text is
         ``text[start:end]``; ``entry`` is ``None`` for a member, which comes before its entries.
     """
-    decode, space = json.JSONDecoder().raw_decode, re.compile(r'[ \t\n\r]*')
+    decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
+    space = re.compile(r'[ \t\n\r]*')
 
     def skip(position, wanted=''):
         position = space.match(text, position).end()
@@ -97,23 +110,27 @@ class Source:
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.members, self.images, annotations = {}, {}, {}
         kept = VISIBLE + HIDDEN if keep_hidden else VISIBLE
+        self.text = decode_json_text(content, path)
+        del content
         try:
-            self.text = content.decode()
-            del content
             for key, entry, start, end in scan_json(self.text, ('images', 'annotations')):
                 if entry is None:
                     self.members[key] = self.text[start:end]
                     continue
                 known, number = (self.images if key == 'images' else annotations), entry.get('id')
                 if type(number) is not int:
-                    raise ValueError(f'an id in "{key}" is {number!r}, no whole number')
+                    raise ValueError(f'an id in "{key}" is {number!r}, no whole number, in its '
+                                     f'entry {len(known)}')
                 if number in known:
                     raise ValueError(f'"{key}" has the id {number} twice')
                 known[number] = (start, end) if key == 'images' else Annotation(
-                    number, entry.get('image_id'), start, end, is_usable(entry),
+                    number, entry.get('image_id'), start, end, _check_usable(entry),
                     json.dumps({key: entry[key] for key in kept if key in entry}))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path} is not a json in COCO's layout: {error}") from error
+        except ValueError as error:
+            what = ('it is a list, but no object with "images" and "annotations"'
+                    if self.text.lstrip().startswith('[') else
+                    explain_json_error(error, self.text))
+            raise ValueError(f"{path} is not a json in COCO's layout: {what}") from error
         missing = [key for key in ('images', 'annotations') if key not in self.members]
         if missing:
             raise ValueError(
@@ -184,7 +201,7 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
         OSError: If it cannot be read.
         ValueError: If it has another line than whole numbers and comments, no id, or one twice.
     """
-    text = Path(path).read_text(encoding='utf-8')
+    text = decode_text(Path(path).read_bytes(), path)
     named = re.findall(r'^# ([\w-]+): (.*)$', text, re.M)
     header = dict(named) if text.startswith(FORMAT + '\n') else {}
     lines = [line.split('#')[0].strip() for line in text.splitlines()]

@@ -176,8 +176,11 @@ def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
 
 
 @pytest.mark.parametrize('content, message', [
-    ('', 'expected {'),
-    ('[]', 'expected {'),
+    ('', 'people.json is empty'),
+    ('[]', 'people.json .* is a list'),
+    ('\ufeff{"images": [1]}', 'expected { or ] in line 1'),
+    ('{"images": []}\n{"annotations": []}', 'JSON Lines'),
+    ('{"images": [{"id": 1}, {"id"', 'ends in the middle'),
     ('{"images": [],}', 'expected "'),
     ('{"images": [{"id": 1},], "annotations": []}', 'expected {'),
     ('{"images": [1], "annotations": []}', 'expected { or ]'),
@@ -191,10 +194,31 @@ def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
     (coco([1], []), 'nobody to label in 0 annotations'),
     (coco([1], [person(1, 1, keypoints=[0, 0, 0])]), 'nobody to label in 1 annotations'),
     (coco([1], [person(1, 2)]), 'nobody to label in 0 annotations'),
+    (coco([1], [person(1, 1, area=None)]), 'annotation 1 needs .*"area", a number, and has null'),
+    (coco([1], [person(1, 1, bbox=[1, 2, '3', 4])]), r'annotation 1 .* has \[1, 2, "3", 4\]'),
+    (coco([1], [person(1, 1, bbox=[1, 2, float('nan'), 4])]), 'holds NaN'),
 ])
 def test_what_is_not_such_a_json_is_an_error(read, content, message):
     with pytest.raises(ValueError, match=message):
         read(content)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-8'])
+def test_a_byte_order_mark_changes_nothing(tmp_path, encoding):
+    path, listed = tmp_path / 'people.json', tmp_path / 'list.txt'
+    path.write_text(json.dumps(coco([1, 2], [person(1, 1)])), encoding=encoding)
+    source = Source(path)
+    assert (list(source.images), source.people) == ([1, 2], 1)
+    split = draw_split(source, PERCENT)
+    listed.write_text(split_text(source, split), encoding=encoding)
+    assert read_ids(listed)[1] == split.ids
+    check_split(listed, source)
+
+
+def test_a_list_in_another_encoding_is_named(tmp_path):
+    (tmp_path / 'list.txt').write_text('1\n', encoding='utf-16')
+    with pytest.raises(ValueError, match='list.txt is UTF-16 text'):
+        read_ids(tmp_path / 'list.txt')
 
 
 def test_a_draw_without_anyone_to_label_is_an_error(read):

@@ -109,7 +109,7 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def parse_json(text: str, path) -> Any:
-    """Parse what :func:`read_json_text` gave.
+    """Parse what :func:`read_json_text` gave; NaN and the infinities are read, as by Python.
 
     Args:
         text (str): The json's text.
@@ -120,7 +120,7 @@ def parse_json(text: str, path) -> Any:
             be told, what was meant.
     """
     try:
-        return json.loads(text, parse_constant=refuse_constant)
+        return json.loads(text)
     except ValueError as error:
         raise ValueError(f'{path} is not a json that can be read: '
                          f'{explain_json_error(error, text)}') from error

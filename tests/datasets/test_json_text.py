@@ -4,11 +4,17 @@ import gzip
 import json
 import lzma
 import pickle
+import re
 import zipfile
 
 import pytest
 
-from mmpose_mum.datasets.json_text import parse_json, read_json_text
+from mmpose_mum.datasets.json_text import (
+    explain_json_error,
+    parse_json,
+    read_json_text,
+    refuse_constant,
+)
 
 TEXT = '{"images": [{"file_name": "Füße.jpg"}]}'
 
@@ -45,8 +51,6 @@ def test_a_json_is_read_with_and_without_a_byte_order_mark(tmp_path, content):
     (b'{"id": 1}\n{"id": 2}\n', 'JSON Lines'),
     (b'{"id": 1}\r\n\r\n{"id": 2}', 'JSON Lines'),
     (b'{"id": 1}{"id": 2}', 'several jsons'),
-    (b'{"a":\n[1, NaN]}', r'holds NaN.*line 2'),
-    (b'{"a": -Infinity}', 'holds -Infinity'),
     (TEXT.encode()[:-3], 'ends in the middle, at .*e.jpg'),
     (b'{"a": [1, 2', 'ends in the middle'),
     (b"{'a': 1}", 'printed by Python'),
@@ -57,6 +61,15 @@ def test_a_json_is_read_with_and_without_a_byte_order_mark(tmp_path, content):
 def test_what_is_no_json_is_named(tmp_path, content, words):
     with pytest.raises(ValueError, match=f'(?s)labels.json.*{words}'):
         _read(tmp_path / 'labels.json', content)
+
+
+@pytest.mark.parametrize('text, words', [
+    ('{"a":\n[1, NaN]}', r'holds NaN.*line 2'), ('{"a": -Infinity}', r'holds -Infinity.*line 1')])
+def test_what_is_no_number_of_json_is_read_or_refused_with_its_line(text, words):
+    parse_json(text, 'labels.json')  # its readers leave such people out, counted
+    with pytest.raises(ValueError) as caught:
+        json.loads(text, parse_constant=refuse_constant)
+    assert re.search(words, explain_json_error(caught.value, text))
 
 
 def test_an_archive_named_json_is_named(tmp_path):

@@ -1,6 +1,6 @@
-"""Pixels of an image file, read at a fraction of its size where that is enough."""
+"""Pixels of an image file, upright, read at a fraction of its size where that is enough."""
 import io
-from typing import Optional, Sequence, Tuple
+from typing import BinaryIO, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import mmcv
@@ -14,6 +14,78 @@ _ORIENTATION = 0x0112  # EXIF's tag
 # which the file has what becomes columns, or rows.
 _COLUMNS_REVERSED, _ROWS_REVERSED = (2, 3, 6, 7), (3, 4, 7, 8)
 _ROTATED = (5, 6, 7, 8)  # by a quarter turn: columns of the file are rows that are shown
+
+
+class Header(NamedTuple):
+    """What an image file says of itself.
+
+    Attributes:
+        width: Of the image as it is shown, in pixels.
+        height: Likewise.
+        orientation: EXIF's, 1 to 8; 1 if there is none.
+        format: Pillow's name of the format.
+    """
+    width: int
+    height: int
+    orientation: int
+    format: str
+
+
+def read_header(file: Union[str, BinaryIO]) -> Optional[Header]:
+    """Read the header of an image file, without its pixels.
+
+    Args:
+        file (str | BinaryIO): The path, or the opened file.
+
+    Returns:
+        Header: None if Pillow cannot read it.
+    """
+    try:
+        with Image.open(file) as image:
+            (width, height), orientation = image.size, 1
+            if image.format == 'TIFF':  # Pillow's versions differ in whether the size is turned
+                width, height = image.tag_v2[256], image.tag_v2[257]
+                orientation = image.tag_v2.get(_ORIENTATION, 1)
+            elif image.info.get('exif'):
+                # Not image.getexif(), which falls back to XMP: OpenCV and browsers do not.
+                exif = Image.Exif()
+                exif.load(image.info['exif'])
+                orientation = exif.get(_ORIENTATION, 1)
+            name = image.format
+    except Exception:  # Pillow's parsers raise what they like; OpenCV may still read the file.
+        return None
+    if orientation in _ROTATED:
+        width, height = height, width
+    return Header(width, height, orientation if orientation in range(1, 9) else 1, name)
+
+
+def decode(content: bytes) -> Optional[np.ndarray]:
+    """Decode an image at its full size, turned as its EXIF data say.
+
+    Args:
+        content (bytes): An image file.
+
+    Returns:
+        np.ndarray: BGR, uint8 (H, W, 3); None if OpenCV cannot read it.
+    """
+    # OpenCV turns JPEG, PNG and TIFF itself, and WebP from version 5 on.
+    if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
+        header = read_header(io.BytesIO(content))
+        if header and header.orientation != 1:
+            img = mmcv.imfrombytes(
+                content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, backend='cv2')
+            return img if img is None else _turned(img, header.orientation)
+    return mmcv.imfrombytes(content, backend='cv2')
+
+
+def _turned(img: np.ndarray, orientation: int) -> np.ndarray:
+    if orientation in _ROTATED:
+        img = img.transpose(1, 0, 2)
+    if orientation in _COLUMNS_REVERSED:
+        img = img[:, ::-1]
+    if orientation in _ROWS_REVERSED:
+        img = img[::-1]
+    return np.ascontiguousarray(img)
 
 
 def reduction(box: Sequence[float], input_size: Tuple[int, int]) -> Optional[int]:
@@ -55,14 +127,14 @@ def decode_reduced(
         float64 (3, 3), pixel of the former → pixel of the latter. None if the file is no JPEG that
         can be read so, or has to be decoded at its full size.
     """
-    header = _read_header(content)
+    header = read_header(io.BytesIO(content)) if content.startswith(b'\xff\xd8') else None
     if header is None:
         return None
-    width, height, orientation = header
+    width, height, orientation, _ = header
     factor = reduction((0, 0, width, height) if box is None else box, input_size)
     if factor is None:
         return None
-    img = mmcv.imfrombytes(content, flag=_REDUCED[factor])
+    img = mmcv.imfrombytes(content, flag=_REDUCED[factor], backend='cv2')
     reduced = -(-height // factor), -(-width // factor)
     if img is None or img.shape[:2] != reduced:
         return None  # broken, or the two readers of its header disagree
@@ -75,15 +147,3 @@ def decode_reduced(
     if orientation in _ROWS_REVERSED:
         to_full[1, 2] += height - factor * reduced[0]
     return img, (height, width), to_full
-
-
-def _read_header(content: bytes) -> Optional[Tuple[int, int, int]]:
-    """Return a JPEG's width and height as it is shown, and its EXIF orientation; None if broken."""
-    if not content.startswith(b'\xff\xd8'):
-        return None
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            size, orientation = image.size, image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # Pillow's parsers raise what they like; OpenCV may still read the file.
-        return None
-    return (*(size[::-1] if orientation in _ROTATED else size), orientation)

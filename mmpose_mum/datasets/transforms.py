@@ -18,9 +18,10 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
 from .boxes import clipped_box
-from .decoding import decode_reduced, reduction
+from .decoding import decode, decode_reduced, reduction
 from .faster import FastRandomBBoxTransform, PackView
 from .photometric import PhotometricRandAugment
+from .sizes import wrong_size
 from .video import read_frame, split_frame_name
 
 # What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
@@ -48,8 +49,10 @@ class LoadUnlabeledImage(LoadImage):
     then draws another sample, and gives up after its ``max_refetch`` tries. In the labelled set,
     MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
     ``bbox`` gets one that covers the image. One with a box keeps what of it lies inside the image,
-    whose size the dataset may not have known, and is left out likewise if that is less than a
-    pixel.
+    and is left out likewise if that is less than a pixel, or if the ``stated_size`` that the json
+    has for the image is another one's: see :func:`wrong_size`.
+
+    Images are upright, turned as their EXIF data (or a video's) say.
 
     Given the ``input_size``, a JPEG of a large person is decoded at a fraction of its size, see
     :func:`decode_reduced`. ``img`` is that smaller image then; ``img_shape``, ``ori_shape`` and
@@ -84,51 +87,64 @@ class LoadUnlabeledImage(LoadImage):
 
     def transform(self, results: dict) -> Optional[dict]:
         """Load ``results['img_path']``; None if that fails."""
+        stated = results.pop('stated_size', None)
         person = results['img_path'], np.asarray(results.get('bbox', ())).tobytes()
         if person in self._cached:
             results.update(self._cached[person])
             return results
-        results = self._load(results)
+        results = self._load(results, stated)
         if results and results['img'].nbytes <= self._room:
             self._room -= results['img'].nbytes
             results['img'].flags.writeable = False
             self._cached[person] = {key: results[key] for key in _LOADED if key in results}
         return results
 
-    def _load(self, results: dict) -> Optional[dict]:
+    def _load(self, results: dict, stated: Optional[Tuple[int, int]]) -> Optional[dict]:
+        path = results['img_path']
         try:
-            frame = split_frame_name(results['img_path'])
-            if frame:
-                # LoadImage leaves an image that it is given as it is.
-                dtype = np.float32 if self.to_float32 else np.uint8
-                results['img'] = read_frame(*frame).astype(dtype, copy=False)
-            reduced = self._decode_reduced(results)
-            if reduced:
-                results['img'] = reduced[0]
+            shape = None if 'img' in results else self._decode(results)
             results = super().transform(results)
-            if reduced:
-                results['img_shape'] = results['ori_shape'] = reduced[1]
-                results['source_mat'] = reduced[2]
+            if shape:
+                results['img_shape'] = results['ori_shape'] = shape
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:
-            return self._leave_out('that cannot be read', results['img_path'], error)
+            return self._leave_out('that cannot be read', path, error)
         height, width = results['img_shape']
-        box = clipped_box(results.get('bbox', [0, 0, width, height]), width, height)
-        if box is None:
+        box = results.get('bbox', np.array([[0, 0, width, height]]))
+        wrong = stated and wrong_size(stated, (width, height), box[0].tolist())
+        if wrong:
+            return self._leave_out('whose size or box in the json is not its own', path, wrong)
+        results['bbox'] = clipped_box(box, width, height)
+        if results['bbox'] is None:
             return self._leave_out(
-                'whose box is not in it', results['img_path'],
-                f"x1 y1 x2 y2 are {results['bbox'].ravel().tolist()}, and it has {width}×{height} "
-                'pixels. Boxes are those of the image as it is shown, turned as its EXIF data say')
-        results['bbox'] = box
+                'whose box is not in it', path,
+                f'x1 y1 x2 y2 are {box.ravel().tolist()}, and it has {width}×{height} pixels. '
+                'Boxes are those of the image as it is shown, turned as its EXIF data say')
         return results
 
-    def _decode_reduced(self, results: dict) -> Optional[tuple]:
-        box = results['bbox'][0] if 'bbox' in results else None
-        if not self.input_size or 'img' in results or (
-                box is not None and not reduction(box, self.input_size)):
+    def _decode(self, results: dict) -> Optional[Tuple[int, int]]:
+        """Add ``img`` where MMPose would read it otherwise; return its full shape if reduced."""
+        path, shape = results['img_path'], None
+        frame = split_frame_name(path)
+        if frame:
+            img = read_frame(*frame)
+        elif self.imdecode_backend == 'cv2' and self.color_type == 'color':
+            content = fileio.get(path, backend_args=self.backend_args)
+            box = results['bbox'][0] if 'bbox' in results else None
+            reduced = self.input_size and (
+                box is None or reduction(box, self.input_size)) and decode_reduced(
+                    content, box, self.input_size)
+            if reduced:
+                img, shape, results['source_mat'] = reduced
+            else:
+                img = decode(content)
+        else:
             return None
-        content = fileio.get(results['img_path'], backend_args=self.backend_args)
-        return decode_reduced(content, box, self.input_size)
+        if img is None:
+            raise ValueError('it is empty, broken, or in a format that OpenCV does not read')
+        # LoadImage leaves an image that it is given as it is.
+        results['img'] = img.astype(np.float32) if self.to_float32 else img
+        return shape
 
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:

@@ -25,6 +25,8 @@ class Video:
     to some frames before, goes on one by one, and starts again from the beginning if it cannot get
     before the frame in any other way.
 
+    Frames are upright: turned as the container says, by 90, 180 or 270 degrees.
+
     Args:
         path (str): The file.
 
@@ -45,6 +47,8 @@ class Video:
         # One thread: the loader's workers are parallel already, and threads do not survive a fork.
         self._capture = cv2.VideoCapture(
             self.path, cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
+        # OpenCV 4.11 leaves this off, and versions before and after it have it on.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._time, self._number = -math.inf, -1  # of the frame that was grabbed last
 
     def _grab(self) -> bool:

@@ -1,4 +1,5 @@
 """Batches of labelled and unlabelled samples in a fixed ratio, without end and resumable."""
+import zlib
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -66,6 +67,7 @@ class SemiSupervisedSampler(Sampler):
                 raise ValueError(
                     f'source_ratio {list(source_ratio)} leaves the {name} source without a sample '
                     f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+        self.contents = [checksum_of(source) for source in dataset.datasets]
         self.starts = [0, *dataset.cumulative_sizes[:-1]]
         self.num_samples = len(dataset)
         self.shuffle = shuffle
@@ -76,8 +78,8 @@ class SemiSupervisedSampler(Sampler):
     @property
     def stream(self) -> Dict[str, Union[int, bool, List[int]]]:
         """Return all that the stream of samples follows from, to compare it after a resume."""
-        return dict(seed=self.seed, sizes=self.sizes, per_batch=self.per_batch,
-                    world_size=self.world_size, shuffle=self.shuffle)
+        return dict(seed=self.seed, sizes=self.sizes, contents=self.contents,
+                    per_batch=self.per_batch, world_size=self.world_size, shuffle=self.shuffle)
 
     def __iter__(self) -> Iterator[PlacedIndex]:
         """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
@@ -116,6 +118,21 @@ class SemiSupervisedSampler(Sampler):
 
     def set_epoch(self, epoch: int) -> None:
         """Do nothing: the order follows from the place in the endless stream."""
+
+
+def checksum_of(dataset) -> int:
+    """Return a checksum of a dataset's entries as MMEngine keeps them, in order and with paths.
+
+    Args:
+        dataset (Dataset): The dataset, or a concatenation or a wrapper of some. One that does not
+            keep its entries serialized counts as empty.
+    """
+    parts = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    checksum = zlib.crc32(getattr(dataset, 'data_bytes', b''))
+    for part in parts:
+        if part is not None:
+            checksum = zlib.crc32(b'%d' % checksum_of(part), checksum)
+    return checksum
 
 
 def slots_per_source(batch_size: int, source_ratio: Sequence[float]) -> List[int]:

@@ -6,9 +6,12 @@ from typing import Callable, Dict, Optional
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 
 from .atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
+from .checkpoint_keypoints import check_keypoints
+from .work_dir_lock import lock_work_dir, unlock_work_dir
 
 
 @HOOKS.register_module()
@@ -24,6 +27,8 @@ class SafeCheckpointHook(CheckpointHook):
       missing, and the training goes on until the next is due. Only the last one has to succeed: it
       is tried again at the end of the training, and its failure is an error.
     * A ``save_best`` that the validation did not measure is an error that lists what it measured.
+    * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
+    * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
 
     Args:
         *args: As for MMEngine's ``CheckpointHook``.
@@ -34,8 +39,25 @@ class SafeCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
         self._failed: Optional[OSError] = None  # of the last interval's checkpoint
 
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Check that the checkpoint's keypoints are those of the data that it is used on.
+
+        Raises:
+            ValueError: As :func:`check_keypoints`.
+        """
+        loops = (runner._train_loop, runner._val_loop, runner._test_loop)  # built, or a config
+        dataset = next((loop.dataloader.dataset for loop in loops if isinstance(loop, BaseLoop)),
+                       None)
+        check_keypoints(checkpoint, getattr(dataset, 'metainfo', None), runner._resume)
+
     def before_train(self, runner) -> None:
-        """Choose how files are written, and delete what a killed process left over."""
+        """Claim the work dir, choose how files are written, delete what a killed process left.
+
+        Raises:
+            RuntimeError: If another process trains in the work dir.
+        """
+        if is_main_process():
+            lock_work_dir(runner.work_dir)
         where = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):
@@ -55,6 +77,7 @@ class SafeCheckpointHook(CheckpointHook):
             if self._failed is not None:
                 raise self._failed
         super().after_train(runner)
+        unlock_work_dir(runner.work_dir)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         hub = runner.message_hub

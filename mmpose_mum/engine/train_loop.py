@@ -14,8 +14,14 @@ from torch.utils.data import DataLoader
 
 from ..functional.seeding import seed_all, seed_of
 
-# In the checkpoint's message hub.
-_STREAM, _VALIDATED = 'data_stream', 'validated_iter'
+# In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
+_STREAM, _VALIDATED = 'data_stream', 'iter_of_last_validation'
+# What the sampler calls its stream's properties, in words.
+_WORDS = dict(
+    sizes='the numbers of labeled and unlabeled people',
+    contents='the checksums of their entries, order and folder',
+    per_batch='the samples of each in a batch, per_batch,',
+    world_size='the number of processes')
 
 
 @LOOPS.register_module()
@@ -103,8 +109,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                        if value != sampler.stream.get(key)}
             if changed:
                 print_log('the data are not those that the checkpoint was trained on, so the '
-                          'training goes on with others than without the stop: ' + ', '.join(
-                              f'{key} was {old} and is {new}'
+                          'training goes on with others than without the stop: ' + '; '.join(
+                              f'{_WORDS.get(key, key)} were {old} and are {new}'
                               for key, (old, new) in changed.items()), 'current',
                           WARNING)
         hub.update_info(_STREAM, sampler.stream)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
+from written_sets import coco, write
 
-from mmpose_mum.datasets import samplers
-from mmpose_mum.datasets.samplers import SemiSupervisedSampler, slots_per_source
+from mmpose_mum.datasets import UnlabeledPoseDataset, samplers
+from mmpose_mum.datasets.samplers import SemiSupervisedSampler, checksum_of, slots_per_source
 
 
 class Numbers(Dataset):
@@ -150,7 +151,22 @@ def test_a_place_survives_the_way_to_a_worker():
 def test_the_stream_says_what_the_order_follows_from():
     sampler = sampler_of((5, 9), 4, seed=3, shuffle=False)
     assert sampler.stream == dict(
-        seed=3, sizes=[5, 9], per_batch=[2, 2], world_size=1, shuffle=False)
+        seed=3, sizes=[5, 9], contents=[0, 0], per_batch=[2, 2], world_size=1, shuffle=False)
+
+
+def test_a_checksum_tells_which_people_are_in_a_json_and_in_which_order(tmp_path):
+    people = [dict(image_id=1, bbox=[i, 2, 20, 30]) for i in range(1, 4)]
+
+    def checksum(people):
+        options = write(tmp_path, coco(annotations=people))
+        dataset = UnlabeledPoseDataset(pipeline=[], **options)
+        assert checksum_of(ConcatDataset([dataset, dataset])) != checksum_of(dataset) != 0
+        return checksum_of(dataset)
+
+    before = checksum(people)
+    assert checksum(people) == before
+    people[0] = dict(people[0], bbox=[1, 2, 20, 31])
+    assert len({before, checksum(people), checksum(people[::-1]), checksum(people[1:])}) == 4
 
 
 def test_a_source_smaller_than_its_slots_repeats_evenly():

@@ -51,7 +51,8 @@ def train(folder, iters, *, keep=1, resume=False, interval=5, **kwargs):
 
 
 def files(folder):
-    return sorted(p.name for p in Path(folder).iterdir() if p.is_file() and p.suffix != '.py')
+    return sorted(p.name for p in Path(folder).iterdir()
+                  if p.is_file() and p.suffix not in ('.py', '.lock'))
 
 
 def last(folder):

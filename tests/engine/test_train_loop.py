@@ -1,6 +1,9 @@
 """The loop goes on where it stopped: data, random numbers, validations, each for itself."""
+import re
+
 import pytest
 import torch
+import toy_runner
 from mmdet.engine.hooks import PipelineSwitchHook
 from mmengine.hooks import Hook
 from toy_runner import build, same
@@ -96,7 +99,30 @@ def test_other_data_after_the_stop_are_reported(tmp_path, monkeypatch):
     assert not said
     run(tmp_path, STOP + 2, resume=True, sampler=dict(
         type='SemiSupervisedSampler', batch_size=4, source_ratio=[3, 1]))
-    assert len(said) == 1 and 'per_batch was [2, 2] and is [3, 1]' in said[0]
+    assert len(said) == 1 and 'per_batch, were [2, 2] and are [3, 1]' in said[0]
+    run(tmp_path, STOP + 3, resume=True, sizes=(11, 14))  # someone was added
+    assert 'labeled and unlabeled people were [10, 14] and are [11, 14]' in said[1]
+
+
+def test_entries_that_were_edited_between_stop_and_resume_are_told(tmp_path, monkeypatch):
+    from mmpose_mum.engine import train_loop
+    said = []
+    monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
+    run(tmp_path, STOP)
+    # As many people as before; how MMEngine's datasets keep them.
+    monkeypatch.setattr(toy_runner.Noise, 'data_bytes', b'edited', raising=False)
+    run(tmp_path, STOP + 1, resume=True)
+    assert len(said) == 1 and ': the checksums of their entries, order and folder were' in said[0]
+
+
+def test_the_log_tells_measures_alone(tmp_path):
+    """MMEngine adds to a validation's line whatever in its hub begins with 'val'."""
+    runner = build(tmp_path, STOP, scores=[1], val_interval=STOP)
+    said = []
+    runner.logger.info = said.append
+    runner.train()
+    line, = [line for line in said if line.startswith('Iter(val) [1/1]    ')]
+    assert re.findall(r'(\w+): ', line) == ['score', 'cost', 'data_time', 'time']
 
 
 def test_another_sampler_is_replayed_as_mmengine_does(tmp_path):

@@ -77,10 +77,12 @@ class Score(BaseMetric):
 
 
 def build(work_dir, iters, *, sampler=None, loop='ResumableTrainLoop', checkpoint=None, scores=None,
-          padding=0, val_interval=1000, seed=0, accumulate=1, hooks=(), **options):
-    """Builds a Runner for batches of 4 from sources of 10 and 14."""
+          padding=0, val_interval=1000, seed=0, accumulate=1, hooks=(), sizes=(10, 14),
+          metainfo=None, **options):
+    """Builds a Runner for batches of 4 from two sources."""
     torch.manual_seed(0)
-    data = ConcatDataset([Noise(10), Noise(14)])
+    data = ConcatDataset(list(map(Noise, sizes)))
+    data.metainfo = metainfo or {}
     val = {} if scores is None else dict(
         val_dataloader=dict(dataset=Noise(1), sampler=dict(type='DefaultSampler', shuffle=False),
                             batch_size=1, num_workers=0),

@@ -1,0 +1,51 @@
+"""Whether a checkpoint's outputs are the keypoints that a run has."""
+from logging import WARNING
+from typing import List, Optional
+
+from mmengine.logging import print_log
+
+
+def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -> None:
+    """Compare the keypoints that a checkpoint was trained on with a dataset's.
+
+    A network knows keypoints by position alone: with the names in another order it would call the
+    ankles wrists, and nothing else would tell.
+
+    Args:
+        checkpoint (dict): As loaded; one without names, as of a backbone, fits.
+        metainfo (dict, optional): The dataset's.
+        resumes (bool): Whether the run goes on with it; another run may start from a network of
+            other keypoints.
+
+    Raises:
+        ValueError: If the names are the same in another order; or, on a resume, if they differ.
+    """
+    saved = keypoint_names((checkpoint.get('meta') or {}).get('dataset_meta'))
+    names = keypoint_names(metainfo)
+    if not saved or not names or saved == names:
+        return
+    reordered = sorted(saved) == sorted(names)
+    lists = f'the checkpoint has {saved}, and the dataset {names}'
+    if reordered:
+        raise ValueError(
+            f'the checkpoint\'s keypoints are the dataset\'s in another order: {lists}. Give the '
+            'dataset a metainfo and jsons in the order of the checkpoint. To train anew from its '
+            "backbone alone, name it in the backbone's init_cfg (type='Pretrained', "
+            "prefix='backbone.') in place of load_from")
+    if resumes:
+        raise ValueError(
+            f'a run cannot be resumed with other keypoints: {lists}. Take the metainfo that it was '
+            'started with, or start a new run with this checkpoint as load_from, without resume')
+    if len(saved) == len(names):
+        changed = ', '.join(f'{i}: {old!r} is now {new!r}'
+                            for i, (old, new) in enumerate(zip(saved, names)) if old != new)
+        print_log(f'the checkpoint was trained on other keypoints, whose outputs go on as those of '
+                  f'the same position ({changed})', 'current', WARNING)
+
+
+def keypoint_names(metainfo: Optional[dict]) -> List[str]:
+    """Return the names by id; the keys may be text, as from a json. Empty if there are none."""
+    named = metainfo.get('keypoint_id2name') if isinstance(metainfo, dict) else None
+    if not isinstance(named, dict) or not all(str(key).isdigit() for key in named):
+        return []  # not MMPose's
+    return [str(named[key]) for key in sorted(named, key=int)]

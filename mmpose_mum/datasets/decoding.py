@@ -68,6 +68,8 @@ def decode(content: bytes) -> Optional[np.ndarray]:
     Returns:
         np.ndarray: BGR, uint8 (H, W, 3); None if OpenCV cannot read it.
     """
+    if not content:
+        return None
     # OpenCV turns JPEG, PNG and TIFF itself, and WebP from version 5 on.
     if content[:4] == b'RIFF' and content[8:12] == b'WEBP':
         header = read_header(io.BytesIO(content))

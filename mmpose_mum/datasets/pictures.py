@@ -1,17 +1,25 @@
 """What there is to look at in a folder: image files, and frames of videos."""
+import logging
 import os
 import os.path as osp
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, Iterator, List, Sequence
+from typing import Callable, Dict, Iterator, List, Sequence
 
 from mmengine.logging import print_log
 
+from .sizes import evenly
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 _MAX_SUFFIXES = 5  # kinds of ignored files that a message names
+# Of images and videos that are not read here.
+_CONVERTIBLE = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.gif', '.dng', '.cr2', '.cr3', '.nef',
+                '.arw', '.flv', '.ogv', '.insv')
+# Where file managers keep copies, thumbnails and what was deleted. Names with a dot in front, such
+# as .ipynb_checkpoints, .thumbnails and the ._a.jpg of macOS, are hidden by the same custom.
+_HIDDEN = ('__MACOSX', '@eaDir', '#recycle', '$RECYCLE.BIN')
 
 
 def folder_of(source: str) -> str:
@@ -28,8 +36,8 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
 
     Returns:
         list[str]: Paths relative to :func:`folder_of` the source, sorted; ``clip.mp4#000120`` is
-        a frame. Videos that cannot be read, and files that end otherwise, are left out and
-        reported.
+        a frame. Videos that cannot be read, files that end otherwise, and what is hidden (a dot in
+        front of its name, or a system's folder such as ``__MACOSX``) are left out and reported.
 
     Raises:
         FileNotFoundError: If the source does not exist.
@@ -39,7 +47,8 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
         raise FileNotFoundError(f'the folder of unlabelled images {source!r} does not exist: set '
                                 "data_root and data_prefix=dict(img='…'), or give a video's path")
     root = Path(folder_of(source) or '.')
-    paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root))
+    hidden = []
+    paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root, hidden))
     names, broken, ignored = [], [], Counter()
     for path in paths:
         name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
@@ -53,27 +62,47 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
                 broken.append(str(path))
         else:
             ignored[suffix or 'without a suffix'] += 1
-    reports = []
-    if broken:
-        reports.append(
-            f'{len(broken)} videos in {source!r} are empty or broken, the first {broken[:1]}')
-    if ignored:
-        reports.append(f'ignored {sum(ignored.values())} files in {source!r}: ' + ', '.join(
-            f'{number} {suffix}' for suffix, number in ignored.most_common(_MAX_SUFFIXES))
-            + (', …' if len(ignored) > _MAX_SUFFIXES else ''))
+    reports = _reports(source, broken, ignored, hidden)
     if not names:
         raise ValueError(
             f'no unlabelled image or video in {source!r} or below it: looked for files that end in '
             + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
-    for report in reports:
-        print_log(report, 'current')
+    for report, level in reports.items():
+        print_log(report, 'current', level)
     return names
 
 
-def _files_below(root: Path) -> Iterator[Path]:
+def _reports(source: str, broken: List[str], ignored: Counter, hidden: List[str]) -> Dict[str, int]:
+    """Tell what is left out of a folder, each with the level of its importance."""
+    reports = {}
+    if broken:
+        reports[f'{len(broken)} videos in {source!r} are empty or broken, or OpenCV does not know '
+                f'their codec, the first {broken[:1]}. If a player shows them, convert them to '
+                'H.264 (ffmpeg -i IN -c:v libx264 OUT.mp4)'] = logging.WARNING
+    lost = [suffix for suffix in ignored if suffix in _CONVERTIBLE]
+    if lost:
+        reports[f'{sum(ignored[suffix] for suffix in lost)} files in {source!r} are images or '
+                f'videos that cannot be read, {", ".join(sorted(lost))}: convert images to JPEG or '
+                'PNG, and videos to MP4'] = logging.WARNING
+    if ignored:
+        reports[f'ignored {sum(ignored.values())} files in {source!r}: ' + ', '.join(
+            f'{number} {suffix}' for suffix, number in ignored.most_common(_MAX_SUFFIXES))
+            + (', …' if len(ignored) > _MAX_SUFFIXES else '')] = logging.INFO
+    if hidden:
+        reports[f'left out {len(hidden)} hidden images and videos in {source!r}, the first '
+                f'{min(hidden)!r}'] = logging.INFO
+    return reports
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith('.') or name in _HIDDEN
+
+
+def _files_below(root: Path, hidden: List[str]) -> Iterator[Path]:
     """Yield the files of a folder and those below it, linked folders included, each folder once.
 
-    Linked ones come last, so that a folder that has a place of its own is found there.
+    Linked ones come last, so that a folder that has a place of its own is found there. Images and
+    videos that are hidden, or lie in a hidden folder, are added to ``hidden`` instead.
     """
     seen, starts = set(), [str(root)]
     for start in starts:  # grows
@@ -83,10 +112,16 @@ def _files_below(root: Path) -> Iterator[Path]:
                 below.clear()
                 continue
             seen.add(real)
-            below.sort()
+            away = [osp.join(folder, name) for name in files if _is_hidden(name)]
+            for name in filter(_is_hidden, below):
+                away += [osp.join(path, file)
+                         for path, _, inner in os.walk(osp.join(folder, name)) for file in inner]
+            hidden += [path for path in away
+                       if path.lower().endswith(IMAGE_SUFFIXES + VIDEO_SUFFIXES)]
+            below[:] = sorted(name for name in below if not _is_hidden(name))
             starts += [path for path in (osp.join(folder, name) for name in below)
                        if osp.islink(path)]
-            yield from (Path(folder, name) for name in files)
+            yield from (Path(folder, name) for name in files if not _is_hidden(name))
 
 
 def picture_finder(root: str) -> Callable[[str], bool]:
@@ -118,8 +153,7 @@ def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
     Returns:
         str: How many, and the first; empty if there is nothing to tell.
     """
-    number = min(most, len(paths))
-    few = [paths[i * (len(paths) - 1) // max(1, number - 1)] for i in range(number)]
+    few = evenly(paths, most)
     missing = [path for path in few
                if '://' not in path and not osp.exists((split_frame_name(path) or [path])[0])]
     return missing and f'{len(missing)} of {len(few)} pictures, such as {missing[0]!r},' or ''

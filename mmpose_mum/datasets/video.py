@@ -8,7 +8,8 @@ from typing import Dict, List, Optional, Tuple
 import cv2
 import numpy as np
 
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv')
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.3gp',
+                  '.mts', '.m2ts')
 _FRAME = re.compile(
     rf'(.+(?:{"|".join(map(re.escape, VIDEO_SUFFIXES))}))#(\d+)', re.IGNORECASE)
 _MAX_OPEN = 8  # readers that a process keeps
@@ -45,8 +46,9 @@ class Video:
 
     def _open(self) -> None:
         # One thread: the loader's workers are parallel already, and threads do not survive a fork.
+        # The whole path, for FFmpeg takes the 12 of 12:30.mp4 for a protocol.
         self._capture = cv2.VideoCapture(
-            self.path, cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
+            os.path.abspath(self.path), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
         # OpenCV 4.11 leaves this off, and versions before and after it have it on.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._time, self._number = -math.inf, -1  # of the frame that was grabbed last

@@ -4,9 +4,9 @@ import io
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from mmpose_mum.datasets.decoding import decode_reduced
+from mmpose_mum.datasets.decoding import decode, decode_reduced, read_header
 
 DOTS = np.array([[45, 60], [170, 50], [100, 140], [60, 190]], float)  # x, y in the file
 
@@ -66,3 +66,32 @@ def test_what_is_no_sound_jpeg_is_left_to_the_ordinary_way():
     for other in (cv2.imencode('.png', img)[1].tobytes(), b'', b'text', content[:30],
                   content[:2] + b'\0' * 500):
         assert decode_reduced(other, None, (10, 10)) is None
+
+
+FORMATS = dict(JPEG=dict(quality=95), MPO=dict(quality=95), PNG={}, WEBP=dict(quality=95),
+               TIFF={})
+
+
+@pytest.mark.parametrize('orientation', [*range(1, 9), 0, 9])
+@pytest.mark.parametrize('name', FORMATS)
+def test_images_are_upright_in_every_format(name, orientation):
+    img = np.full((48, 64, 3), 60, np.uint8)
+    img[24:, :32], img[:24, :32] = (240, 20, 20), (20, 200, 20)
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(img).save(out, name, exif=exif, **FORMATS[name])
+    expected = Image.fromarray(img)
+    expected.getexif()[0x0112] = orientation  # which Pillow turns by
+    expected = np.array(ImageOps.exif_transpose(expected))[..., ::-1]
+    found = decode(out.getvalue())
+    assert found.shape == expected.shape and found.flags.c_contiguous
+    assert np.abs(found.astype(int) - expected).mean() < 8  # a turn is 60 and more
+    header = read_header(io.BytesIO(out.getvalue()))
+    assert (header.height, header.width) == expected.shape[:2]
+    assert header.orientation == (orientation if 0 < orientation < 9 else 1)
+
+
+def test_what_is_no_image_has_no_header_and_no_pixels(tmp_path):
+    for content in (b'', b'text', b'RIFF1234WEBPVP8 ', jpeg((208, 240))[:30]):
+        assert decode(content) is None and read_header(io.BytesIO(content)) is None
+    assert read_header(str(tmp_path / 'none.jpg')) is None

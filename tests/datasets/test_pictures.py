@@ -31,15 +31,51 @@ def test_linked_folders_count_once_and_cycles_end(folder, tmp_path_factory):
         'a.PNG', 'a_inner/y.jpg', 'b.jpg', 'deep/er/c.webp', 'disk/z.jpg']
 
 
-def test_files_that_are_no_pictures_are_counted_in_the_log(folder, monkeypatch):
-    said = []
-    monkeypatch.setattr(pictures, 'print_log', lambda text, *_: said.append(text))
-    for name in ('c.HEIC', 'deep/d.heic', 'LICENSE', '1.a', '2.b', '3.c'):
+@pytest.fixture
+def said(monkeypatch):
+    texts = []
+    monkeypatch.setattr(pictures, 'print_log', lambda text, *_: texts.append(text))
+    return texts
+
+
+def test_files_that_are_no_pictures_are_counted_in_the_log(folder, said):
+    for name in ('c.LRV', 'deep/d.lrv', 'LICENSE', '1.a', '2.b', '3.c'):
         (folder / name).touch()
     list_pictures(str(folder), 1.)
-    assert f'ignored 7 files in {str(folder)!r}: 2 .heic, 1 .a, 1 .b, 1 .c, 1 without a suffix, …' \
+    assert f'ignored 7 files in {str(folder)!r}: 2 .lrv, 1 .a, 1 .b, 1 .c, 1 without a suffix, …' \
         in said
-    assert len(said) == 2 and 'broken' in said[0]
+    assert len(said) == 2 and 'broken' in said[0] and 'ffmpeg -i' in said[0]
+
+
+def test_images_that_cannot_be_read_are_named_with_what_to_do(folder, said):
+    for name in ('c.HEIC', 'deep/d.heic', 'e.gif', 'f.txt'):
+        (folder / name).touch()
+    list_pictures(str(folder), 1.)
+    found, = [text for text in said if 'convert images' in text]
+    assert '3 files' in found and '.gif, .heic: convert images to JPEG or PNG' in found
+
+
+HIDDEN = ['._b.jpg', '._clip.mov', '.secret.png', '__MACOSX/deep/._b.jpg', '__MACOSX/x.jpg',
+          '.ipynb_checkpoints/a-checkpoint.png', 'deep/@eaDir/b.jpg/SYNOFILE_THUMB_M.jpg',
+          'deep/.thumbnails/b.jpg', '#recycle/old.jpg', '$RECYCLE.BIN/old.mp4']
+
+
+def test_what_is_hidden_is_left_out_and_counted(folder, said):
+    for name in [*HIDDEN, '.DS_Store', 'Thumbs.db', '__MACOSX/notes.txt']:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert list_pictures(str(folder), 1.) == ['a.PNG', 'b.jpg', 'deep/er/c.webp']
+    assert f'left out 10 hidden images and videos in {str(folder)!r}' in said[-1]
+    # What is asked for by its name is not hidden, nor what a link leads to.
+    assert list_pictures(str(folder / '__MACOSX'), 1.) == ['x.jpg']
+    (folder / 'link').symlink_to(folder / '#recycle')
+    assert 'link/old.jpg' in list_pictures(str(folder), 1.)
+
+
+def test_a_folder_with_nothing_but_hidden_images_says_so(tmp_path):
+    (tmp_path / '._a.jpg').touch()
+    with pytest.raises(ValueError, match=r'looked for.*left out 1 hidden images.*\._a\.jpg'):
+        list_pictures(str(tmp_path), 1.)
 
 
 def test_a_single_file_is_named_from_its_folder(folder):

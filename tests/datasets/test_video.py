@@ -85,6 +85,36 @@ def test_frames_of_a_variable_rate_go_by_their_time(tmp_path):
         assert number_of(video.read(i)) == int(np.argmax(numbers >= i))
 
 
+def turn(path, quarters):
+    """Let an mp4 be shown turned by so many quarters clockwise: its track's display matrix."""
+    data = bytearray(open(path, 'rb').read())
+    at = data.index(b'tkhd') + 44
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
+    data[at:at + 36] = struct.pack(
+        '>9i', cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    open(path, 'wb').write(data)
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'MOV', 'm4v'])
+@pytest.mark.parametrize('quarters', range(4))
+def test_frames_are_upright_as_a_player_shows_them(tmp_path, quarters, suffix):
+    path = write_video(tmp_path / 'a.mp4', frames=200)
+    lying, _ = decode_all(path)
+    path = str((tmp_path / 'a.mp4').rename(tmp_path / f'a.{suffix}'))
+    turn(path, quarters)
+    video = V.Video(path)
+    assert len(video) == 200 and video.fps == 30
+    for i in [0, 199, 100, 3, 0]:  # it seeks and starts again
+        np.testing.assert_array_equal(video.read(i), np.rot90(lying[i], -quarters))
+
+
+def test_a_name_that_begins_like_a_protocol(tmp_path, monkeypatch):
+    write_video(tmp_path / 'a.mp4', frames=9)
+    (tmp_path / 'a.mp4').rename(tmp_path / '12:30.mp4')
+    monkeypatch.chdir(tmp_path)
+    assert number_of(V.Video('12:30.mp4').read(7)) == 7
+
+
 def test_a_video_that_does_not_tell_its_length_is_counted(tmp_path, monkeypatch):
     path = write_video(tmp_path / 'a.mp4', frames=50)
 

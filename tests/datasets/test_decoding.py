@@ -95,3 +95,11 @@ def test_what_is_no_image_has_no_header_and_no_pixels(tmp_path):
     for content in (b'', b'text', b'RIFF1234WEBPVP8 ', jpeg((208, 240))[:30]):
         assert decode(content) is None and read_header(io.BytesIO(content)) is None
     assert read_header(str(tmp_path / 'none.jpg')) is None
+
+
+@pytest.mark.parametrize('name', ['TIFF', 'WEBP', 'PNG', 'MPO'])
+def test_the_first_of_several_pages_is_the_image(name):
+    out, options = io.BytesIO(), dict(lossless=True) if name == 'WEBP' else {}
+    pages = [Image.new('RGB', (64, 48), (value, ) * 3) for value in (200, 20)]
+    pages[0].save(out, name, save_all=True, append_images=pages[1:], **options)
+    assert decode(out.getvalue()).min() > 190

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from speed import loader, memory, ops, options, step, validation
-from speed.timing import table_of, write_json
+from speed.timing import read_json, table_of, write_json
 
 PARTS = dict(ops=ops, step=step, memory=memory, options=options, loader=loader,
              validation=validation)
@@ -37,6 +37,11 @@ def parse_args(args=None):
 def main(args=None) -> None:
     """Run one part and print its table."""
     args = parse_args(args)
+    if args.json:
+        try:
+            read_json(args.json)  # before it is measured, which takes long
+        except (OSError, ValueError) as error:
+            raise SystemExit(f'benchmark: {error}') from error
     torch.set_num_threads(args.threads)
     rows = PARTS[args.part].measure(args)
     if rows:

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import torch
-from benchmark_records import collect, find_record, save_records, suffix_of, write_atomically
+from benchmark_records import collect, find_record, read_seconds, save_records, suffix_of
 from benchmark_report import main_table
 from benchmark_runs import (
     REPOSITORY,
@@ -33,6 +33,7 @@ from benchmark_runs import (
     plan,
     planned_config,
 )
+from kept_json import write_atomically
 from mmengine.config import DictAction
 
 
@@ -111,8 +112,7 @@ class Trainer:
                            PYTHONPATH=os.pathsep.join(paths))
         if gpu is not None:
             environment['CUDA_VISIBLE_DEVICES'] = gpu
-        clock = run.folder / 'seconds.txt'
-        before = float(clock.read_text()) if resume and clock.exists() else 0.
+        before = read_seconds(run.folder) or 0. if resume else 0.
         started = time.time()
         try:
             with open(run.folder / 'train.log', 'a') as log:
@@ -127,7 +127,8 @@ class Trainer:
             with self.lock:
                 self.processes.discard(process)
         finally:
-            clock.write_text(f'{before + time.time() - started:.1f}\n')
+            write_atomically(run.folder / 'seconds.txt',
+                             f'{before + time.time() - started:.1f}\n')
         if status:
             raise BenchmarkError(
                 f'{end_of_log(run.folder / "train.log")}\n{run}: the training broke (exit status '

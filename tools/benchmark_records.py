@@ -4,12 +4,13 @@
 """
 import json
 import math
-import os
 import re
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
+from kept_json import read_rows, write_atomically
 from mmengine.config import Config
 from run_scalars import read_scalars
 
@@ -17,6 +18,7 @@ ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'mum_input', 'p
 MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
+KEYS = ('method', 'role', 'num_labels', 'num_total', 'seed', 'curve', 'metrics')
 NO_METRICS = ('step', 'iter', 'time', 'data_time', 'lr', 'memory')
 
 
@@ -57,7 +59,7 @@ def collect(run: Run, metric: str) -> dict:
                              f'numbers. See {run.folder}/train.log')
     finite = {key: value if math.isfinite(value) else None
               for key, value in validations[last].items()}
-    clock, name = run.folder / 'seconds.txt', suffix_of(metric)
+    seconds, name = read_seconds(run.folder), suffix_of(metric)
     source = run.source.resolve()
     if REPOSITORY in source.parents:
         source = source.relative_to(REPOSITORY)
@@ -67,9 +69,24 @@ def collect(run: Run, metric: str) -> dict:
         'iterations': wanted, 'config': source.as_posix(),
         f'student_{name}': pairs[last][0], f'teacher_{name}': pairs[last][1],
         'metrics': finite, 'curve': [[step, *pair] for step, pair in pairs.items()],
-        'seconds': round(float(clock.read_text())) if clock.exists() else None,
+        'seconds': None if seconds is None else round(seconds),
         'settings': settings_of(run.cfg), 'versions': versions(),
     }
+
+
+def read_seconds(folder: Path) -> Optional[float]:
+    """Return for how long a run has been trained, None if that was not written to its end.
+
+    Raises:
+        BenchmarkError: If the file holds something else.
+    """
+    clock = folder / 'seconds.txt'
+    text = clock.read_text().strip() if clock.exists() else ''
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise BenchmarkError(f'{clock}: expected the seconds that the run took, got {text[:40]!r}: '
+                             'remove the file, and the time before it does not count') from None
 
 
 def settings_of(cfg: Config) -> dict:
@@ -78,6 +95,8 @@ def settings_of(cfg: Config) -> dict:
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}
+    if settings['model'].get('backbone') == {}:  # for MMPose's init_model alone
+        del settings['model']['backbone']
     # What only watches makes no other method, nor does the loop that runs the iterations.
     settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []
                                 if hook['type'] not in WATCHING]
@@ -116,8 +135,8 @@ def save_records(path: Path, records: list) -> list:
 
     Of the same method, number of labels and seed, a new record replaces the old one.
     """
-    old = load_records(path) if path.exists() else []
-    merged = {(r['method'], r['num_labels'], r['seed']): r for r in [*old, *records]}
+    merged = {(r['method'], r['num_labels'], r['seed']): r
+              for r in [*load_records(path), *records]}
     merged = [merged[key] for key in sorted(merged)]
     write_atomically(path, '[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n')
     return merged
@@ -129,32 +148,13 @@ def as_text(record: dict) -> str:
                               for key, value in record.items()) + '\n}'
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is never there in part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
-
-
 def load_records(path: Path) -> list:
-    """Read the benchmark's records.
+    """Read the benchmark's records, none if the file is missing or empty.
 
     Raises:
         ValueError: If the file holds something else.
     """
-    try:
-        records = json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is no JSON ({error}); expected a list of records as '
-                         'tools/benchmark_methods.py writes it') from error
-    keys = {'method', 'role', 'num_labels', 'num_total', 'seed', 'curve', 'metrics'}
-    for record in records if isinstance(records, list) else [records]:
-        missing = keys - set(record) if isinstance(record, dict) else keys
-        if missing or not isinstance(records, list):
-            raise ValueError(f'{path}: expected a list of records with {", ".join(sorted(keys))}, '
-                             f'got {str(record)[:80]!r}; write it by tools/benchmark_methods.py')
-    return records
+    return read_rows(path, KEYS, 'tools/benchmark_methods.py')
 
 
 def metric_of(records: list) -> str:

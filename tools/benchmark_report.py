@@ -186,6 +186,9 @@ def main(args=None) -> None:
     args = parse_args(args)
     try:
         records = load_records(args.json)
+        if not records:
+            raise ValueError(f'{args.json} is missing or empty: tools/benchmark_methods.py writes '
+                             'it')
         if args.markdown:
             text = args.markdown.read_text(encoding='utf-8')
             args.markdown.write_text(replace_tables(text, records), encoding='utf-8')

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from kept_json import read_kept
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -192,7 +193,7 @@ def check_same_config(run: Run) -> None:
         raise BenchmarkError(f'{run}: {run.folder} holds a training that is not the benchmark\'s; '
                              'remove that folder, or use another --work-dir')
     if planned.exists():
-        keys = list(differences(json.loads(planned.read_text()), json.loads(planned_config(run))))
+        keys = list(differences(read_kept(planned), json.loads(planned_config(run))))
         if keys:
             raise BenchmarkError(
                 f'{run}: {run.folder} was started with another config: ' + '; '.join(keys[:3])

@@ -19,6 +19,7 @@ from typing import Dict, Iterator, List, Sequence
 from mmdet.apis import DetInferencer
 from mmengine.utils import ProgressBar
 
+from mmpose_mum.datasets.json_text import decode_text, parse_json
 from mmpose_mum.datasets.pictures import folder_of, list_pictures
 from mmpose_mum.datasets.transforms import LoadUnlabeledImage
 
@@ -77,15 +78,24 @@ def detect(inferencer, folder: str, names: Sequence[str], labels: Sequence[int],
 
 def read_part(path: Path, settings: dict) -> Dict[str, list]:
     """Read what an interrupted run has found, or start the file that collects it."""
-    text = path.read_text() if path.exists() else ''
-    lines = text.split('\n')[:-1] or [json.dumps(settings)]  # the last may be incomplete
-    complete = ''.join(line + '\n' for line in lines)
-    if text != complete:
-        path.write_text(complete)
-    if json.loads(lines[0]) != settings:
+    first = json.dumps(settings)
+    try:
+        text = decode_text(path.read_bytes(), path) if path.exists() else ''
+        *lines, rest = text.split('\n')  # the rest is incomplete, and found again
+        entries = [parse_json(line, f'line {i}') for i, line in enumerate(lines, 1)]
+        if not all(isinstance(entry, dict) for entry in entries) or not (
+                lines or first.startswith(rest)):
+            raise ValueError('it does not begin with the settings')
+    except ValueError as error:
+        raise SystemExit(f'{path} is not what an interrupted run of this tool leaves ({error}): '
+                         'move it away, or give another --out') from error
+    if entries and entries[0] != settings:
         raise SystemExit(f'{path} is of an interrupted run with other settings, {lines[0]}: '
                          'delete it, or give the same')
-    return {name: boxes for line in lines[1:] for name, boxes in json.loads(line).items()}
+    complete = ''.join(line + '\n' for line in lines or [first])
+    if text != complete:
+        path.write_text(complete)
+    return {name: boxes for entry in entries[1:] for name, boxes in entry.items()}
 
 
 def main(args=None) -> None:

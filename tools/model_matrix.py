@@ -17,7 +17,6 @@ import argparse
 import fnmatch
 import json
 import multiprocessing
-import os
 import time
 import traceback
 from collections import Counter
@@ -27,6 +26,7 @@ from typing import Dict, List
 
 import mmpose
 import torch
+from kept_json import read_rows, write_atomically
 from matrix_check import check_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -130,18 +130,17 @@ def table(rows: List[Dict[str, object]]) -> str:
 def save(rows: Dict[str, dict], path: Path) -> None:
     """Write the rows, sorted by config, one a line; a killed tool leaves the old file."""
     lines = ',\n'.join(' ' + json.dumps(rows[name]) for name in sorted(rows))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(f'[\n{lines}\n]\n', encoding='utf-8')
-    os.replace(temporary, path)
+    write_atomically(path, f'[\n{lines}\n]\n')
 
 
 def main(args=None) -> int:
     """Try the configs that have no result yet, and print the table."""
     args = parse_args(args)
-    rows = {}
-    if args.json.exists():
-        rows = {row['config']: row for row in json.loads(args.json.read_text(encoding='utf-8'))}
+    try:
+        rows = {row['config']: row for row in read_rows(
+            args.json, ('config', 'head', 'backbone', 'ok', 'seconds'), 'tools/model_matrix.py')}
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'model_matrix: {error}') from error
     if not args.table:
         entries = top_down_configs(args.only)
         left = [entry for entry in entries if entry['config'] not in rows

@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 from typing import List
 
+from mmpose_mum.datasets.json_text import decode_text
+
 
 def read_scalars(work_dir: Path) -> List[dict]:
     """Read what a run has logged; a part before a resume holds up to where the later one begins.
@@ -28,7 +30,7 @@ def read_scalars(work_dir: Path) -> List[dict]:
 
 
 def _read_lines(path: Path) -> List[dict]:
-    entries, lines = [], path.read_text().splitlines()
+    entries, lines = [], decode_text(path.read_bytes(), path).splitlines()
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)

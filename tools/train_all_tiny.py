@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import numpy as np
+from kept_json import read_kept, write_atomically
 from mmengine.config import Config
 from mmengine.runner import Runner
 from scipy.io import savemat
@@ -220,9 +221,7 @@ def hash_config(path: Path) -> str:
 
 def keep(results: dict, path: Path) -> None:
     """Write the results, all at once."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    partial.write_text(json.dumps(results, indent=1) + '\n')
-    os.replace(partial, path)
+    write_atomically(path, json.dumps(results, indent=1) + '\n')
 
 
 def main(args=None, root: Path = ROOT) -> int:
@@ -233,7 +232,14 @@ def main(args=None, root: Path = ROOT) -> int:
         raise SystemExit(f'train_all_tiny: no config below {root} matches {args.only}')
     if not args.data.is_dir():
         raise SystemExit(f'train_all_tiny: there is no folder {args.data}')
-    results = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    try:
+        results = (args.json and read_kept(args.json)) or {}
+        if not (isinstance(results, dict)
+                and all(isinstance(result, dict) for result in results.values())):
+            raise ValueError(f'{args.json}: expected an object of configs with their results, as '
+                             'this tool writes it. It stays as it is: give another file')
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'train_all_tiny: {error}') from error
     with tempfile.TemporaryDirectory() as folder:
         made = prepare_files(args.data.resolve(), Path(folder))
         for name in names:

@@ -95,6 +95,21 @@ def test_rows_say_where_they_are_from_and_replace_their_elders(tmp_path):
     assert [(r['name'], r['ratio']) for r in rows] == [('other', 1), ('x', 7), ('x', 8)]
 
 
+def test_a_file_that_holds_no_rows_is_told_before_anything_is_measured(tmp_path, monkeypatch):
+    path = tmp_path / 'rows.json'
+    measured = []
+    monkeypatch.setattr(ops, 'measure', lambda args: measured.append(args) or [row('x')])
+    for content, words in [('{"rows"', 'rows.json is not a json'), ('{}', 'expected a list'),
+                           ('[{"name": 1}]', 'device, name, threads')]:
+        path.write_text(content)
+        with pytest.raises(SystemExit, match=f'rows.json.*{words}|{words}.*It stays as it is'):
+            benchmark.main(['ops', '--json', str(path)])
+        assert path.read_text() == content and not measured
+    path.write_text('')  # as a touch or a full disk leaves it: nothing is lost
+    benchmark.main(['ops', '--json', str(path)])
+    assert [r['name'] for r in json.loads(path.read_text())] == ['x'] and measured
+
+
 def test_the_table_marks_what_misses_its_goal_and_knows_bytes():
     of_memory = dict(name='m', median_s=None, reference_s=None, bytes=3 * 2**20,
                      reference_bytes=2**21, ratio=1.5, goal=1.1)

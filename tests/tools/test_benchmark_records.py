@@ -8,7 +8,12 @@ from mmengine.config import Config
 
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from benchmark_records import collect, save_records, settings_of  # noqa: E402
+from benchmark_records import (  # noqa: E402
+    collect,
+    read_seconds,
+    save_records,
+    settings_of,
+)
 from benchmark_runs import BenchmarkError  # noqa: E402
 
 
@@ -56,6 +61,26 @@ def test_records_are_merged_and_sorted(tmp_path):
              for r in json.loads(path.read_text())]
     assert found == [('a', 2, 1, 0.3), ('a', 10, 0, 0.2), ('b', 2, 0, 0.4)]
     assert [p.name for p in path.parent.iterdir()] == ['records.json']
+
+
+@pytest.mark.parametrize('content, words', [
+    ('[{"method"', 'records.json is not a json .* ends in the middle.*stays as it is'),
+    ('[{"method": "a"}]', 'expected a list of records with curve, .* as tools/benchmark_methods')])
+def test_records_that_are_broken_stay_and_are_told(tmp_path, content, words):
+    path = tmp_path / 'records.json'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=words):
+        save_records(path, [])
+    assert path.read_text() == content
+
+
+def test_a_time_that_was_not_written_to_its_end_does_not_count(tmp_path):
+    for text, seconds in (('', None), ('12.5\n', 12.5)):
+        (tmp_path / 'seconds.txt').write_text(text)
+        assert read_seconds(tmp_path) == seconds
+    (tmp_path / 'seconds.txt').write_text('soon')
+    with pytest.raises(BenchmarkError, match="seconds.txt.*got 'soon': remove the file"):
+        read_seconds(tmp_path)
 
 
 def test_the_published_records_are_of_todays_configs():

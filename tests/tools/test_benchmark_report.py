@@ -128,7 +128,7 @@ def test_a_mean_curve_has_the_iterations_of_all_seeds():
 
 @pytest.mark.parametrize('content, message', [
     ('{"method": 1}', 'expected a list of records'), ('[{"method": 1}]', "got .*'method': 1"),
-    ('[', 'is no JSON')])
+    ('[', 'is not a json'), ('', 'is missing or empty')])
 def test_a_file_of_something_else_is_an_error(tmp_path, content, message):
     (tmp_path / 'x.json').write_text(content)
     with pytest.raises(SystemExit, match=f'(?s)benchmark report: .*{message}'):

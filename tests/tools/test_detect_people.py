@@ -2,6 +2,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import save_checkpoint
+from mmengine.structures import InstanceData
+from PIL import Image
 
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 
@@ -146,3 +149,45 @@ def test_failures_say_what_to_do(scene, tmp_path):
     with pytest.raises(SystemExit, match='no person with a score of at least 1.1 in 6 pic'):
         detect_people.main([*options, '--score-thr', '1.1'])
     assert not list(out.parent.iterdir())
+
+
+@pytest.mark.parametrize('content, left, words', [
+    ('', {}, ''),
+    ('{"a": ', {}, ''),  # killed while the first line was written
+    ('{"a": 1}\n{"b.jpg": []}\n{"c.j', {'b.jpg': []}, ''),
+    ('notes of mine', None, 'does not begin with the settings'),
+    ('[1]\n', None, 'does not begin with the settings'),
+    ('{"a": 1}\n{"b.jpg": [\n{"c.jpg": []}\n', None, 'line 2 is not a json')])
+def test_what_an_interrupted_run_left_is_read_and_what_is_not_its_stays(
+        tmp_path, content, left, words):
+    path = tmp_path / 'boxes.json.part'
+    path.write_text(content)
+    if left is not None:
+        assert detect_people.read_part(path, dict(a=1)) == left
+        assert path.read_text() == '{"a": 1}\n' + ('{"b.jpg": []}\n' if left else '')
+        return
+    with pytest.raises(SystemExit, match=f'boxes.json.part is not what .*{words}.*move it away'):
+        detect_people.read_part(path, dict(a=1))
+    assert path.read_text() == content
+
+
+def test_the_detector_sees_what_is_shown_upright_and_nothing_that_is_hidden(tmp_path):
+    exif, stored = Image.Exif(), np.zeros((48, 64, 3), np.uint8)
+    stored[24:, :32] = 255  # shown at the top left
+    exif[0x0112] = 6
+    for name in ('a.jpg', 'b.webp', 'c.tif', 'd.png', '._a.jpg'):
+        Image.fromarray(stored).save(tmp_path / name, exif=exif)
+    seen = []
+
+    def inferencer(images, **_):
+        seen.extend(images)
+        return dict(predictions=[SimpleNamespace(pred_instances=InstanceData(
+            bboxes=torch.tensor([[0., 0, 24, 32]]), scores=torch.ones(1),
+            labels=torch.zeros(1)))] * len(images))
+
+    names = detect_people.list_pictures(str(tmp_path), 1.)
+    found, = detect_people.detect(inferencer, str(tmp_path), names, [0], .5)
+    assert [image.shape for image in seen] == [(64, 48, 3)] * 4
+    assert all(image[:28, :20].min() > 200 and image[36:].max() < 50 for image in seen)
+    assert list(found) == ['a.jpg', 'b.webp', 'c.tif', 'd.png']
+    assert all(box['bbox'] == [0, 0, 24, 32] for box, in found.values())

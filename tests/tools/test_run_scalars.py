@@ -42,6 +42,16 @@ def test_a_line_that_was_cut_off_is_told(tmp_path, capsys):
     assert 'scalars.json: the last line is cut off' in capsys.readouterr().out
 
 
+def test_a_byte_order_mark_is_read_and_another_encoding_named(tmp_path):
+    path = write(tmp_path, '1', [trained(10)])
+    text = path.read_text()
+    path.write_text(text, encoding='utf-8-sig')  # as an editor on Windows saves it
+    assert read_scalars(tmp_path) == [trained(10)]
+    path.write_text(text, encoding='utf-16')
+    with pytest.raises(ValueError, match='scalars.json is UTF-16'):
+        read_scalars(tmp_path)
+
+
 def test_what_is_no_entry_is_an_error_and_nothing_is_nothing(tmp_path):
     assert read_scalars(tmp_path / 'none') == []
     path = write(tmp_path, '1', [trained(10), dict(loss=1.)])

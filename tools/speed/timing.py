@@ -21,6 +21,7 @@ import mmcv
 import mmengine
 import mmpose
 import torch
+from kept_json import read_rows, write_atomically
 
 import mmpose_mum
 
@@ -174,10 +175,19 @@ def write_json(path: Path, rows: Sequence[Dict[str, Any]]) -> None:
     def identity(row):
         return row['name'], row['device'], row['threads']
 
-    old = json.loads(path.read_text()) if path.exists() else []
     new = {identity(row) for row in rows}
-    kept: List[dict] = [row for row in old if identity(row) not in new]
-    path.write_text(json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + '\n')
+    kept = [row for row in read_json(path) if identity(row) not in new]
+    write_atomically(path, json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + '\n')
+
+
+def read_json(path: Path) -> List[Dict[str, Any]]:
+    """Read the rows that :func:`write_json` wrote, none if the file is missing or empty.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it holds something else.
+    """
+    return read_rows(path, ('name', 'device', 'threads'), 'tools/benchmark.py')
 
 
 def _cpu_sample(now: Callable[[], float], call: Call, calls: int) -> Call:

@@ -95,7 +95,7 @@ def settings_of(cfg: Config) -> dict:
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}
-    if settings['model'].get('backbone') == {}:  # for MMPose's init_model alone
+    if (settings['model'] or {}).get('backbone') == {}:  # for MMPose's init_model alone
         del settings['model']['backbone']
     # What only watches makes no other method, nor does the loop that runs the iterations.
     settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []

@@ -18,9 +18,11 @@ from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
+from mmpose_mum.coco.labels import check_label_sets, without_area
 from mmpose_mum.conversion import Options, overrides
 from mmpose_mum.conversion.model import build_without_weights
 from mmpose_mum.conversion.writer import base_name, config_text, find_config
+from mmpose_mum.datasets.names import similar_name
 from mmpose_mum.datasets.sources import SOURCE_NAMES
 from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
 
@@ -38,6 +40,8 @@ def parse_args(args=None):
                         "the original's")
     parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
                         'json; defaults to that of the labelled ones')
+    parser.add_argument('--unlabeled-ann-file', help="json in COCO's layout that names the images, "
+                        "if --unlabeled is a detector's results with numbers as image_id")
     parser.add_argument('--val', help="json to validate and test on in place of the original's, "
                         'with its boxes')
     parser.add_argument('--val-images', help='folder of the pictures in --val; defaults to '
@@ -64,12 +68,12 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         FileNotFoundError: If a file or folder is missing.
         ValueError: If one is not of its kind, or the config to write exists.
     """
-    for name in ('labeled', 'unlabeled', 'val'):
+    for name in ('labeled', 'unlabeled', 'unlabeled_ann_file', 'val'):
         path = getattr(options, name)
         if path and not osp.exists(path):
-            raise FileNotFoundError(f'--{name}: there is no {path!r} (looked for '
+            raise FileNotFoundError(f'--{name.replace("_", "-")}: there is no {path!r} (looked for '
                                     f'{osp.abspath(path)!r})')
-        images = getattr(options, name + '_images')
+        images = getattr(options, name + '_images', None)
         if images and not osp.isdir(images):
             raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
                              f'{osp.abspath(images)!r})')
@@ -105,11 +109,10 @@ def check_training(cfg: Config, labelled: bool) -> str:
         sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
     else:
         sources = {SOURCE_NAMES[1]: DATASETS.build(dataset.datasets[1])}
-    for name, source in sources.items():
-        picture = source.get_data_info(0)['img_path']
-        if not split_frame_name(picture) and not isfile(picture):
-            raise ValueError(f'the first {name} picture {picture!r} does not exist; the folder is '
-                             f'given by --{name.replace("ll", "l")}-images')
+    unlabeled = sources[SOURCE_NAMES[1]].get_data_info(0)['img_path']
+    if not split_frame_name(unlabeled) and not isfile(unlabeled):
+        raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
+                         f'{similar_name(unlabeled)}; --unlabeled-images says where the images are')
     return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
 
 
@@ -130,21 +133,25 @@ def check_validation(cfg: Config) -> str:
         if path and not exists(path):
             raise ValueError(f'the validation reads {path!r}, which does not exist; --val gives '
                              'it a json of yours, with boxes')
+    checked = check_label_sets(cfg.val_dataloader.dataset, 'val')
+    by_area = any('Coco' in metric['type'] and metric.get('use_area', True) for metric in metrics)
+    for path, coco in checked.items():
+        person = without_area(coco) if by_area else None
+        if person:
+            raise ValueError(
+                f'{path!r}: `area` of the annotation {person["id"]} is {person.get("area")!r}, and '
+                'CocoMetric measures by it: write a number of pixels, or set use_area=False in '
+                'val_evaluator')
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
         person = dataset.get_data_info(0)
-    except (IndexError, ValueError) as error:  # MMEngine's, serialising nothing
+    except (IndexError, ValueError) as error:  # MMEngine's, serializing nothing
         raise ValueError(f'nobody to validate on was found in {files[0]!r} ({error}). Annotations '
-                         'need a `bbox`, `keypoints` and at least one labelled joint; --val gives '
-                         'another json') from error
-    if not isfile(person['img_path']):
-        raise ValueError(f'the first picture of the validation, {person["img_path"]!r}, does not '
+                         'need a `bbox`, `keypoints` and at least one labeled keypoint; --val '
+                         'gives another json') from error
+    if not isfile(person['img_path']):  # of a layout that is not checked above
+        raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; the folder is given by --val-images, or --val gives another json')
-    labels = person.get('raw_ann_info')  # none with a detector's boxes
-    if labels and 'area' not in labels and any(
-            'Coco' in metric['type'] and metric.get('use_area', True) for metric in metrics):
-        raise ValueError(f'the first annotation in {files[0]!r} has no `area`, which CocoMetric '
-                         'measures by; add it, or set use_area=False in val_evaluator')
     return f'{len(dataset)} people to validate on'
 
 
@@ -217,8 +224,10 @@ def main(args=None) -> None:
                 people.append(check_validation(written))
     # The datasets' readers raise what they like at a json of another layout.
     except Exception as error:
+        told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
         raise SystemExit(
-            f'wrote {out}, but it cannot be trained: {error}{remedy(error)}. Give --force as well '
+            f'wrote {out}, but it cannot be trained: {"" if told else type(error).__name__ + ": "}'
+            f'{error}{remedy(error)}. Give --force as well '
             'to write it again') from error
     print(summary(written, options, original, out, people))
 

@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional, Tuple
 from mmengine.config import Config
 from mmpose.registry import DATASETS
 
+from ..coco.layout import is_list
 from ..datasets import UnlabeledPoseDataset
 from ..models.semi_supervised import BRANCHES
 from .options import Options
@@ -158,7 +159,9 @@ def _unlabelled(cfg: Config, options: Options) -> dict:
     if not source.endswith('.json'):
         places = dict(data_prefix=dict(img=source))
     else:
-        places = {'bbox_file' if _holds_a_list(source) else 'ann_file': source}
+        places = {'bbox_file' if is_list(source) else 'ann_file': source}
+        if options.unlabeled_ann_file is not None:
+            places['ann_file'] = options.unlabeled_ann_file
         places['data_prefix'] = dict(img=images)
     weak, strong = _view(cfg), _view(cfg)
     rotation = _rotation(cfg)
@@ -170,14 +173,6 @@ def _unlabelled(cfg: Config, options: Options) -> dict:
             dict(type='PoseMultiBranch', branch_field=list(BRANCHES),
                  unsup_teacher=[dict(type='WeakView', **weak)],
                  unsup_student=[dict(type='StrongView', **strong)])])
-
-
-def _holds_a_list(path: str) -> bool:
-    """Whether a json is a detector's result, not COCO's layout; one that is not there is not."""
-    if not osp.isfile(path):
-        return False
-    with open(path, encoding='utf-8') as file:
-        return file.read(64).lstrip().startswith('[')
 
 
 def _loading(cfg: Config) -> dict:

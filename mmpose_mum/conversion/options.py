@@ -2,6 +2,8 @@
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
 
+from ..coco.layout import is_list
+
 
 @dataclass(frozen=True)
 class Options:
@@ -20,6 +22,8 @@ class Options:
             the original's (first) dataset.
         unlabeled_images (str, optional): Folder of the pictures, if ``unlabeled`` is a json.
             Defaults to that of the labelled pictures.
+        unlabeled_ann_file (str, optional): A json in COCO's layout that names the images, if
+            ``unlabeled`` is a detector's results with ``image_id`` s that are its images' numbers.
         val (str, optional): Annotations to validate and test on in place of the original's, in the
             layout that its dataset reads; boxes are theirs as well, not a detector's. A combination
             is replaced as by ``labeled``. Defaults to the original's.
@@ -39,13 +43,15 @@ class Options:
 
     Raises:
         ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
-            ``val_images`` is given without ``val``; the components that get the others check them.
+            ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections;
+            the components that get the others check them.
     """
 
     unlabeled: str
     labeled: Optional[str] = None
     labeled_images: Optional[str] = None
     unlabeled_images: Optional[str] = None
+    unlabeled_ann_file: Optional[str] = None
     val: Optional[str] = None
     val_images: Optional[str] = None
     batch_size: Optional[int] = None
@@ -69,6 +75,11 @@ class Options:
         if self.val_images is not None and self.val is None:
             raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
                              'not given')
+        if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
+            raise ValueError(
+                f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
+                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json (a list "
+                'of {image_id, category_id, bbox, score})')
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', self.max_iters // 40)
         if self.momentum is None:

@@ -2,37 +2,29 @@
 import math
 import os.path as osp
 from collections import Counter
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import torch
-from mmengine.fileio import load
 from mmengine.logging import print_log
 from torchvision.ops import nms
 
-
-def load_json(path: str) -> Any:
-    """Read a json.
-
-    Raises:
-        ValueError: If its content is not that of a json; the message names the file.
-    """
-    try:
-        return load(path)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f'{path!r} cannot be read as a json: {error}') from error
+from ..coco.layout import load_json
+from .sizes import stated_size
 
 
-def usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
-    """Read an annotation's or a detection's box.
+def usable_box(annotation: dict) -> Optional[np.ndarray]:
+    """Read an annotation's or a detection's box, as it is written.
+
+    The width and height that a json has for the image may be wrong: what lies outside is cut off
+    when the image is read.
 
     Args:
         annotation (dict): Its ``bbox`` is x, y, width and height.
-        image (dict): May have ``width`` and ``height``, which the box is clipped to.
 
     Returns:
-        np.ndarray: float32 (1, 4), x1 y1 x2 y2; None if there is no box, or a crowd's, or nothing
-        is left of it, or it is not of finite numbers.
+        np.ndarray: float32 (1, 4), x1 y1 x2 y2, none of them negative; None if there is no box, or
+        a crowd's, or none with an area, or it is not of finite numbers.
     """
     try:
         box = np.asarray(annotation.get('bbox'), dtype=np.float64)
@@ -41,7 +33,7 @@ def usable_box(annotation: dict, image: dict) -> Optional[np.ndarray]:
     if box.shape != (4, ) or annotation.get('iscrowd'):
         return None
     x, y, w, h = box.tolist()
-    return clipped_box([x, y, x + w, y + h], _size(image, 'width'), _size(image, 'height'))
+    return clipped_box([x, y, x + w, y + h], math.inf, math.inf)
 
 
 def clipped_box(corners: Sequence[float], width: float, height: float) -> Optional[np.ndarray]:
@@ -65,12 +57,6 @@ def clipped_box(corners: Sequence[float], width: float, height: float) -> Option
     return box.reshape(1, 4).astype(np.float32)
 
 
-def _size(image: dict, key: str) -> float:
-    """Return an image's width or height; infinite, if the json has nothing that could be one."""
-    size = image.get(key)
-    return size if isinstance(size, (int, float)) and 0 < size < math.inf else math.inf
-
-
 def load_detections(bbox_file: str,
                     find_image: Callable[[dict], Optional[dict]],
                     category_ids: Sequence[int],
@@ -88,8 +74,8 @@ def load_detections(bbox_file: str,
             stays, whatever their categories.
 
     Returns:
-        list[dict]: ``img_id``, ``file_name``, ``bbox``, ``bbox_score`` and ``category_id`` of each
-        person, by image.
+        list[dict]: ``img_id``, ``file_name``, ``bbox``, ``bbox_score``, ``category_id`` and
+        ``stated_size``, see :func:`stated_size`, of each person, by image.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -119,13 +105,14 @@ def load_detections(bbox_file: str,
             left_out['of unknown images'] += 1
             unknown = detection.get('image_id')
             continue
-        box = usable_box(detection, image)
+        box = usable_box(detection)
         if box is None:
-            left_out['without a usable box (no area, outside the image, or not finite)'] += 1
+            left_out['without a usable box (no area, or not finite)'] += 1
             continue
         people.setdefault(image['file_name'], []).append(dict(
             img_id=detection.get('image_id'), file_name=image['file_name'], bbox=box,
-            bbox_score=np.array([score], dtype=np.float32), category_id=category))
+            bbox_score=np.array([score], dtype=np.float32), category_id=category,
+            stated_size=stated_size(image)))
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
     left_out['that overlap a better one'] = sum(map(len, people.values())) - len(kept)
     report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (

@@ -2,10 +2,11 @@
 from itertools import zip_longest
 from typing import List, Sequence
 
-from mmengine.dataset import ConcatDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+from ..coco.labels import check_label_sets, has_coco_people
 from ..functional.seeding import preserved, seed_host, seeded
 
 SOURCE_NAMES = ('labelled', 'unlabelled')
@@ -42,6 +43,7 @@ class SemiSupervisedDataset(ConcatDataset):
                              'datasets; put several of one kind into a ConcatDataset of their own')
         built = [DATASETS.build(dict(config, lazy_init=True)) for config in datasets]
         _check_joints(*(dataset.metainfo for dataset in built))
+        check_label_sets(datasets[0], 'labeled')
         # MMEngine takes a ConcatDataset among the datasets as a config only, not when it is built.
         super().__init__(
             [dict(type=_filled, name=name, config=config, dataset=dataset)
@@ -85,7 +87,8 @@ def _filled(name: str, config: dict, dataset):
         if 'at least one array' not in str(error):  # MMEngine's, serialising nothing
             reason = str(error)
     if filled:
-        _check_annotations(name, dataset)
+        if name == SOURCE_NAMES[0]:
+            _check_keypoints(dataset)
         return dataset
     if name == SOURCE_NAMES[0]:
         reason += '; annotations need a `bbox`, `keypoints` and at least one labelled joint'
@@ -94,18 +97,25 @@ def _filled(name: str, config: dict, dataset):
         f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r} ({reason})')
 
 
-def _check_annotations(name: str, dataset) -> None:
-    """Raise ValueError if people have other joints than the metainfo; parts have their own."""
-    if not isinstance(dataset, BaseCocoStyleDataset):
+def _check_keypoints(dataset) -> None:
+    """Raise ValueError if labeled people have other keypoints than the metainfo.
+
+    For files in other layouts than COCO's, which are checked before MMPose reads them.
+    """
+    for part in getattr(dataset, 'datasets', ()) or filter(None, [getattr(dataset, 'dataset', 0)]):
+        _check_keypoints(part)
+    named = getattr(dataset, 'metainfo', {}).get('num_keypoints')
+    if not isinstance(dataset, BaseCocoStyleDataset) or has_coco_people(dataset) or not named:
         return
-    labelled = dataset.get_data_info(0).get('keypoints')
-    named = dataset.metainfo.get('num_keypoints')
-    if labelled is not None and named and labelled.shape[-2] != named:
-        raise ValueError(
-            f'people of the {name} set have {labelled.shape[-2]} joints, and its metainfo '
-            f'({dataset.metainfo.get("dataset_name")}) names {named}: give the sets a metainfo of '
-            "the joints that the json has, and the model's head as many outputs "
-            '(docs/custom_data.md)')
+    for i in range(len(dataset)):
+        person = BaseDataset.get_data_info(dataset, i)  # MMPose's copies the metainfo each time
+        found = person.get('keypoints')
+        if found is not None and found.shape[-2] != named:
+            raise ValueError(
+                f'the annotation {person.get("id")} of {dataset.ann_file!r} has {found.shape[-2]} '
+                f'keypoints, and its metainfo ({dataset.metainfo.get("dataset_name")}) names '
+                f"{named}: give the sets a metainfo of the file's keypoints, and the model's head "
+                'as many outputs (docs/custom_data.md)')
 
 
 def _check_joints(*metainfos: dict) -> None:

@@ -1,7 +1,7 @@
 """People without labels: pictures and videos as they are, or boxes from a json."""
 import logging
 import os.path as osp
-from typing import Any, Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -9,8 +9,11 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from .boxes import load_detections, load_json, usable_box
+from ..coco.labels import check_category_names
+from ..coco.layout import CocoJson, category_counts, category_name, find_entry, read_coco
+from .boxes import load_detections, usable_box
 from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
+from .sizes import check_sizes, evenly, stated_size
 from .transforms import PIPELINE_METAINFO
 
 
@@ -40,8 +43,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             MMPose's demos.
         bbox_nms_thr (float): Of two detections in an image whose IoU is higher, the better one
             stays. Defaults to 0.3, as in MMPose's demos; 1 keeps all.
-        bbox_category_ids (Sequence[int]): Categories of detections that count. Defaults to 1, the
-            person in COCO's jsons and what ``tools/detect_people.py`` writes.
+        bbox_category_ids (Sequence[int], optional): Categories that count. Defaults, for
+            detections, to 1, the person in COCO's jsons and what ``tools/detect_people.py`` writes;
+            for annotations, to those that have keypoints, or to the one named ``person`` if none
+            has, or else to all.
         frame_rate (float): Frames to take per second of a video; those of a ``bbox_file`` are taken
             as they are. Defaults to 1.
         metainfo (dict, optional): The labelled set's metainfo, as MMPose has it: its flip pairs are
@@ -66,7 +71,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                  bbox_file: Optional[str] = None,
                  bbox_score_thr: float = 0.3,
                  bbox_nms_thr: float = 0.3,
-                 bbox_category_ids: Sequence[int] = (1, ),
+                 bbox_category_ids: Optional[Sequence[int]] = None,
                  frame_rate: float = 1.,
                  metainfo: Optional[dict] = None,
                  keep_hidden: bool = False,
@@ -78,10 +83,11 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             raise ValueError(f'frame_rate must be more than 0 frames per second, got {frame_rate}')
         self.keep_hidden = keep_hidden
         self.frame_rate = frame_rate
+        self.bbox_category_ids = bbox_category_ids
         # MMPose would take a bbox_file of its own in test mode only.
         self.detections = bbox_file and dict(
-            bbox_file=bbox_file, category_ids=bbox_category_ids, score_thr=bbox_score_thr,
-            nms_thr=bbox_nms_thr)
+            bbox_file=bbox_file, score_thr=bbox_score_thr, nms_thr=bbox_nms_thr,
+            category_ids=(1, ) if bbox_category_ids is None else bbox_category_ids)
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
 
     def get_data_info(self, idx: int) -> dict:
@@ -111,14 +117,19 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if missing:
             print_log(f'{missing} do not exist, of people in {origin}: see that data_root and '
                       'data_prefix are right', 'current', logging.WARNING)
+        check_sizes([
+            dict(path=person['img_path'], box=person['bbox'][0].tolist(),
+                 **dict(zip(('width', 'height'), person['stated_size'])))
+            for person in evenly(people) if person.get('stated_size')
+        ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
 
     def _people_of_detections(self) -> List[dict]:
         if self.ann_file:
-            images = self._images_of_json(self._load_json())
+            images = self._read_coco().images
 
             def find_image(detection: dict) -> Optional[dict]:
-                return _found(images, detection.get('image_id'))
+                return find_entry(images, detection.get('image_id'))
         else:
             exists = picture_finder(folder_of(self.data_prefix['img']))
 
@@ -128,46 +139,24 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
         return load_detections(find_image=find_image, **self.detections)
 
-    def _load_json(self) -> dict:
+    def _read_coco(self) -> CocoJson:
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
                                     'exist')
-        content = load_json(self.ann_file)
-        if not isinstance(content, dict) or 'images' not in content:
-            raise ValueError(
-                f'{self.ann_file!r} is not in COCO\'s layout: it has no "images". A detector\'s '
-                'json is a bbox_file; leave ann_file empty to take every image of a folder as one '
-                'person')
-        for key in ('images', 'annotations'):
-            entries = content.setdefault(key, [])
-            wrong = [0] if not isinstance(entries, list) else [
-                i for i, entry in enumerate(entries) if not isinstance(entry, dict)]
-            if wrong:
-                raise ValueError(f'{self.ann_file!r} is not in COCO\'s layout: "{key}" must be a '
-                                 f'list of objects, and its entry {wrong[0]} is none')
-        return content
-
-    def _images_of_json(self, content: dict) -> Dict[Any, dict]:
-        images = {}
-        for i, image in enumerate(content['images']):
-            name, key = image.get('file_name'), image.get('id')
-            if not (isinstance(name, str) and name) or not isinstance(key, (int, float, str)):
-                raise ValueError(f'the image {i} of {self.ann_file!r} needs a "file_name" and an '
-                                 f'"id", a number or text, but has {name!r} and {key!r}')
-            if images.setdefault(key, image)['file_name'] != name:
-                raise ValueError(
-                    f'two images of {self.ann_file!r} have the id {key!r}: '
-                    f"{images[key]['file_name']!r} and {name!r}. It is not known which of them "
-                    'its annotations belong to: give each image an id of its own')
-        return images
+        return read_coco(self.ann_file)
 
     def _people_of_json(self) -> List[dict]:
-        content = self._load_json()
-        images = self._images_of_json(content)
+        coco = self._read_coco()
+        if self.keep_hidden:
+            names = self.metainfo['keypoint_id2name']
+            check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
+        counted = self._categories_of(coco)
         people, left_out = [], 0
-        for annotation in content['annotations']:
-            image = _found(images, annotation.get('image_id'))
-            box = image and usable_box(annotation, image)
+        for annotation in coco.annotations:
+            if counted is not None and annotation.get('category_id') not in counted:
+                continue
+            image = find_entry(coco.images, annotation.get('image_id'))
+            box = image and usable_box(annotation)
             if box is None:
                 left_out += 1
                 continue
@@ -176,17 +165,44 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 file_name=image['file_name'],
                 bbox=box,
                 category_id=annotation.get('category_id', 1),
+                stated_size=stated_size(image),
                 **(self._hidden(annotation) if self.keep_hidden else {})))
         if left_out:
             print_log(f'left out {left_out} annotations of {self.ann_file} without a usable box '
-                      '(crowd, no area, outside the image, no such image, or not finite)',
-                      'current')
+                      '(crowd, no area, no such image, or not finite)', 'current')
         if not people:
             raise ValueError(
-                f'no unlabelled person in {self.ann_file!r}: it has {len(images)} images and '
-                f'{left_out} annotations, none with a usable `bbox`. Leave ann_file empty to take '
-                'every image of the folder as one person')
+                f'no unlabelled person in {self.ann_file!r}: it has {len(coco.images)} images and '
+                f'{left_out} annotations that count, none with a usable `bbox`. Leave ann_file '
+                'empty to take every image of the folder as one person')
         return people
+
+    def _categories_of(self, coco: CocoJson) -> Optional[Sequence[int]]:
+        """Return the categories whose boxes are people, None for all, and log what is left out.
+
+        Raises:
+            ValueError: If no annotation is of them.
+        """
+        found = category_counts(coco)
+        entries = {key: find_entry(coco.categories, key) or {} for key in found}
+        if self.bbox_category_ids is not None:
+            counted = list(self.bbox_category_ids)
+        else:
+            counted = [key for key, entry in entries.items() if entry.get('keypoints')] or [
+                key for key, entry in entries.items()
+                if str(entry.get('name')).lower() == 'person']
+        if not counted or set(found) <= set(counted):
+            return None
+        told = {key: f'{category_name(coco, key)} ({found[key]} annotations)' for key in found}
+        if not set(found) & set(counted):
+            raise ValueError(
+                f'no unlabelled person in {self.ann_file!r}: the categories that count are '
+                f'{counted}, those found {", ".join(told.values())}: set bbox_category_ids')
+        print_log(f'{self.ann_file}: {", ".join(told[key] for key in found if key in counted)} '
+                  f'count as people; left out: '
+                  f'{", ".join(told[key] for key in found if key not in counted)}. '
+                  'bbox_category_ids says which count', 'current')
+        return counted
 
     def _hidden(self, annotation: dict) -> dict:
         """Return the annotation's keypoints under names of their own."""
@@ -205,7 +221,3 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
 
-
-def _found(images: Dict[Any, dict], key: Any) -> Optional[dict]:
-    """Return the image of an id, which may be anything that a json holds."""
-    return images.get(key) if isinstance(key, (int, float, str)) else None

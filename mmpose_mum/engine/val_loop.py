@@ -1,13 +1,16 @@
 """Validation of teacher and student that loads every batch once."""
 import copy
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Union
 
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
-from mmengine.runner import ValLoop, autocast
+from mmengine.runner import Runner, ValLoop, autocast
 from mmpose.registry import LOOPS
 from torch import nn
+from torch.utils.data import DataLoader
+
+from ..coco.labels import check_label_sets
 
 MODELS = ('teacher', 'student')
 
@@ -31,7 +34,18 @@ class TeacherStudentOnePassValLoop(ValLoop):
         dataloader (DataLoader | dict): The batches; built if it is a config.
         evaluator (Evaluator | dict | list): The metrics; built if it is a config.
         fp16 (bool): Whether to predict in half precision. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If the labels do not exist.
+        ValueError: If MMPose could not read them, or would read them wrongly; see
+            :func:`check_label_sets`.
     """
+
+    def __init__(self, runner: Runner, dataloader: Union[DataLoader, dict],
+                 evaluator: Union[Evaluator, dict, list], fp16: bool = False) -> None:
+        if isinstance(dataloader, dict):  # before MMPose reads the labels
+            check_label_sets(dataloader['dataset'], 'val')
+        super().__init__(runner, dataloader, evaluator, fp16)
 
     def run(self) -> Dict[str, float]:
         """Validate both models.

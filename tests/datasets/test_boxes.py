@@ -60,7 +60,8 @@ def test_detections_name_images_by_the_ids_of_a_json(tmp_path):
     person, = people_of(UnlabeledPoseDataset(**detected(
         tmp_path, [found(1, [90, 40, 30, 20]), found(5)], ann_file=str(tmp_path / 'images.json'))))
     assert person['img_path'] == str(tmp_path / 'pool' / 'a.png')
-    np.testing.assert_array_equal(person['bbox'], [[90, 40, 100, 50]])  # clipped by its size
+    np.testing.assert_array_equal(person['bbox'], [[90, 40, 120, 60]])  # the size may be wrong
+    assert person['stated_size'] == (100, 50)
 
 
 @pytest.mark.parametrize('bad, why', [

@@ -95,7 +95,7 @@ def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
 
 
 def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
-    with pytest.raises(SystemExit, match='first labelled picture .* --labeled-images'):
+    with pytest.raises(SystemExit, match='of the labeled set .* do not exist.*--labeled-images'):
         make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
              demo['train_unlabeled'], '-o', tmp_path / 'x.py')
 
@@ -104,7 +104,7 @@ def test_unlabelled_pictures_are_looked_for_without_labels_as_well(demo, tmp_pat
     (tmp_path / 'empty').mkdir()
     with pytest.raises(SystemExit, match='cannot be trained: .*empty'):
         make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
-    with pytest.raises(SystemExit, match='first unlabelled picture .* --unlabeled-images'):
+    with pytest.raises(SystemExit, match='first unlabeled image .* --unlabeled-images'):
         make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
              '-o', tmp_path / 'y.py', '--sites', 'input')
 
@@ -151,8 +151,8 @@ def unchanged(content):
 
 @pytest.mark.parametrize('change, args, message', [
     (emptied, [], 'nobody to validate on was found in .*mine.json'),
-    (without_area, [], 'no `area`, which CocoMetric'),
-    (unchanged, ['--val-images', '.'], 'first picture of the validation, .*--val-images'),
+    (without_area, [], '`area` of the annotation 1 is None, .*CocoMetric'),
+    (unchanged, ['--val-images', '.'], 'of the val set .* do not exist.*--val-images'),
 ])
 def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tmp_path):
     content = json.loads(Path(demo['val']).read_text())

@@ -1,0 +1,338 @@
+"""Labels in COCO's layout, checked as a whole before MMPose reads them and drops or breaks."""
+import logging
+import math
+import os.path as osp
+from collections import Counter
+from itertools import chain
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+from mmengine import fileio
+from mmengine.logging import print_log
+from mmpose.datasets.datasets import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from ..datasets.pictures import missing_pictures
+from ..datasets.sizes import check_sizes
+from .keypoint_names import compare_names
+from .layout import (
+    CocoJson,
+    Field,
+    category_counts,
+    category_name,
+    find_entry,
+    is_number,
+    is_whole,
+    read_coco,
+    require,
+    shown,
+)
+
+_LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
+_WHOLE = 'a whole number, which MMPose needs: number them anew, annotations with their images'
+_IMAGE_FIELDS = [Field('id', _WHOLE, is_whole)]
+_SIZE_FIELDS = [
+    Field(name, f'the {name} of the image as it is shown, in pixels', lambda value: is_number(
+        value) and value > 0) for name in ('width', 'height')]
+_ANNOTATION_FIELDS = [
+    Field('id', _WHOLE, is_whole),
+    Field('image_id', 'the id of an image, a whole number, which MMPose needs', is_whole)]
+# Of people alone: MMPose leaves out an annotation without keypoints or box.
+_PERSON_FIELDS = [
+    Field('category_id', 'the whole number of a category, such as 1 for people', is_whole),
+    Field('bbox', 'x, y, width and height in pixels', lambda box: isinstance(
+        box, (list, tuple)) and len(box) == 4 and all(map(is_number, box))),
+    Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', lambda points:
+          isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
+    Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
+          number is None or is_number(number))]
+
+
+def check_label_sets(config: dict, what: str) -> Dict[str, CocoJson]:
+    """Check all labels that a dataset, or the parts of it, will read.
+
+    Args:
+        config (dict): Of a dataset for training or validation; datasets may be nested in it.
+            Those that are not in COCO's layout are left to MMPose.
+        what (str): The set's name, such as ``'labeled'``, for the log.
+
+    Returns:
+        dict[str, CocoJson]: What was read, by path.
+
+    Raises:
+        FileNotFoundError: If a json does not exist.
+        ValueError: If MMPose could not read a json, or would read it wrongly. The message names
+            the file, the entry, what was found and what is needed.
+    """
+    checked = {}
+    for part in leaf_configs(config):
+        dataset = DATASETS.build(dict(part, lazy_init=True))
+        if reads_coco(dataset):
+            checked[dataset.ann_file] = check_labels(
+                dataset, what, own_metainfo=bool(part.get('metainfo')))
+    return checked
+
+
+def leaf_configs(config: dict) -> Iterator[dict]:
+    """Yield the datasets that read files, of one that may wrap or combine several."""
+    parts = config.get('datasets') or ([config['dataset']] if 'dataset' in config else [])
+    if parts:
+        yield from chain.from_iterable(map(leaf_configs, parts))
+    else:
+        yield config
+
+
+def reads_coco(dataset: Any) -> bool:
+    """Whether a dataset reads its annotations as MMPose's base class does."""
+    return isinstance(dataset, BaseCocoStyleDataset) and bool(dataset.ann_file) and \
+        _is_base(dataset, '_load_annotations') and _is_base(dataset, 'load_data_list')
+
+
+def has_coco_people(dataset: Any) -> bool:
+    """Whether a dataset reads the people of its json as MMPose's base class does, too."""
+    return reads_coco(dataset) and _is_base(dataset, 'parse_data_info')
+
+
+def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -> CocoJson:
+    """Check the labels of one dataset; see :func:`check_label_sets`.
+
+    Args:
+        dataset (BaseCocoStyleDataset): The dataset, which need not be initialized.
+        what (str): The set's name, for the log.
+        own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a
+            keypoint's name that is another than the json's is an error: whoever wrote the one can
+            change it. MMPose's own names may differ from their data's, so they are warned about.
+
+    Returns:
+        CocoJson: What was read.
+    """
+    path = dataset.ann_file
+    if not fileio.exists(path):
+        raise FileNotFoundError(f'the annotations of the {what} set, {path!r}, do not exist '
+                                f'(looked for {osp.abspath(path)!r}): set data_root and ann_file')
+    coco = read_coco(path)
+    require(path, 'image', list(coco.images.values()), _IMAGE_FIELDS)
+    require(path, 'annotation', coco.annotations, _ANNOTATION_FIELDS)
+    _check_ids(coco)
+    # Classes with a reader of their own (whole bodies, faces, …) have fields of their own.
+    if has_coco_people(dataset):
+        people = [a for a in coco.annotations
+                  if 'bbox' in a and 'keypoints' in a and a['image_id'] in coco.images]
+        used = {person['image_id'] for person in people}
+        images = [image for key, image in coco.images.items() if key in used]
+        require(path, 'image', images, _SIZE_FIELDS)
+        require(path, 'annotation', people, _PERSON_FIELDS)
+        names = [name for _, name in sorted(dataset.metainfo['keypoint_id2name'].items())]
+        _check_counts(coco, people, names)
+        _check_values(coco, people, names)
+        check_category_names(coco, names, own_metainfo)
+        _check_units(coco, people)
+        _check_images(dataset, images, what)
+        _report(coco, people, what)
+    return coco
+
+
+def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: bool) -> None:
+    """Compare the keypoints that a json's categories name with those of the config.
+
+    Args:
+        coco (CocoJson): The json.
+        names (Sequence[str]): The config's K keypoints, in order.
+        own_metainfo (bool): As for :func:`check_labels`.
+
+    Raises:
+        ValueError: If the json has a name at another place or, with ``own_metainfo``, one that the
+            config does not have.
+    """
+    for key in category_counts(coco):
+        listed = (find_entry(coco.categories, key) or {}).get('keypoints')
+        if not isinstance(listed, list) or len(listed) != len(names):
+            continue
+        mismatch = compare_names(listed, names)
+        wrong = sorted(mismatch.misplaced + mismatch.unknown)
+        if not wrong:
+            continue
+        pairs = ', '.join(f'keypoint {i} is {listed[i]!r} there and {names[i]!r} here'
+                          for i in wrong[:4]) + (', …' if len(wrong) > 4 else '')
+        text = (f'{coco.path!r} names other keypoints than the config, or in another order: of its '
+                f'category {category_name(coco, key)}, {pairs}')
+        if mismatch.misplaced or (mismatch.shared and own_metainfo):
+            raise ValueError(
+                f'{text}. MMPose goes by their place. Bring the keypoints of the json, in '
+                '"categories" and in each annotation, into the order of the metainfo (keypoint_'
+                "info), or write the metainfo and the model's head in the order of the json; where "
+                'only the wording differs, make the names the same')
+        print_log(f'{text}. They are believed by their place', 'current', logging.WARNING)
+
+
+def without_area(coco: CocoJson) -> Optional[dict]:
+    """Return the first person of a json whose ``area`` is no number, or None.
+
+    CocoMetric measures people by it.
+    """
+    return next((a for a in coco.annotations
+                 if a.get('keypoints') and not is_number(a.get('area'))), None)
+
+
+def _is_base(dataset: BaseCocoStyleDataset, method: str) -> bool:
+    return getattr(type(dataset), method) is getattr(BaseCocoStyleDataset, method)
+
+
+def _check_ids(coco: CocoJson) -> None:
+    """Raise ValueError for an id that occurs twice: COCO's readers would take the last for both."""
+    first: Dict[int, dict] = {}
+    for annotation in coco.annotations:
+        other = first.setdefault(annotation['id'], annotation)
+        if other is not annotation:
+            count = len(coco.annotations) - len({a['id'] for a in coco.annotations})
+            raise ValueError(
+                f'{coco.path!r}: two annotations have the id {annotation["id"]}, of the images '
+                f'{other["image_id"]} and {annotation["image_id"]}, and {count} in all have one '
+                "that occurred before. COCO's readers go by the id, and would put the same person "
+                'on both images: number the annotations anew, through all images')
+
+
+def _check_counts(coco: CocoJson, people: List[dict], names: Sequence[str]) -> None:
+    """Raise ValueError if someone has another number of keypoints than the metainfo."""
+    needed = 3 * len(names)
+    wrong = [person for person in people if len(person['keypoints']) != needed
+             and (person['keypoints'] or person.get('num_keypoints'))]
+    if not wrong:
+        return
+    first, found = wrong[0], len(wrong[0]['keypoints'])
+    listed = (find_entry(coco.categories, first['category_id']) or {}).get('keypoints')
+    raise ValueError(
+        f'{coco.path!r}: `keypoints` of the annotation {first["id"]} (image {first["image_id"]}, '
+        f'category {category_name(coco, first["category_id"])}) has {found} numbers'
+        f'{"" if found % 3 else f", for {found // 3} keypoints"}, and the {len(names)} keypoints '
+        f'of the metainfo need {needed}. So it is with {len(wrong)} of {len(people)} annotations. '
+        + ('Annotations of other categories do not belong into a json of labels: take them out'
+           if len({person['category_id'] for person in people}) > 1 and len(wrong) < len(people)
+           else "The metainfo (keypoint_info) and the head's outputs must be the json's keypoints"
+           + (f', which are {listed}' if listed else '')))
+
+
+def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> None:
+    """Raise ValueError for a labeled keypoint that is nowhere, or a visibility that is none."""
+    for person in people:
+        points = person['keypoints']
+        for i, name in enumerate(names if points else ()):
+            x, y, visibility = points[3 * i:3 * i + 3]
+            if not 0 <= visibility < math.inf or (
+                    visibility and not (is_number(x) and is_number(y))):
+                raise ValueError(
+                    f'{coco.path!r}: keypoint {i} ({name!r}) of the annotation {person["id"]} is '
+                    f'{points[3 * i:3 * i + 3]}; it must be x and y in pixels and a visibility of '
+                    '0 (not labeled), 1 (hidden) or 2 (visible). Where nothing is known write '
+                    '0, 0, 0')
+
+
+def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) -> None:
+    """Raise ValueError if images are missing, or not of the size that the json has."""
+    folder = dataset.data_prefix.get('img') or ''
+    found = [dict(path=osp.join(folder, image['file_name']), width=image['width'],
+                  height=image['height']) for image in images]
+    missing = missing_pictures([image['path'] for image in found], _LOOKED_FOR)
+    if missing:
+        raise ValueError(f'{missing} of the {what} set {dataset.ann_file!r} do not exist. The '
+                         f'folder is {folder!r}: data_root and data_prefix (or, of the converter, '
+                         f'--{what}-images) say where they are')
+    check_sizes(found, f'the {what} set {dataset.ann_file!r}')
+
+
+def _check_units(coco: CocoJson, people: List[dict]) -> None:
+    """Tell of labels that are not in pixels, or of boxes that are corners, by what they look like.
+
+    Raises:
+        ValueError: If no keypoint or no box of the whole json is larger than a pixel.
+    """
+    labeled = [person for person in people if any(person['keypoints'][2::3])]
+    if not labeled:
+        return
+    for field, values in (('bbox', [v for p in labeled for v in p['bbox']]),
+                          ('keypoints', [v for p in labeled for x, y, seen in _points(p) if seen
+                                         for v in (x, y)])):
+        if max(values) <= 1:
+            raise ValueError(
+                f'{coco.path!r}: no number in any `{field}` is larger than 1 (the annotation '
+                f'{labeled[0]["id"]} has {shown(list(labeled[0][field]))}). They look like shares '
+                "of the image's size; COCO's layout has pixels")
+    corners = sum(_beyond(person, coco.images[person['image_id']]) for person in labeled)
+    if 2 * corners > len(labeled):
+        _warn(f'{coco.path!r}: {corners} of {len(labeled)} boxes reach beyond their image. Are '
+              "they x1, y1, x2, y2? COCO's `bbox` is x, y, width, height")
+    outside = sum(_mostly_outside(person) for person in labeled)
+    if 2 * outside > len(labeled):
+        _warn(f'{coco.path!r}: most keypoints of {outside} of {len(labeled)} people lie outside '
+              'their box. Are boxes and keypoints both in pixels of the same image, and '
+              'keypoints x, y, visibility?')
+
+
+def _points(person: dict) -> Iterator[Sequence[float]]:
+    points = person['keypoints']
+    return (points[i:i + 3] for i in range(0, len(points), 3))
+
+
+def _beyond(person: dict, image: dict) -> bool:
+    x, y, w, h = person['bbox']
+    return x + w > 1.1 * image['width'] or y + h > 1.1 * image['height']
+
+
+def _mostly_outside(person: dict) -> bool:
+    x, y, w, h = person['bbox']
+    seen = [(px, py) for px, py, visibility in _points(person) if visibility]
+    # Half a box of slack: boxes may be tight, or of the body without the arms.
+    inside = sum(x - w / 2 <= px <= x + 1.5 * w and y - h / 2 <= py <= y + 1.5 * h
+                 for px, py in seen)
+    return 2 * inside < len(seen)
+
+
+def _report(coco: CocoJson, people: List[dict], what: str) -> None:
+    """Log how many people count, and what MMPose leaves out without a word."""
+    reasons = Counter()
+    for why, left_out in _LEFT_OUT.items():
+        kept = [person for person in people if not left_out(person, coco.images)]
+        reasons[why] = len(people) - len(kept)
+        people = kept
+    known = sum(a['image_id'] in coco.images for a in coco.annotations)
+    reasons['without `bbox` or `keypoints`'] = known - len(people) - sum(reasons.values())
+    reasons['of images that are not listed'] = len(coco.annotations) - known
+    told = ', '.join(f'{number} {why}' for why, number in reasons.items() if number)
+    if told:
+        print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '
+                  f'{coco.path!r} count; left out: {told}', 'current')
+    wrong = reasons[_NUM_KEYPOINTS]
+    if wrong:
+        _warn(f'{coco.path!r}: {wrong} people have visible keypoints, but `num_keypoints` is 0, '
+              'so that MMPose leaves them out: correct it, or remove the field')
+
+
+def _is_crowd(person: dict, _images: Dict[Any, dict]) -> bool:
+    return bool(person.get('iscrowd'))
+
+
+def _contradicts(person: dict, _images: Dict[Any, dict]) -> bool:
+    return person.get('num_keypoints') == 0 and any(person['keypoints'][2::3])
+
+
+def _is_unlabeled(person: dict, _images: Dict[Any, dict]) -> bool:
+    return not any(person['keypoints'][2::3]) or person.get('num_keypoints') == 0
+
+
+def _is_outside(person: dict, images: Dict[Any, dict]) -> bool:
+    (x, y, w, h), image = person['bbox'], images[person['image_id']]
+    return not (min(x + w, image['width'] - 1) > max(x, 0)
+                and min(y + h, image['height'] - 1) > max(y, 0))
+
+
+_NUM_KEYPOINTS = 'with visible keypoints whose `num_keypoints` is 0'
+# In this order; the rules are those of MMPose's BaseCocoStyleDataset.
+_LEFT_OUT: Dict[str, Callable[[dict, Dict[Any, dict]], bool]] = {
+    'of crowds': _is_crowd,
+    _NUM_KEYPOINTS: _contradicts,
+    'without a labeled keypoint': _is_unlabeled,
+    'whose box has no area in the image': _is_outside,
+}
+
+
+def _warn(text: str) -> None:
+    print_log(text, 'current', logging.WARNING)

@@ -1,0 +1,187 @@
+"""What a json in COCO's layout holds: images by id, annotations, categories by id."""
+import json
+import math
+from collections import Counter
+from reprlib import Repr
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+
+from mmengine import fileio
+
+from ..datasets.json_text import decode_json_text, explain_json_error
+
+
+class Field(NamedTuple):
+    """A field that an entry must have.
+
+    Attributes:
+        name: Its key.
+        needed: What it must be, in words.
+        right: Tells whether a value is that; None stands for a field that is missing.
+    """
+    name: str
+    needed: str
+    right: Callable[[Any], bool]
+
+
+
+class CocoJson(NamedTuple):
+    """A json in COCO's layout.
+
+    Attributes:
+        path: Its path.
+        images: Id → entry.
+        annotations: Its entries, in order.
+        categories: Id → entry; empty if the json lists none.
+    """
+    path: str
+    images: Dict[Any, dict]
+    annotations: List[dict]
+    categories: Dict[Any, dict]
+
+
+def load_json(path: str) -> Any:
+    """Read a json from wherever MMEngine's backends read.
+
+    Numbers that are not finite are let through: MMEngine and COCO's tools do, too.
+
+    Args:
+        path (str): The json.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no json. The message names the file and what it is instead.
+    """
+    text = decode_json_text(fileio.get(path), repr(path))
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'{path!r} cannot be read as a json: '
+                         f'{explain_json_error(error, text)}') from error
+    except RecursionError as error:
+        raise ValueError(f'{path!r} cannot be read as a json: it is nested too deeply') from error
+
+
+def read_coco(path: str) -> CocoJson:
+    """Read a json in COCO's layout, and check that its entries can be told apart.
+
+    Args:
+        path (str): The json.
+
+    Returns:
+        CocoJson: Its content. Two entries of one image count once.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no json or in another layout, an image has no name or id, or two
+            images have the same id. The message names the file and the entry.
+    """
+    content = load_json(path)
+    if not isinstance(content, dict) or 'images' not in content:
+        raise ValueError(
+            f'{path!r} is not in COCO\'s layout: it has no "images". '
+            "A detector's json is a bbox_file; without any json, every image of the folder is one "
+            'person')
+    for key in ('images', 'annotations', 'categories'):
+        entries = content[key] = content.get(key) or []
+        wrong = [0] if not isinstance(entries, list) else [
+            i for i, entry in enumerate(entries) if not isinstance(entry, dict)]
+        if wrong:
+            raise ValueError(f'{path!r} is not in COCO\'s layout: "{key}" must be a list of '
+                             f'objects, and its entry {wrong[0]} is none')
+    require(path, 'image', content['images'], [
+        Field('file_name', "the image's path below the folder of images",
+              lambda name: isinstance(name, str) and bool(name)),
+        Field('id', 'a number or text', lambda key: isinstance(key, (int, float, str)))])
+    images = {}
+    for image in content['images']:
+        first = images.setdefault(image['id'], image)
+        if first['file_name'] != image['file_name']:
+            raise ValueError(
+                f'two images of {path!r} have the id {image["id"]!r}: {first["file_name"]!r} and '
+                f'{image["file_name"]!r}. It is not known which of them its annotations belong to: '
+                'give each image an id of its own (jsons that were pasted together need new ids)')
+    categories = {category['id']: category for category in content['categories']
+                  if isinstance(category.get('id'), (int, float, str))}
+    return CocoJson(path, images, content['annotations'], categories)
+
+
+def is_list(path: str) -> bool:
+    """Whether a json is a list, as a detector's results are, and not in COCO's layout.
+
+    Args:
+        path (str): The json. One that is not there, or no text, is not.
+    """
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            return file.read(64).lstrip().startswith('[')
+    except (OSError, ValueError):
+        return False
+
+
+def require(path: str, kind: str, entries: Sequence[dict], fields: Sequence[Field]) -> None:
+    """Check fields of all entries.
+
+    Args:
+        path (str): The json, for the errors.
+        kind (str): What the entries are, such as ``'image'``.
+        entries (Sequence[dict]): The entries.
+        fields (Sequence[Field]): What each must have.
+
+    Raises:
+        ValueError: If an entry's field is missing or wrong. The message names the file, the first
+            such entry, what was found and what is needed, and counts the others.
+    """
+    for field in fields:
+        wrong = [i for i, entry in enumerate(entries) if not field.right(entry.get(field.name))]
+        if not wrong:
+            continue
+        entry = entries[wrong[0]]
+        found = f'is {shown(entry[field.name])}' if field.name in entry else 'is missing'
+        more = f' ({len(wrong)} of {len(entries)} are like that)' if len(wrong) > 1 else ''
+        raise ValueError(f'{path!r}: `{field.name}` of {_entry_name(kind, wrong[0], entry)} '
+                         f'{found}, and must be {field.needed}{more}')
+
+
+def _entry_name(kind: str, place: int, entry: dict) -> str:
+    """Name an entry by what a person can search the json for."""
+    key = f'with the id {shown(entry["id"])}' if 'id' in entry else f'number {place} (from 0)'
+    file = entry.get('file_name')
+    return f'the {kind} {key}' + (f', {shown(file)},' if isinstance(file, str) else '')
+
+
+def find_entry(entries: Dict[Any, dict], key: Any) -> Any:
+    """Return the entry of an id, which may be anything that a json holds; None if there is none."""
+    return entries.get(key) if isinstance(key, (int, float, str)) else None
+
+
+def category_counts(coco: CocoJson) -> 'Counter[Any]':
+    """Count the annotations of each category; those without one, or a list for it, under None."""
+    return Counter(key if isinstance(key, (int, float, str)) else None
+                   for key in (annotation.get('category_id') for annotation in coco.annotations))
+
+
+def category_name(coco: CocoJson, key: Any) -> str:
+    """Name a category by its id and, if the json has it, its name: ``1 'person'``."""
+    name = (find_entry(coco.categories, key) or {}).get('name')
+    return f'{key!r} {name!r}' if isinstance(name, str) else repr(key)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and \
+        abs(value) < math.inf
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """Return a value's repr, shortened: a json may hold anything."""
+    short = Repr()
+    short.maxstring = short.maxother = 80
+    return short.repr(value)

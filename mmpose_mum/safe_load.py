@@ -44,6 +44,20 @@ class _Function:
         raise pickle.UnpicklingError('it sets the attributes of a function')
 
 
+class _TensorFunction(_Function):
+    """A function that makes a tensor of a storage, which PyTorch would enlarge to any size."""
+
+    __slots__ = ()
+
+    def __call__(self, storage, offset, size, stride, *args) -> torch.Tensor:
+        held = storage._untyped_storage.nbytes() // storage.dtype.itemsize
+        asked = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride))
+        if 0 not in size and asked > held:
+            raise pickle.UnpicklingError(
+                f'a tensor asks for {asked} values, and the file holds {held} of them')
+        return self._function(storage, offset, size, stride, *args)
+
+
 _DTYPES = {('torch', name): dtype for name, dtype in vars(torch).items()
            if isinstance(dtype, torch.dtype)}
 # What tensors are made of. PyTorch itself finds the classes of storages before it asks for them.
@@ -51,20 +65,21 @@ _TENSOR_PARTS = {
     **_DTYPES,
     ('collections', 'OrderedDict'): OrderedDict,
     ('torch', 'Size'): torch.Size,
-    **{('torch._utils', function.__name__): _Function(function) for function in (
-        torch._utils._rebuild_tensor, torch._utils._rebuild_tensor_v2,
-        torch._utils._rebuild_parameter)},
+    **{('torch._utils', function.__name__): _TensorFunction(function) for function in (
+        torch._utils._rebuild_tensor, torch._utils._rebuild_tensor_v2)},
+    ('torch._utils', '_rebuild_parameter'): _Function(torch._utils._rebuild_parameter),
 }
-# What MMEngine's Runner saves beside them (logs, numbers, joints' metainfo), by top-level module …
+# What MMEngine's Runner saves beside them (logs, numbers, keypoint metainfo), by top-level module …
 _IGNORED_MODULES = {'numpy', '_codecs', 'datetime', 'pathlib', 'mmengine', 'mmcv', 'mmdet',
                     'mmpose', 'mmpretrain', 'mmpose_mum'}
-# … and by name.
+# … and by name, Python 2's included: the pickles of torch.save are such that it can read them.
 _IGNORED_NAMES = {
     *((module, name) for module in ('builtins', '__builtin__') for name in (
-        'getattr', 'set', 'frozenset', 'bytearray', 'slice', 'range', 'xrange', 'complex',
-        'object')),
+        'getattr', 'object', 'bool', 'int', 'long', 'float', 'complex', 'bytes', 'bytearray',
+        'str', 'unicode', 'list', 'tuple', 'dict', 'set', 'frozenset', 'slice', 'range',
+        'xrange')),
     *(('collections', name) for name in ('Counter', 'defaultdict', 'deque')),
-    ('copyreg', '_reconstructor'), ('copy_reg', '_reconstructor')}
+    ('copyreg', '_reconstructor'), ('copy_reg', '_reconstructor'), ('torch', 'device')}
 
 
 class _TensorUnpickler(pickle.Unpickler):

@@ -1,4 +1,5 @@
 """A stranger's checkpoint gives its tensors, and nothing that is in it is run."""
+import codecs
 import os
 import pickle
 import subprocess
@@ -9,7 +10,6 @@ import pytest
 import small_run
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.registry import PARAM_SCHEDULERS
 from mmengine.utils import mkdir_or_exist
 
 from mmpose_mum import safe_load
@@ -45,6 +45,8 @@ def test_a_checkpoint_of_the_runner_gives_its_tensors_and_no_objects():
     (lambda path: Calls(subprocess.call, ['touch', str(path)]),
      r'contains (commands|subprocess)\.call'),  # the former is its name in Python 2
     (lambda path: torch.nn.Linear(1, 1), r'contains torch\.nn\.modules\.linear\.Linear'),
+    (lambda path: Calls(codecs.open, str(path), 'w'), r'contains codecs\.open'),
+    (lambda path: Calls(open, str(path), 'w'), r'contains (io|_io|__builtin__|builtins)\.open'),
 ])
 def test_a_hostile_checkpoint_is_refused_and_not_run(evil, message, tmp_path):
     victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
@@ -113,20 +115,36 @@ def test_tensors_come_out_as_they_were(tmp_path, dtype):
         assert torch.equal(value, weights[key]) and value.dtype == weights[key].dtype
 
 
-# What each schedule needs to be told.
-SCHEDULES = dict(
-    ExponentialLR=dict(gamma=.9), MultiStepLR=dict(milestones=[2, 3]), StepLR=dict(step_size=2),
-    CosineAnnealingLR=dict(T_max=5), CosineRestartLR=dict(periods=[3], eta_min=0),
-    OneCycleLR=dict(eta_max=1, total_steps=5), ReduceOnPlateauLR=dict(monitor='loss'))
+@pytest.mark.parametrize('bomb', [
+    Calls(bytes, 10 ** 12), Calls(bytearray, 10 ** 12), Calls(np.ndarray, (10 ** 12, )),
+    Calls(np.zeros(0).__reduce__()[0], np.ndarray, (10 ** 12, ), b'b'),
+    Calls(list, range(10 ** 12)), Calls(codecs.encode, 'a', 'no_such_codec')], ids=str)
+@pytest.mark.parametrize('protocol', [2, pickle.HIGHEST_PROTOCOL])
+def test_what_is_ignored_allocates_nothing(bomb, protocol, tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), meta=bomb), str(tmp_path / 'a.pth'),
+               pickle_protocol=protocol)
+    assert isinstance(safe_load.load_checkpoint(tmp_path / 'a.pth')['meta'], safe_load.Ignored)
 
 
-@pytest.mark.parametrize('name', [n for n in sorted(PARAM_SCHEDULERS.module_dict)
-                                  if n.endswith('LR')])
-def test_every_schedule_that_mmengine_saves_may_lie_beside_the_tensors(name, tmp_path):
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
-    schedule = PARAM_SCHEDULERS.build(
-        dict(type=name, optimizer=optimizer, **SCHEDULES.get(name, {})))
-    torch.save(dict(state_dict=dict(a=torch.ones(2)), param_schedulers=[schedule.state_dict()]),
-               str(tmp_path / 'a.pth'))
-    found = safe_load.load_checkpoint(tmp_path / 'a.pth')
-    assert torch.equal(found['state_dict']['a'], torch.ones(2))
+@pytest.mark.filterwarnings('ignore:TypedStorage is deprecated')
+@pytest.mark.parametrize('offset, size, stride', [
+    (0, (10 ** 12, ), (1, )), (0, (2, ), (1, )), (1, (1, ), (1, )),
+    (0, (2, 10 ** 6), (10 ** 6, 1))])
+def test_a_tensor_is_no_larger_than_what_the_file_holds(offset, size, stride, tmp_path):
+    class Tensor:
+        """Unpickles as a tensor on a storage of one number."""
+
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (
+                torch.ones(1).storage(), offset, size, stride, False, OrderedDict())
+
+    torch.save(dict(state_dict=dict(a=Tensor())), str(tmp_path / 'a.pth'))
+    with pytest.raises(ValueError, match=r'asks for \d+ values, and the file holds 1 of them'):
+        safe_load.load_checkpoint(tmp_path / 'a.pth')
+
+
+def test_tensors_that_use_a_value_again_or_have_none(tmp_path):
+    weights = dict(a=torch.ones(1).expand(3, 4), b=torch.zeros(0, 5), c=torch.rand(9)[::4])
+    torch.save(dict(state_dict=weights), str(tmp_path / 'a.pth'))
+    found = safe_load.load_checkpoint(tmp_path / 'a.pth')['state_dict']
+    assert all(torch.equal(found[key], weights[key]) for key in weights)

@@ -98,6 +98,7 @@ def test_semi_supervised_config_fits_together(path):
     cfg = parsed(path)
     if cfg.model.type not in SEMI_SUPERVISED:
         return
+    assert cfg.model.backbone == {}  # by which MMPose's init_model takes it
     loader = cfg.train_dataloader
     assert loader.sampler.type == 'SemiSupervisedSampler'
     assert loader.sampler.batch_size == loader.batch_size

@@ -28,6 +28,7 @@ semi_burn_in = 5000
 semi_model = dict(
     _delete_=True,
     type='SemiSupervisedPoseEstimator',
+    backbone=dict(),  # empty: MMPose's init_model looks into it
     unsup_weight=4.,
     burn_in=semi_burn_in,
     ramp_up=5000,

@@ -9,6 +9,7 @@ custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
 
 model = dict(
     _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
+    backbone=dict(),  # empty: MMPose's init_model looks into it
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2'], grid=(3, 3)),
     unsup_weight=4., burn_in=burn_in, ramp_up=150)
 

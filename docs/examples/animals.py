@@ -22,6 +22,7 @@ model = dict(
     _delete_=True,
     type='SemiSupervisedPoseEstimator',
     estimator=_base_.model,
+    backbone=dict(),  # MMPose's init_model looks into it
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
     unsup_weight=4., burn_in=burn_in, ramp_up=1000)
 

@@ -43,6 +43,7 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
             _delete_=True,
             type='SemiSupervisedPoseEstimator',
             estimator=estimator,
+            backbone={},
             mix_unmix=dict(type='MixUnMix', sites=sites, grid=tuple(options.grid),
                            group_size=options.group_size),
             unsup_weight=4.,

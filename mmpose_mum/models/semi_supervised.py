@@ -75,6 +75,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
             None: no cutout.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
+        backbone (dict, optional): Empty. MMPose's ``init_model`` looks into it, and so predicts by
+            a training's own config as well. The backbone is the estimator's.
+        train_cfg (dict, optional): Empty as well: ``init_model`` sets it to None.
 
     Attributes:
         watchers (list[Callable]): Each is called with the :class:`UnlabelledStep` of every pair in
@@ -97,7 +100,13 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  confidence: OptConfigType = None,
                  joint_cutout: OptConfigType = None,
                  predict_on: str = 'teacher',
-                 data_preprocessor: OptConfigType = None) -> None:
+                 data_preprocessor: OptConfigType = None,
+                 backbone: OptConfigType = None,
+                 train_cfg: OptConfigType = None) -> None:
+        for name, value in dict(backbone=backbone, train_cfg=train_cfg).items():
+            if value:
+                raise ValueError(f'{name} of the semi-supervised model must be empty, got {value}: '
+                                 f'move it to estimator.{name}')
         if data_preprocessor is None:
             data_preprocessor = dict(
                 type='mmpose.SemiSupervisedDataPreprocessor',
@@ -134,6 +143,11 @@ class SemiSupervisedPoseEstimator(BaseModel):
         super().train(mode)
         self.teacher.train(mode and self.trains_teacher)
         return self
+
+    @property
+    def test_cfg(self) -> dict:
+        """How the model that predicts is tested; MMPose's inferencer writes into it."""
+        return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
 
     def init_weights(self) -> None:
         """Initialise the student, and the teacher as its copy."""

@@ -23,6 +23,10 @@ def test_sites_are_found_in_the_backbone():
         'input', 'layer1', 'layer2', 'layer3', 'layer4']
 
 
+def test_an_empty_backbone_is_there_for_mmposes_init_model():
+    assert convert(RES50).model.backbone == {}
+
+
 def test_a_look_at_a_model_loads_no_weights_and_takes_no_memory():
     config = dict(type='ResNet', depth=18, init_cfg=dict(
         type='Pretrained', checkpoint='https://nowhere.invalid/a.pth'))

@@ -56,6 +56,15 @@ def test_a_model_without_a_head_is_an_error():
         MODELS.build(cfg)
 
 
+@pytest.mark.parametrize('name', ['backbone', 'train_cfg'])
+def test_what_belongs_into_the_estimator_is_an_error_and_empty_ones_are_not(name):
+    """The empty ones are MMPose's ``init_model``'s."""
+    for empty in ({}, None):
+        MODELS.build(tiny_config(**{name: empty}))
+    with pytest.raises(ValueError, match=f'move it to estimator.{name}'):
+        MODELS.build(tiny_config(**{name: dict(type='ResNet')}))
+
+
 def test_a_head_that_is_not_supported_is_an_error():
     cfg = tiny_config()
     cfg['estimator']['head'] = dict(

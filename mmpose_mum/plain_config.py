@@ -6,14 +6,56 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 import mmpose.registry
+import mmpose.visualization  # it registers the visualizers
 from mmengine.config import Config
 from mmengine.registry import Registry
 
 PLUGIN = __name__.split('.')[0]
-# What is written of a config: what testing and inference need. All else is about the training.
-KEPT = ('default_scope', 'custom_imports', 'dataset_type', 'data_mode', 'codec', 'model', 'val_cfg',
-        'val_dataloader', 'val_evaluator', 'test_cfg', 'test_dataloader', 'test_evaluator',
-        'default_hooks', 'visualizer', 'env_cfg', 'log_processor', 'log_level')
+# Every entry that MMEngine's Runner, its inferencer, or MMPose's configs and tools read; whether a
+# plain model's config keeps it, has a plain one instead or leaves it out, and why. Others are
+# variables: left out, since what they were used in holds their values. In the order of writing.
+KEPT, PLAIN, LEFT_OUT = 'kept', 'plain', 'left out'
+ENTRIES = dict(
+    default_scope=(KEPT, 'types are looked up in it'),
+    custom_imports=(PLAIN, 'those that bring what is kept'),
+    dataset_type=(PLAIN, 'MMPoseInferencer asks for it'),
+    data_mode=(PLAIN, 'MMPoseInferencer asks for it'),
+    codec=(KEPT, 'where people look for the size of the input'),
+    model=(PLAIN, 'one of the two models, without weights to start from'),
+    data_preprocessor=(LEFT_OUT, 'becomes the model\'s'),
+    val_cfg=(PLAIN, 'the loop of the training validates two models'),
+    val_dataloader=(KEPT, 'the figures are of it'),
+    val_evaluator=(PLAIN, 'the figures, without metrics of this package'),
+    test_cfg=(PLAIN, 'see val_cfg'),
+    test_dataloader=(KEPT, 'inference takes its pipeline'),
+    test_evaluator=(PLAIN, 'see val_evaluator'),
+    default_hooks=(PLAIN, 'those that MMPose\'s test tool has options for'),
+    visualizer=(PLAIN, 'the training\'s may need a tracking service, and name its address'),
+    # The Runner does without the following.
+    train_dataloader=(LEFT_OUT, 'the training\'s data'),
+    train_cfg=(LEFT_OUT, 'the training\'s loop'),
+    optim_wrapper=(LEFT_OUT, 'the training\'s optimizer'),
+    param_scheduler=(LEFT_OUT, 'the training\'s schedule'),
+    auto_scale_lr=(LEFT_OUT, 'of the optimizer'),
+    custom_hooks=(LEFT_OUT, 'they watch and change the training'),
+    load_from=(LEFT_OUT, 'where the training started'),
+    resume=(LEFT_OUT, 'where the training went on'),
+    work_dir=(LEFT_OUT, 'a folder of the machine'),
+    experiment_name=(LEFT_OUT, 'the training\'s'),
+    launcher=(LEFT_OUT, 'how the processes of the training were started'),
+    env_cfg=(LEFT_OUT, 'the machine\'s processes and network'),
+    model_wrapper_cfg=(LEFT_OUT, 'for training on several GPUs'),
+    find_unused_parameters=(LEFT_OUT, 'see model_wrapper_cfg'),
+    sync_bn=(LEFT_OUT, 'see model_wrapper_cfg'),
+    activation_checkpointing=(LEFT_OUT, 'saves memory in training'),
+    efficient_conv_bn_eval=(LEFT_OUT, 'saves memory in training'),
+    compile=(LEFT_OUT, 'a choice of the machine'),
+    randomness=(LEFT_OUT, 'the training\'s seed'),
+    log_processor=(LEFT_OUT, 'writes the log of the training'),
+    log_level=(LEFT_OUT, 'of the training\'s log'),
+    vis_backends=(LEFT_OUT, 'see visualizer'),
+    backend_args=(LEFT_OUT, 'how the machine reads its files'),
+)
 WIDTH = 100
 
 
@@ -62,14 +104,14 @@ def read_config(path: Union[str, Path]) -> Config:
 
 
 def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
-    """Make the config of the plain model: its parts for testing, without ``_base_`` and plugin.
+    """Make the config of the plain model: what ``ENTRIES`` says, without ``_base_`` and plugin.
 
     Args:
         cfg (Config): That of the semi-supervised training, or a plain one.
 
     Returns:
-        tuple[dict, list[str]]: Name → value of builtin types, and the types of metrics and hooks
-        that are left out since they need the plugin.
+        tuple[dict, list[str]]: Name → value of builtin types, and the types of metrics that are
+        left out since they need the plugin.
 
     Raises:
         ValueError: If there are no data to test with, or they need the plugin.
@@ -79,35 +121,33 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
         raise ValueError(f'the config {cfg.filename} has no model')
     if not full.get('test_dataloader'):
         full.update(test_dataloader=full.get('val_dataloader'),
-                    test_evaluator=full.get('val_evaluator'), test_cfg={})
+                    test_evaluator=full.get('val_evaluator'))
     if not full['test_dataloader']:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
-    full['model'] = _without_pretrained(_plain_model(full['model']))
-    # MMPoseInferencer asks for these three, which not every config has.
-    full.setdefault('visualizer', dict(
-        type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')],
-        name='visualizer'))
-    full['dataset_type'] = _first_type(full['test_dataloader']['dataset'])
-    full['data_mode'] = 'topdown'
-    full['custom_imports'] = _other_imports(full.get('custom_imports') or {})
-    # As it is for the training alone, and may wait for figures of a teacher.
-    full['default_hooks'] = {name: hook for name, hook in (full.get('default_hooks') or {}).items()
-                             if name != 'checkpoint'}
     left_out = []
-    for name in ('val_evaluator', 'test_evaluator', 'default_hooks'):
-        full[name] = _without_plugin(full.get(name), left_out)
+    plain = dict(
+        model=_without_pretrained(_plain_model(full)),
+        dataset_type=_first_type(full['test_dataloader']['dataset']),
+        data_mode='topdown',
+        default_hooks=dict(
+            visualization=dict(type='PoseVisualizationHook', enable=False),
+            badcase=dict(type='BadCaseAnalysisHook', enable=False, out_dir='badcase')),
+        visualizer=_plain_visualizer(full.get('visualizer')))
     for name in ('val', 'test'):  # the Runner wants all three, or none
-        full[f'{name}_evaluator'] = full[f'{name}_evaluator'] or None
-        # The loop is the default one: the semi-supervised one validates two models.
-        full[f'{name}_cfg'] = {} if full[f'{name}_evaluator'] else None
-    if not full['val_evaluator']:
+        evaluator = _without_plugin(full.get(f'{name}_evaluator'), left_out) or None
+        plain.update({f'{name}_evaluator': evaluator, f'{name}_cfg': {} if evaluator else None})
+    if not plain['val_evaluator']:
         full['val_dataloader'] = None
-    entries = {name: _inline_metainfo(full[name]) for name in KEPT if full.get(name) is not None}
-    for name, value in entries.items():
-        ours = sorted(_types(value) & _plugin_types())
+    full.update(plain)
+    found = {name: _inline_metainfo(full[name]) for name, (what, _) in ENTRIES.items()
+             if what != LEFT_OUT and name != 'custom_imports' and full.get(name) is not None}
+    for name, value in found.items():
+        ours = sorted(_types(value) & _types_below(PLUGIN))
         if ours:
             raise ValueError(f'{name} of the config needs {PLUGIN}: it has {", ".join(ours)}')
+    found['custom_imports'] = _other_imports(full.get('custom_imports') or {}, _types(found))
+    entries = {name: found[name] for name in ENTRIES if found.get(name) is not None}
     return entries, sorted(set(left_out))
 
 
@@ -131,14 +171,25 @@ def config_text(entries: Dict[str, Any], title: str) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _plain_model(model: Dict[str, Any]) -> Dict[str, Any]:
-    if 'estimator' not in model:
-        return model
-    plain, branches = dict(model['estimator']), model.get('data_preprocessor')
-    # As SemiSupervisedPoseEstimator chooses it.
-    own = plain.get('data_preprocessor') or dict(type='PoseDataPreprocessor')
-    plain['data_preprocessor'] = branches['data_preprocessor'] if branches else own
-    return plain
+def _plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
+    model = dict(full['model'])
+    if full.get('data_preprocessor'):  # as the Runner does
+        model.setdefault('data_preprocessor', full['data_preprocessor'])
+    if 'estimator' in model:
+        plain, branches = dict(model['estimator']), model.get('data_preprocessor')
+        # As SemiSupervisedPoseEstimator chooses it.
+        own = plain.get('data_preprocessor') or dict(type='PoseDataPreprocessor')
+        plain['data_preprocessor'] = branches['data_preprocessor'] if branches else own
+        model = plain
+    model.pop('train_cfg', None)
+    return model
+
+
+def _plain_visualizer(training: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Draw as the training did, in 2D or 3D, if by a visualizer of MMPose's, and into files."""
+    mmposes = _type(training) in _types_below('mmpose.visualization')
+    return dict(type=_type(training) if mmposes else 'PoseLocalVisualizer',
+                vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
 
 
 def _without_pretrained(node: Any) -> Any:
@@ -148,23 +199,31 @@ def _without_pretrained(node: Any) -> Any:
 
     if isinstance(node, dict):
         node = {key: _without_pretrained(value) for key, value in node.items()
-                if not (key == 'init_cfg' and starts(value))}
+                if not (key == 'init_cfg' and starts(value))
+                and not (key == 'pretrained' and isinstance(value, str))}
     elif isinstance(node, (list, tuple)):
         node = type(node)(_without_pretrained(item) for item in node if not starts(item))
     return node
 
 
-def _other_imports(custom: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def _other_imports(custom: Dict[str, Any], used: set) -> Optional[Dict[str, Any]]:
+    """Leave out this package, and modules that bring something, but nothing that is used."""
     names = custom.get('imports') or []
     names = [names] if isinstance(names, str) else names
-    kept = [name for name in names if name.split('.')[0] != PLUGIN]
+    kept = []
+    for name in names:
+        brought = _types_below(name)
+        if name.split('.')[0] != PLUGIN and (not brought or brought & used):
+            kept.append(name)
     return dict(custom, imports=kept) if kept else None
 
 
-def _plugin_types() -> set:
+def _types_below(module: str) -> set:
+    """Return what a module or package, and those in it, have registered."""
     registries = [value for value in vars(mmpose.registry).values() if isinstance(value, Registry)]
+    registries += [registry.parent for registry in registries if registry.parent]
     return {name for registry in registries for name, found in registry.module_dict.items()
-            if found.__module__.split('.')[0] == PLUGIN}
+            if f'{found.__module__}.'.startswith(f'{module}.')}
 
 
 def _type(node: Any) -> str:
@@ -186,7 +245,7 @@ def _types(node: Any) -> set:
 def _without_plugin(node: Any, left_out: List[str]) -> Any:
     """Leave out the components, here or among the items, that need the plugin, and note them."""
     def ours(item: Any) -> bool:
-        found = _type(item) in _plugin_types()
+        found = _type(item) in _types_below(PLUGIN)
         left_out.extend([_type(item)] if found else [])
         return found
 

@@ -6,13 +6,14 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmpose.apis.inference import dataset_meta_from_config
-from mmpose.registry import MODELS
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
+from .engine.atomic_backend import write_whole
 from .plain_config import config_text, find_config, plain_config, read_config
+from .portable_config import portable
 from .safe_load import load_checkpoint
 
 MODELS_INSIDE = ('teacher', 'student')
@@ -24,11 +25,13 @@ class Published(NamedTuple):
     Attributes:
         checkpoint: Path of the weights.
         config: Path of the config.
-        left_out: Types of the config's components that need the plugin.
+        left_out: Types of the config's metrics that need the plugin.
+        moved: Folder of this machine that the config had → what stands for it there.
     """
     checkpoint: Path
     config: Path
     left_out: List[str]
+    moved: Dict[str, str]
 
 
 def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> Dict[str, Tensor]:
@@ -115,6 +118,7 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
         FileNotFoundError: If an input is missing.
         FileExistsError: If the output exists.
         ValueError: If an input is not what it should be.
+        OSError: If the output cannot be written. Nothing of it is left.
     """
     if out.suffix != '.pth':
         raise ValueError(f'the checkpoint to write must end in .pth, got {str(out)!r}')
@@ -125,22 +129,28 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     entries, left_out = plain_config(read_config(config or find_config(checkpoint)))
     build_plain(entries, weights)
     joints = joints_of(entries)
-    _check_joints(joints, content.get('meta'))
+    check_joints(joints, content)
     buffer = io.BytesIO()
     torch.save(dict(meta=dict(dataset_meta=joints), state_dict=weights), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
     path = out.with_name(f'{out.stem}-{digest}.pth')
+    entries, moved = portable(entries)
     text = config_text(entries, f'The {which} of {checkpoint.name}, a plain model: {path.name}')
-    written = Published(path, path.with_suffix('.py'), left_out)
-    for file in written[:2]:
-        if file.exists():
-            raise FileExistsError(f'{file} exists already')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    written.config.write_text(text, encoding='utf-8')
-    part = path.with_name(path.name + '.part')
-    part.write_bytes(buffer.getvalue())
-    part.replace(path)  # at once: never a checkpoint that lacks its end
+    written = Published(path, path.with_suffix('.py'), left_out, moved)
+    # It is written last. A checkpoint without it is what a killed process left, the same bytes.
+    if written.config.exists():
+        raise FileExistsError(f'{written.config} exists already')
+    _write(buffer.getvalue(), written.checkpoint)
+    try:
+        _write(text.encode('utf-8'), written.config)
+    except BaseException:
+        written.checkpoint.unlink()
+        raise
     return written
+
+
+def _write(content: bytes, path: Path) -> None:
+    write_whole(content, path, path.with_name(path.name + '.part'))
 
 
 def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
@@ -157,23 +167,56 @@ def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
     """
     try:
         with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
-            meta = dataset_meta_from_config(Config(dict(entries)), 'test')
+            meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
+    except AttributeError as error:  # no METAINFO
+        raise ValueError("the config's test data do not say which joints there are: give them a "
+                         'metainfo') from error
     except (AssertionError, KeyError) as error:  # as MMPose puts it
         raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"
                          ) from error
-    if meta is None:
-        raise ValueError("the config's test data do not say which joints there are")
     return _builtin(meta)
 
 
-def _check_joints(joints: Dict[str, Any], meta: Any) -> None:
-    """Raise ValueError if the training had other joints; their order may have been the dump's."""
+def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what a dataset's config, the first of several in it, or its type tells of keypoints.
+
+    Args:
+        dataset (dict): Config of a dataset.
+
+    Returns:
+        dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
+    """
+    while 'metainfo' not in dataset and ('datasets' in dataset or 'dataset' in dataset):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    return dataset.get('metainfo') or DATASETS.get(dataset['type']).METAINFO
+
+
+def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
+    """Compare a config's keypoints with those that a checkpoint was trained with.
+
+    Args:
+        joints (dict): The config's, of :func:`joints_of`.
+        checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
+
+    Raises:
+        ValueError: If they differ, if only in their order.
+    """
+    meta = checkpoint.get('meta')
     trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
     names = trained.get('keypoint_id2name') if isinstance(trained, dict) else None
-    if isinstance(names, dict) and names != joints['keypoint_id2name']:
-        raise ValueError(f'the config has other joints than the checkpoint: '
-                         f'{list(joints["keypoint_id2name"].values())} instead of '
-                         f'{[names[key] for key in sorted(names)]}')
+    if isinstance(names, dict):
+        same_names('the config', joints['keypoint_id2name'], 'the checkpoint', names)
+
+
+def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:
+    """Raise ValueError, with both lists, unless two things name their keypoints alike by id."""
+    if names == expected:
+        return
+    found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))
+    same = set(map(str, found)) == set(map(str, wanted))
+    raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
+                     f'than {other}: {found} instead of {wanted}. A model knows them by their '
+                     'place: give the config that it was trained with')
 
 
 def _builtin(node: Any) -> Any:

@@ -2,6 +2,7 @@
 import hashlib
 import inspect
 import re
+import resource
 import subprocess
 import sys
 
@@ -11,13 +12,19 @@ import small_run
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.runner import load_checkpoint
-from mmpose.apis import init_model
+from mmengine.runner import Runner, load_checkpoint
+from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_mum.plain_config import find_config, read_config
-from mmpose_mum.publish import plain_checkpoint, plain_state_dict, publish
+from mmpose_mum.publish import (
+    check_joints,
+    joints_of,
+    plain_checkpoint,
+    plain_state_dict,
+    publish,
+)
 from mmpose_mum.testing import tiny_config
 
 INNER_NECK = dict(type='FeatureMapProcessor', scale_factor=1.0, apply_relu=True)
@@ -106,7 +113,12 @@ def test_joints_keep_their_order_though_the_work_dirs_config_has_lost_it(run, pu
 
 
 @pytest.mark.parametrize('which', ['teacher', 'student'])
-def test_it_predicts_what_the_run_predicts_to_the_bit(run, published, tmp_path, which):
+def test_it_predicts_what_the_run_predicts_to_the_bit(
+        run, published, tmp_path, monkeypatch, which):
+    # By the folder that stands for the machine's own.
+    assert published.moved == {str(run.parents[1]): 'data'}
+    (tmp_path / 'data').symlink_to(run.parents[1])
+    monkeypatch.chdir(tmp_path)
     if which == 'student':
         published = publish(
             run, tmp_path / 'student.pth', 'student', run.parents[1] / 'original.py')
@@ -150,8 +162,9 @@ def test_the_config_stands_alone_and_has_nothing_of_the_training(published):
     cfg = Config.fromfile(published.config)
     assert cfg.model.type == 'TopdownPoseEstimator' and cfg.val_cfg == cfg.test_cfg == {}
     assert cfg.val_evaluator == [dict(type='PCKAccuracy', thr=0.1)] == cfg.test_evaluator
-    assert cfg.default_hooks.keys() == {'logger'}
-    assert not {'train_dataloader', 'optim_wrapper', 'custom_hooks', 'train_cfg'} & cfg.keys()
+    assert cfg.default_hooks.keys() == {'visualization', 'badcase'}
+    assert not {'train_dataloader', 'optim_wrapper', 'custom_hooks', 'train_cfg', 'work_dir',
+                'log_level', 'experiment_name', 'randomness', 'log_processor'} & cfg.keys()
     assert text.splitlines()[0].startswith('# The teacher of iter_2.pth')
 
 
@@ -162,6 +175,106 @@ def test_a_hostile_checkpoint_is_refused_and_nothing_is_written(run, tmp_path):
     with pytest.raises(ValueError, match=r'contains (posix|nt)\.system'):
         publish(path, tmp_path / 'out.pth', config=run.parents[1] / 'original.py')
     assert list(tmp_path.iterdir()) == [path]
+
+
+# The training's own config
+
+
+def test_inference_by_the_trainings_own_config_is_the_published_models(
+        run, published, tmp_path, monkeypatch):
+    training = tmp_path / 'training.py'
+    training.write_text((run.parents[1] / 'original.py').read_text() + (
+        "\nmodel['backbone'] = dict()\ndata_mode = 'topdown'\ndataset_type = 'CocoDataset'\n"
+        "visualizer = dict(type='PoseLocalVisualizer', name='training')\n"))
+    picture = str(run.parents[1] / 'unlabelled' / 'c.png')
+    (tmp_path / 'data').symlink_to(run.parents[1])
+    monkeypatch.chdir(tmp_path)
+
+    def infer(config, checkpoint):
+        config, checkpoint = str(config), str(checkpoint)
+        found = inference_topdown(init_model(config, checkpoint, device='cpu'), picture)
+        inferred = next(MMPoseInferencer(
+            pose2d=config, pose2d_weights=checkpoint, det_model='whole_image', device='cpu')(
+                picture, return_vis=True, draw_heatmap=True))
+        cfg = Config.fromfile(config)
+        cfg.merge_from_dict(dict(
+            load_from=checkpoint, work_dir=str(tmp_path / 'work'), log_level='ERROR'))
+        with monkeypatch.context() as patched:  # yapf takes long
+            patched.setattr(Config, 'pretty_text', '', raising=False)
+            metrics = Runner.from_cfg(cfg).test()
+        return (found[0].pred_instances.keypoints, found[0].pred_instances.keypoint_scores,
+                inferred['predictions'], metrics['PCK'])
+
+    for found, expected in zip(infer(training, run), infer(*published[1::-1])):
+        assert np.array_equal(found, expected)
+
+
+def test_a_training_config_without_an_empty_backbone_serves_init_model_with_options(
+        run, published):
+    """As they were written before: they trained, as the one of this run has."""
+    config = str(run.parents[1] / 'original.py')
+    picture = str(run.parents[1] / 'unlabelled' / 'c.png')
+    with pytest.raises(AttributeError, match='backbone'):
+        init_model(config, str(run), device='cpu')
+    found, expected = (
+        inference_topdown(model, picture)[0].pred_instances.keypoints for model in (
+            init_model(config, str(run), device='cpu', cfg_options={}),
+            init_model(str(published.config), str(published.checkpoint), device='cpu')))
+    assert np.array_equal(found, expected)
+
+
+# What can go wrong
+
+
+@pytest.mark.parametrize('kind', ['pth', 'py'])
+def test_a_full_disk_leaves_neither_file_and_is_told(run, published, tmp_path, monkeypatch, kind):
+    size = published.checkpoint.stat().st_size
+    if kind == 'py':  # the checkpoint does fit, and the config, made longer, does not
+        monkeypatch.setattr('mmpose_mum.publish.config_text', lambda *_: 'x' * 2 * size)
+    space = size - 100 if kind == 'pth' else size + 100
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (space, before[1]))
+    try:
+        with pytest.raises(OSError, match=rf'too large: .*model-\w+\.{kind} needs [\d,]+ bytes'):
+            publish(run, tmp_path / 'new' / 'model.pth')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((tmp_path / 'new').iterdir())
+
+
+def test_what_a_killed_process_left_is_completed(run, tmp_path):
+    written = publish(run, tmp_path / 'model.pth')
+    text = written.config.read_text()
+    written.config.unlink()
+    assert publish(run, tmp_path / 'model.pth') == written and written.config.read_text() == text
+    with pytest.raises(FileExistsError, match=f'{written.config.name} exists already'):
+        publish(run, tmp_path / 'model.pth')
+
+
+def test_keypoints_in_another_order_are_told_by_both_lists(run):
+    names = dict(enumerate(NAMES))
+    other = {**names, 0: NAMES[1], 1: NAMES[0]}
+    check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+        keypoint_id2name=dict(reversed(names.items()))))))  # by their ids
+    with pytest.raises(ValueError, match=(
+            r"the config has its keypoints in another order than the checkpoint: "
+            r"\['right_ankle', 'right_knee', .* instead of \['right_knee', 'right_ankle', ")):
+        check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+            keypoint_id2name=other))))
+    for other in ({0: 'a'}, {'x': None, 3: 1}):  # whatever a stranger's file has there
+        with pytest.raises(ValueError, match='other keypoints than the checkpoint'):
+            check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+                keypoint_id2name=other))))
+
+
+def test_the_first_of_several_test_sets_tells_the_keypoints():
+    coco = dict(type='CocoDataset')
+    for dataset in (coco, dict(type='ConcatDataset', datasets=[coco, coco]),
+                    dict(type='RepeatDataset', dataset=coco, times=2)):
+        found = joints_of(dict(test_dataloader=dict(dataset=dataset)))
+        assert found['num_keypoints'] == 17 and found['dataset_name'] == 'coco'
+    with pytest.raises(ValueError, match='do not say which joints'):
+        joints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
 
 
 # ONNX, by docs/publish.md

@@ -34,6 +34,9 @@ def main(args=None) -> None:
     if written.left_out:
         print(f'left out of the config, since they need this package: '
               f'{", ".join(written.left_out)}')
+    for folder, name in written.moved.items():
+        print(f'the config does not name {folder} of this machine: it has {name} instead. To test '
+              'by it, put the data or a link to them there')
 
 
 if __name__ == '__main__':

@@ -29,7 +29,8 @@ def test_publishes_and_names_the_files(run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert [path.suffix for path in files] == ['.pth', '.py']
     assert all(str(path) in said for path in files) and 'need this package: TorsoPCK' in said
-    refused(run, tmp_path / 'out' / 'model.pth', match=f'{files[0].name} exists already')
+    assert f'does not name {run.parents[1]} of this machine: it has data instead' in said
+    refused(run, tmp_path / 'out' / 'model.pth', match=f'{files[1].name} exists already')
     # The student is another model; the config may lie elsewhere.
     publish_model.main([str(run), str(tmp_path / 'out' / 'model.pth'), '--which', 'student',
                         '--config', str(run.parents[1] / 'original.py')])
@@ -61,7 +62,8 @@ def test_mistakes_have_names(run, tmp_path):
     base = tmp_path / 'joints.py'
     other.write_text(text.replace(str(ROOT / 'configs/_base_/lspet.py'), str(base)))
     base.write_text(joints.replace("'head_top'", "'crown'"))
-    refused(run, out, '--config', other, match='other joints than the checkpoint.*crown.*head_top')
+    refused(run, out, '--config', other,
+            match='other keypoints than the checkpoint.*crown.*head_top')
     base.write_text(joints.replace("name='head_top'", "name='crown'"))
     refused(run, out, '--config', other, match="metainfo .*is not right: KeyError.*'head_top'")
     assert not list(tmp_path.glob('model*'))

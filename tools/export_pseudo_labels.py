@@ -10,9 +10,11 @@ kept as ``keypoint_scores``. The checkpoint may come from a stranger; a config i
 import argparse
 import json
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from mmengine.device import get_device
 
+from mmpose_mum.engine.atomic_backend import write_whole
 from mmpose_mum.plain_config import read_config
 from mmpose_mum.pseudo_labels import coco_json, find_people, load_plain, predict
 
@@ -44,13 +46,15 @@ def main(args=None) -> None:
     try:
         if args.out.exists():
             raise FileExistsError(f'{args.out} exists already')
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=args.out.parent).close()  # what cannot be written to fails here already
         cfg = read_config(args.config)
         model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
         people = find_people(cfg, args.unlabeled, args.unlabeled_images)
         content, count = coco_json(
             predict(model, people, args.batch_size), people, args.score_thr)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(content), encoding='utf-8')
+        write_whole(json.dumps(content, allow_nan=False).encode('utf-8'), args.out,
+                    args.out.with_name(args.out.name + '.part'))
     except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from error
     print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} pictures '
@@ -59,6 +63,9 @@ def main(args=None) -> None:
     if count['skipped']:
         print(f'left out {count["skipped"]} people: their picture cannot be read, or they are not '
               'in it')
+    if count['repeated']:
+        print(f'left out {count["repeated"]} people who are there already, with the same box in '
+              'the same image')
     if count['frames']:
         print(f'{count["frames"]} are frames of videos, which annotation tools do not open by such '
               'names')

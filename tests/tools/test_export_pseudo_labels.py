@@ -1,5 +1,6 @@
 """The tool that writes pseudo labels: its files, what it says, and its errors."""
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -56,6 +57,37 @@ def test_mistakes_have_names(run, tmp_path):
     with pytest.raises(SystemExit, match='2'):
         start(run, out, '--batch-size', '0')
     assert not out.exists()
+
+
+def test_a_full_disk_leaves_nothing_and_is_told(run, tmp_path, monkeypatch):
+    content = dict(annotations=['x' * 100000], images=[])
+    monkeypatch.setattr(export_pseudo_labels, 'coco_json', lambda *_: (content, {}))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100000, before[1]))
+    try:
+        with pytest.raises(SystemExit, match=r'too large: .*people.json needs 100,0\d\d bytes'):
+            start(run, tmp_path / 'people.json')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_written_it_fails_before_it_predicts(run, tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr(export_pseudo_labels, 'predict', None)
+    for out in (tmp_path / 'file' / 'people.json', Path('/proc/people.json')):
+        with pytest.raises(SystemExit, match='file|/proc'):
+            start(run, out)
+
+
+def test_people_who_are_there_twice_are_counted(run, tmp_path, capsys):
+    boxes = json.loads((run.parents[1] / 'labels.json').read_text())
+    boxes['annotations'].append(dict(boxes['annotations'][0], id=9))
+    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
+    start(run, tmp_path / 'a.json', '--unlabeled', tmp_path / 'boxes.json', '--unlabeled-images',
+          run.parents[1] / 'labelled')
+    said = capsys.readouterr().out
+    assert '2 people in 2 pictures' in said and 'left out 1 people who are there already' in said
 
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):

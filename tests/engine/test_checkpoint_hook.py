@@ -175,3 +175,24 @@ def test_several_best_ones(tmp_path, save_best, rule, left):
     train(tmp_path, 15, scores=[1, 3, 2], val_interval=5,
           checkpoint=dict(save_best=save_best, rule=rule))
     assert best_of(tmp_path) == left
+
+
+class FullForLogs(FullBetween):
+    """Leaves no room for a line of a log, either."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Set the limit."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self.begin <= batch_idx + 1 < self.end:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+
+def test_a_log_that_cannot_be_written_ends_the_run_which_resumes_to_the_bit(tmp_path):
+    straight = train(tmp_path / 'a', 12)
+    runner = build(tmp_path / 'b', 12, padding=BIG, hooks=[FullForLogs(7, 99)])
+    next(hook for hook in runner.hooks if type(hook).__name__ == 'LoggerHook').interval = 1
+    with pytest.raises(OSError, match='File too large'):  # by MMEngine's LocalVisBackend
+        runner.train()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, ) * 2)
+    assert last(tmp_path / 'b') == 'iter_5.pth'
+    assert same(straight, train(tmp_path / 'b', 12, resume=True))

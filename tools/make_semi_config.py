@@ -18,7 +18,7 @@ from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
-from mmpose_mum.coco.labels import check_label_sets, without_area
+from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
 from mmpose_mum.conversion import Options, overrides
 from mmpose_mum.conversion.model import build_without_weights
 from mmpose_mum.conversion.writer import base_name, config_text, find_config
@@ -133,15 +133,7 @@ def check_validation(cfg: Config) -> str:
         if path and not exists(path):
             raise ValueError(f'the validation reads {path!r}, which does not exist; --val gives '
                              'it a json of yours, with boxes')
-    checked = check_label_sets(cfg.val_dataloader.dataset, 'val')
-    by_area = any('Coco' in metric['type'] and metric.get('use_area', True) for metric in metrics)
-    for path, coco in checked.items():
-        person = without_area(coco) if by_area else None
-        if person:
-            raise ValueError(
-                f'{path!r}: `area` of the annotation {person["id"]} is {person.get("area")!r}, and '
-                'CocoMetric measures by it: write a number of pixels, or set use_area=False in '
-                'val_evaluator')
+    check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
         person = dataset.get_data_info(0)

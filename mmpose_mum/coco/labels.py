@@ -4,7 +4,7 @@ import math
 import os.path as osp
 from collections import Counter
 from itertools import chain
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 from mmengine import fileio
 from mmengine.logging import print_log
@@ -45,6 +45,12 @@ _PERSON_FIELDS = [
           isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
     Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
           number is None or is_number(number))]
+_METRIC_FIELDS = [
+    Field('keypoints', 'a list of finite numbers, which CocoMetric reads of every annotation: take '
+          'out annotations that are no people, and write 0, 0, 0 for keypoints that are not '
+          'labeled', lambda points: isinstance(points, list) and all(map(is_number, points))),
+    Field('num_keypoints', 'the number of labeled keypoints, which CocoMetric reads of every '
+          'annotation', is_number)]
 
 
 def check_label_sets(config: dict, what: str) -> Dict[str, CocoJson]:
@@ -164,13 +170,29 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
         print_log(f'{text}. They are believed by their place', 'current', logging.WARNING)
 
 
-def without_area(coco: CocoJson) -> Optional[dict]:
-    """Return the first person of a json whose ``area`` is no number, or None.
+def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
+    """Check what CocoMetric reads of a json itself, beyond what MMPose's datasets read.
 
-    CocoMetric measures people by it.
+    Args:
+        checked (dict[str, CocoJson]): Of :func:`check_label_sets`.
+        evaluator (dict | list[dict]): The config of the metrics.
+
+    Raises:
+        ValueError: If an annotation lacks what the metric needs. The message names it.
     """
-    return next((a for a in coco.annotations
-                 if a.get('keypoints') and not is_number(a.get('area'))), None)
+    metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
+    metric = next((metric for metric in metrics if isinstance(metric, dict) and str(
+        metric.get('type')).rpartition('.')[2] == 'CocoMetric'), None)
+    if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
+        return
+    for path, coco in checked.items():
+        require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
+        people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
+        if metric.get('use_area', True):
+            require(path, 'annotation', people, [
+                Field('area', 'a number of pixels above 0, which CocoMetric measures by: a person '
+                      'without it is never found. Or set use_area=False in val_evaluator',
+                      lambda area: is_number(area) and area > 0)])
 
 
 def _is_base(dataset: BaseCocoStyleDataset, method: str) -> bool:
@@ -217,7 +239,7 @@ def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
         points = person['keypoints']
         for i, name in enumerate(names if points else ()):
             x, y, visibility = points[3 * i:3 * i + 3]
-            if not 0 <= visibility < math.inf or (
+            if not (0 <= visibility < math.inf and visibility == int(visibility)) or (
                     visibility and not (is_number(x) and is_number(y))):
                 raise ValueError(
                     f'{coco.path!r}: keypoint {i} ({name!r}) of the annotation {person["id"]} is '
@@ -300,6 +322,11 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     if told:
         print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '
                   f'{coco.path!r} count; left out: {told}', 'current')
+    idle = sum(not any(person['keypoints'][2::3]) for person in people)
+    if idle:
+        _warn(f'{coco.path!r}: {idle} people of the {what} set have no labeled keypoint (each '
+              'visibility is 0) and count all the same: nothing is learned from them. Write '
+              'num_keypoints=0, and MMPose leaves them out')
     wrong = reasons[_NUM_KEYPOINTS]
     if wrong:
         _warn(f'{coco.path!r}: {wrong} people have visible keypoints, but `num_keypoints` is 0, '
@@ -315,7 +342,9 @@ def _contradicts(person: dict, _images: Dict[Any, dict]) -> bool:
 
 
 def _is_unlabeled(person: dict, _images: Dict[Any, dict]) -> bool:
-    return not any(person['keypoints'][2::3]) or person.get('num_keypoints') == 0
+    if 'num_keypoints' in person:
+        return person['num_keypoints'] == 0
+    return not any(map(any, zip(person['keypoints'][::3], person['keypoints'][1::3])))
 
 
 def _is_outside(person: dict, images: Dict[Any, dict]) -> bool:

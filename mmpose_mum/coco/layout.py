@@ -85,7 +85,7 @@ def read_coco(path: str) -> CocoJson:
             "A detector's json is a bbox_file; without any json, every image of the folder is one "
             'person')
     for key in ('images', 'annotations', 'categories'):
-        entries = content[key] = content.get(key) or []
+        entries = content[key] = [] if content.get(key) is None else content[key]
         wrong = [0] if not isinstance(entries, list) else [
             i for i, entry in enumerate(entries) if not isinstance(entry, dict)]
         if wrong:

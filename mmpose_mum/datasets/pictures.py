@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterator, List, Sequence
 
 from mmengine.logging import print_log
 
+from .names import similar_name
 from .sizes import evenly
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 
@@ -156,4 +157,5 @@ def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
     few = evenly(paths, most)
     missing = [path for path in few
                if '://' not in path and not osp.exists((split_frame_name(path) or [path])[0])]
-    return missing and f'{len(missing)} of {len(few)} pictures, such as {missing[0]!r},' or ''
+    return missing and (f'{len(missing)} of {len(few)} images, such as {missing[0]!r}'
+                        f'{similar_name(missing[0])},') or ''

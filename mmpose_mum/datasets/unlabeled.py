@@ -1,6 +1,7 @@
 """People without labels: pictures and videos as they are, or boxes from a json."""
 import logging
 import os.path as osp
+from collections import Counter
 from typing import List, Optional, Sequence
 
 import numpy as np
@@ -151,30 +152,42 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             names = self.metainfo['keypoint_id2name']
             check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
         counted = self._categories_of(coco)
-        people, left_out = [], 0
+        people, seen, left_out, stray = [], set(), Counter(), None
         for annotation in coco.annotations:
             if counted is not None and annotation.get('category_id') not in counted:
                 continue
             image = find_entry(coco.images, annotation.get('image_id'))
-            box = image and usable_box(annotation)
-            if box is None:
-                left_out += 1
+            if image is None:
+                left_out['of images that are not listed'] += 1
+                stray = annotation.get('image_id')
                 continue
+            box = usable_box(annotation)
+            if box is None:
+                left_out['without a usable box (crowd, no area, not finite)'] += 1
+                continue
+            if (image['id'], box.tobytes()) in seen:
+                left_out['with the same box in the same image as another'] += 1
+                continue
+            seen.add((image['id'], box.tobytes()))
             people.append(dict(
                 img_id=image['id'],
                 file_name=image['file_name'],
                 bbox=box,
-                category_id=annotation.get('category_id', 1),
                 stated_size=stated_size(image),
+                category_id=annotation.get('category_id', 1),
                 **(self._hidden(annotation) if self.keep_hidden else {})))
-        if left_out:
-            print_log(f'left out {left_out} annotations of {self.ann_file} without a usable box '
-                      '(crowd, no area, no such image, or not finite)', 'current')
+        told = ', '.join(f'{number} {why}' for why, number in left_out.items())
+        if told:
+            print_log(f'left out of {self.ann_file}: {told}', 'current')
         if not people:
+            known = next(iter(coco.images), None)
             raise ValueError(
                 f'no unlabelled person in {self.ann_file!r}: it has {len(coco.images)} images and '
-                f'{left_out} annotations that count, none with a usable `bbox`. Leave ann_file '
-                'empty to take every image of the folder as one person')
+                f'{sum(left_out.values())} annotations that count, none with a usable `bbox`'
+                + (f' (left out: {told})' if told else '')
+                + ('' if stray is None else f'. An `image_id` is {stray!r}, an image\'s `id` '
+                   f'{known!r}: a number and text are not the same')
+                + '. Leave ann_file empty to take every image of the folder as one person')
         return people
 
     def _categories_of(self, coco: CocoJson) -> Optional[Sequence[int]]:

@@ -10,7 +10,7 @@ from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..coco.labels import check_label_sets
+from ..coco.labels import check_for_metrics, check_label_sets
 
 MODELS = ('teacher', 'student')
 
@@ -38,13 +38,13 @@ class TeacherStudentOnePassValLoop(ValLoop):
     Raises:
         FileNotFoundError: If the labels do not exist.
         ValueError: If MMPose could not read them, or would read them wrongly; see
-            :func:`check_label_sets`.
+            :func:`check_label_sets` and :func:`check_for_metrics`.
     """
 
     def __init__(self, runner: Runner, dataloader: Union[DataLoader, dict],
                  evaluator: Union[Evaluator, dict, list], fp16: bool = False) -> None:
         if isinstance(dataloader, dict):  # before MMPose reads the labels
-            check_label_sets(dataloader['dataset'], 'val')
+            check_for_metrics(check_label_sets(dataloader['dataset'], 'val'), evaluator)
         super().__init__(runner, dataloader, evaluator, fp16)
 
     def run(self) -> Dict[str, float]:

@@ -12,16 +12,16 @@ from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 
 @pytest.mark.parametrize('content, words', [
     ('{"images": [', 'cannot be read as a json'),
-    ('', 'cannot be read as a json'),
+    ('', 'is empty'),
     ([1], 'no "images"'),
     (dict(images={}), '"images" must be a list'),
     (coco(images=[3]), '"images" must be a list of objects, and its entry 0'),
     (coco(annotations=[dict(image_id=1), 'a']), '"annotations" must be.*entry 1'),
     (coco(annotations=7), '"annotations" must be a list'),
-    (coco(images=[dict(id=1)]), "image 0 of .*None and 1"),
-    (coco(images=[dict(file_name='a.png')]), "image 0 of .*'a.png' and None"),
-    (coco(images=[dict(id=[1], file_name='a.png')]), r'image 0 of .*\[1\]'),
-    (coco(images=[dict(id=1, file_name=5)]), 'image 0 of .*5 and 1')], ids=str)
+    (coco(images=[dict(id=1)]), "`file_name` of the image with the id 1 is missing"),
+    (coco(images=[dict(file_name='a.png')]), "`id` of the image number 0.*'a.png', is missing"),
+    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with the id \[1\].*is \[1\], and must be a number'),
+    (coco(images=[dict(id=1, file_name=5)]), '`file_name` of the image with the id 1 is 5, and must be')], ids=str)
 def test_a_json_in_another_layout_names_file_and_entry(tmp_path, content, words):
     with pytest.raises(ValueError, match=words) as error:
         UnlabeledPoseDataset(**write(tmp_path, content))

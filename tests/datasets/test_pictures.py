@@ -104,4 +104,4 @@ def test_the_look_for_missing_pictures_reaches_from_the_first_to_the_last(folder
     paths = [str(folder / 'b.jpg')] * length
     assert missing_pictures(paths) == ''
     paths[place] = 'gone.jpg'
-    assert missing_pictures(paths) == f"1 of {min(length, 20)} pictures, such as 'gone.jpg',"
+    assert missing_pictures(paths) == f"1 of {min(length, 20)} images, such as 'gone.jpg',"

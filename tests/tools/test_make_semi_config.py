@@ -151,7 +151,7 @@ def unchanged(content):
 
 @pytest.mark.parametrize('change, args, message', [
     (emptied, [], 'nobody to validate on was found in .*mine.json'),
-    (without_area, [], '`area` of the annotation 1 is None, .*CocoMetric'),
+    (without_area, [], '`area` of the annotation with the id 1 is missing.*CocoMetric'),
     (unchanged, ['--val-images', '.'], 'of the val set .* do not exist.*--val-images'),
 ])
 def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tmp_path):

@@ -182,7 +182,7 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
         x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
         category = _id_of(person['category'], categories)
         key = (path, category, x1, y1, x2, y2)
-        if key in annotations:  # several sets have the picture, or a json has the box twice
+        if key in annotations:  # of another set that has the image
             count['repeated'] += 1
             continue
         width, height = person['size']

@@ -80,14 +80,14 @@ def test_where_nothing_can_be_written_it_fails_before_it_predicts(run, tmp_path,
             start(run, out)
 
 
-def test_people_who_are_there_twice_are_counted(run, tmp_path, capsys):
-    boxes = json.loads((run.parents[1] / 'labels.json').read_text())
-    boxes['annotations'].append(dict(boxes['annotations'][0], id=9))
-    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
-    start(run, tmp_path / 'a.json', '--unlabeled', tmp_path / 'boxes.json', '--unlabeled-images',
-          run.parents[1] / 'labelled')
+def test_people_of_two_sets_are_counted(run, tmp_path, capsys):
+    twice = tmp_path / 'twice.py'
+    twice.write_text((run.parents[1] / 'original.py').read_text() + (
+        "\nsets = train_dataloader['dataset']['datasets']\n"
+        "sets[1] = dict(type='ConcatDataset', datasets=[sets[1], sets[1]])\n"))
+    start(run, tmp_path / 'a.json', config=twice)
     said = capsys.readouterr().out
-    assert '2 people in 2 pictures' in said and 'left out 1 people who are there already' in said
+    assert '3 people in 3 pictures' in said and 'left out 3 people who are there already' in said
 
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):

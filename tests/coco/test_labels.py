@@ -1,0 +1,257 @@
+"""Labels that MMPose would break on, drop or learn wrongly are told before it reads them."""
+import copy
+import json
+import logging
+import re
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmpose.registry import DATASETS
+
+from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
+from mmpose_mum.datasets import SemiSupervisedDataset
+
+NAMES = ['head', 'left_hand', 'right_hand']
+METAINFO = dict(
+    dataset_name='mine', skeleton_info={}, joint_weights=[1.] * 3, sigmas=[.1] * 3, keypoint_info={
+        i: dict(name=name, id=i, swap='') for i, name in enumerate(NAMES)})
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        yield
+
+
+def labels(people=6):
+    """Twice as many people as images, all of whose labels are right."""
+    return dict(
+        images=[dict(id=i, file_name='a.png', width=60, height=80) for i in range(people // 2)],
+        annotations=[dict(
+            id=i, image_id=i // 2, category_id=1, iscrowd=0, area=900, bbox=[10, 10, 30, 40],
+            num_keypoints=3, keypoints=[20, 20, 2, 30, 40, 1, 35, 45, 2]) for i in range(people)],
+        categories=[dict(id=1, name='person', keypoints=NAMES)])
+
+
+def dataset(tmp_path, content, **options):
+    (tmp_path / 'labels.json').write_text(json.dumps(content))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((80, 60, 3), np.uint8))
+    return dict(dict(type='CocoDataset', data_root=str(tmp_path), ann_file='labels.json',
+                     data_prefix=dict(img=''), metainfo=METAINFO, pipeline=[]), **options)
+
+
+def change(place, **fields):
+    """Return what changes an entry; None takes a field out."""
+    def apply(content):
+        key, index = place
+        entry = content[key][index]
+        for name, value in fields.items():
+            if value is None:
+                del entry[name]
+            else:
+                entry[name] = value
+    return apply
+
+
+def person(index=4, **fields):
+    return change(('annotations', index), **fields)
+
+
+def everyone(**fields):
+    def apply(content):
+        for i in range(len(content['annotations'])):
+            person(i, **fields)(content)
+    return apply
+
+
+def null(field):
+    return lambda content: content['annotations'][4].update({field: None})
+
+
+WRONG = [
+    (change(('images', 1), width=None), r"`width` of the image with the id 1, 'a.png', is missing"),
+    (change(('images', 1), height='80'), "`height` of the image with the id 1, 'a.png', is '80'"),
+    (change(('images', 1), id='b'), "`id` of the image with the id 'b'.*whole number"),
+    (change(('images', 1), id=1.5), '`id` of the image with the id 1.5.*whole number'),
+    (change(('images', 1), file_name=None), '`file_name` of the image with the id 1 is missing'),
+    (change(('images', 1), id=0, file_name='b.png'), "the id 0: 'a.png' and 'b.png'"),
+    (person(id=None), r'`id` of the annotation number 4 \(from 0\) is missing'),
+    (person(id='x'), "`id` of the annotation with the id 'x'.*whole number"),
+    (person(image_id='2'), "`image_id` of the annotation with the id 4 is '2'"),
+    (person(id=0), 'two annotations have the id 0, of the images 0 and 2, and 1 in all'),
+    (person(category_id=None), '`category_id` of the annotation with the id 4 is missing'),
+    (person(bbox=[]), r'`bbox` of the annotation with the id 4 is \[\]'),
+    (person(bbox=[1, 2, 3]), r'`bbox` of .* 4 is \[1, 2, 3\], and must be x, y, width and height'),
+    (person(bbox=['1', '2', '3', '4']), '`bbox` of the annotation with the id 4'),
+    (null('bbox'), '`bbox` of the annotation with the id 4 is None'),
+    (null('keypoints'), '`keypoints` of the annotation with the id 4 is None'),
+    (person(keypoints=[[20, 20, 2]] * 3), '`keypoints` of the annotation with the id 4'),
+    (person(num_keypoints='3'), "`num_keypoints` of the annotation with the id 4 is '3'"),
+    (person(keypoints=[1, 2, 2] * 2), 'annotation 4 .*6 numbers, for 2 keypoints, and the 3 '),
+    (person(keypoints=[1, 2, 2, 3]), 'annotation 4 .*has 4 numbers, and'),
+    (person(keypoints=[20, 20, 2, 30, 40, -1, 35, 45, 2]), "keypoint 1 \\('left_hand'\\).*4 is"),
+    (person(keypoints=[20, 20, 2, 30, 40, .4, 35, 45, 2]), 'keypoint 1 .*0, 0, 0'),
+    (person(keypoints=[20, float('nan'), 2] + [0] * 6), "keypoint 0 \\('head'\\) of the annot.* 4"),
+    (everyone(keypoints=[.5, .5, 2, .4, .6, 2, 0, 0, 0]), 'no number in any `keypoints` is larger'),
+    (everyone(bbox=[.1, .1, .5, .5]), 'no number in any `bbox` is larger than 1.*pixels'),
+    (change(('categories', 0), keypoints=['head', 'right_hand', 'left_hand']),
+     "keypoint 1 is 'right_hand' there and 'left_hand' here"),
+    (change(('categories', 0), keypoints=['head', 'left_hand', 'tail']),
+     "keypoint 2 is 'tail' there and 'right_hand' here"),
+    (change(('images', 1), file_name='gone.png'), "1 of 3 images.*gone.png'.* set"),
+    (change(('images', 1), width=80, height=60), 'of the labeled set .* swapped'),
+    (change(('images', 1), width=120, height=160), 'labeled set.*the json says 120×160'),
+]
+
+
+@pytest.mark.parametrize('spoil, words', WRONG, ids=[words[:40] for _, words in WRONG])
+def test_what_is_wrong_is_named_before_mmpose_reads_it(tmp_path, spoil, words):
+    """In a set, in a part of a set, and from within the set of the training."""
+    content = labels()
+    spoil(content)
+    config = dataset(tmp_path, content)
+    for nested in (config, dict(type='ConcatDataset', datasets=[config]),
+                   dict(type='RepeatDataset', times=2, dataset=config)):
+        with pytest.raises(ValueError, match=f'(?s)(?=.*labels.json).*{words}'):
+            check_label_sets(nested, 'labeled')
+    with pytest.raises(ValueError, match='labels.json'):
+        SemiSupervisedDataset([config, dict(
+            type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)), metainfo=METAINFO)])
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda content: None,
+    person(keypoints=[0] * 9, num_keypoints=0),
+    person(keypoints=[], num_keypoints=0),
+    person(keypoints=[float('nan')] * 2 + [0] + [30, 40, 2, 35, 45, 1]),
+    person(keypoints=[20., 20., 2., 30., 40., 1., 0, 0, 0]),
+    person(num_keypoints=None), person(area=None), person(iscrowd=None),
+    person(bbox=None), person(keypoints=None), person(image_id=77),
+    change(('categories', 0), keypoints=None),
+    change(('categories', 0), keypoints=['Head', 'L hand', 'R hand']),
+    change(('categories', 0), keypoints=['0', '1', '2']),
+    lambda content: content.pop('categories'),
+    lambda content: content['images'].append(dict(content['images'][1])),
+    lambda content: content['images'].append(dict(id=99, file_name='unused.png'))])
+def test_what_mmpose_reads_rightly_is_left_alone(tmp_path, spoil):
+    content = labels()
+    spoil(content)
+    config = dataset(tmp_path, content)
+    assert list(check_label_sets(config, 'labeled')) == [str(tmp_path / 'labels.json')]
+    assert len(DATASETS.build(config)) >= 5
+
+
+@pytest.fixture
+def log():
+    """What is logged, as tuples of level and text."""
+    records, handler = [], logging.Handler()
+    handler.emit = lambda record: records.append((record.levelname, record.getMessage()))
+    handler.setLevel(logging.INFO)
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield records
+    logger.removeHandler(handler)
+
+
+LEFT_OUT = [
+    (person(iscrowd=1), '1 of crowds'),
+    (person(num_keypoints=0), '1 with visible keypoints whose `num_keypoints` is 0'),
+    (person(keypoints=[0] * 9, num_keypoints=0), '1 without a labeled keypoint'),
+    (person(keypoints=[0] * 9, num_keypoints=None), '1 without a labeled keypoint'),
+    (person(bbox=[10, 10, 0, 40]), '1 whose box has no area in the image'),
+    (person(bbox=[70, 10, 30, 40]), '1 whose box has no area in the image'),
+    (person(bbox=None), '1 without `bbox` or `keypoints`'),
+    (person(keypoints=None), '1 without `bbox` or `keypoints`'),
+    (person(image_id=77), '1 of images that are not listed'),
+]
+
+
+@pytest.mark.parametrize('spoil, reason', LEFT_OUT)
+def test_what_mmpose_leaves_out_is_counted_as_it_counts(tmp_path, spoil, reason, log):
+    content = labels()
+    spoil(content)
+    config = dataset(tmp_path, content)
+    check_label_sets(config, 'labeled')
+    assert len(DATASETS.build(config)) == 5
+    assert [text for _, text in log if 'left out' in text and text.endswith(f'left out: {reason}')
+            and text.startswith('5 of 6 annotations of the labeled set')]
+
+
+@pytest.mark.parametrize('spoil, words', [
+    (person(num_keypoints=0), '1 people have visible keypoints, but `num_keypoints` is 0'),
+    (person(keypoints=[20, 20, 0] * 3, num_keypoints=None), '1 people .* no labeled keypoint'),
+    (everyone(bbox=[30, 40, 59, 79]), '6 of 6 boxes reach beyond their image.*x1, y1, x2, y2'),
+    (everyone(bbox=[1, 1, 4, 4]), 'most keypoints of 6 of 6 people lie outside')])
+def test_what_looks_wrong_is_warned_about(tmp_path, spoil, words, log):
+    content = labels()
+    check_label_sets(dataset(tmp_path, content), 'labeled')
+    assert not log
+    spoil(content)
+    check_label_sets(dataset(tmp_path, content), 'labeled')
+    assert [text for level, text in log if level == 'WARNING' and re.search(words, text)]
+
+
+def test_names_of_mmposes_own_sets_are_a_warning_unless_they_are_misplaced(tmp_path, log):
+    """Their data may have other words than MMPose; whoever wrote a metainfo can change it."""
+    coco = ['nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'] + [
+        f'{side}_{part}' for part in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+        for side in ('left', 'right')]
+    content = labels()
+    for annotation in content['annotations']:
+        annotation.update(keypoints=[20, 20, 2] * 17, num_keypoints=17)
+    content['categories'][0]['keypoints'] = ['muzzle', *coco[1:]]
+    config = dataset(tmp_path, content)
+    del config['metainfo']
+    check_label_sets(config, 'labeled')
+    assert [text for level, text in log if level == 'WARNING' and 'muzzle' in text]
+    content['categories'][0]['keypoints'] = [coco[1], coco[0], *coco[2:]]
+    with pytest.raises(ValueError, match="keypoint 0 is 'left_eye' there and 'nose' here"):
+        check_label_sets(dict(dataset(tmp_path, content), metainfo=None), 'labeled')
+
+
+def test_annotations_of_another_category_are_named(tmp_path):
+    content = labels()
+    content['categories'].append(dict(id=2, name='ball', keypoints=['top', 'bottom']))
+    content['annotations'].append(dict(
+        content['annotations'][0], id=9, category_id=2, keypoints=[1, 2, 2] * 2))
+    with pytest.raises(ValueError, match="annotation 9 .*category 2 'ball'.*1 of 7 .*take"):
+        check_label_sets(dataset(tmp_path, content), 'labeled')
+
+
+def test_a_json_that_is_not_there_is_named_with_its_place(tmp_path):
+    config = dataset(tmp_path, labels(), ann_file='none.json')
+    with pytest.raises(FileNotFoundError, match=r'val set.*none.json.*looked for .*none.json'):
+        check_label_sets(config, 'val')
+
+
+def test_sets_in_other_layouts_are_left_to_mmpose(tmp_path):
+    (tmp_path / 'mpii.json').write_text('[]')
+    config = dict(type='MpiiDataset', ann_file=str(tmp_path / 'mpii.json'))
+    assert check_label_sets(config, 'labeled') == {}
+
+
+METRICS = [
+    (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
+    (null('area'), '`area` of the annotation with the id 4 is None'),
+    (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),
+    (person(num_keypoints=None), '`num_keypoints` of the annotation with the id 4 is missing'),
+    (person(keypoints=[float('nan')] * 2 + [0] + [30, 40, 2, 35, 45, 1]), '`keypoints` of .* 4 is'),
+]
+
+
+@pytest.mark.parametrize('spoil, words', METRICS)
+def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, words):
+    content = labels()
+    good = check_label_sets(dataset(tmp_path, content), 'val')
+    spoil(content)
+    bad = check_label_sets(dataset(tmp_path, copy.deepcopy(content)), 'val')
+    coco = dict(type='CocoMetric', ann_file='labels.json')
+    check_for_metrics(good, [dict(type='PCKAccuracy'), coco])
+    check_for_metrics(bad, dict(type='PCKAccuracy'))
+    with pytest.raises(ValueError, match=f'labels.json.*{words}'):
+        check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
+    if 'area' in words:
+        check_for_metrics(bad, dict(coco, use_area=False))

@@ -43,10 +43,11 @@ train_dataloader = dict(
                  dict(type='PoseMultiBranch', branch_field=branches,
                       unsup_teacher=[dict(type='WeakView', input_size=codec['input_size'])],
                       unsup_student=[dict(type='StrongView', input_size=codec['input_size'])])])]))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
+train_cfg = dict(type='ResumableTrainLoop', max_iters=2, val_interval=2)
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor',
                      optimizer=dict(type='SGD', lr=0.1))
-custom_hooks = [dict(type='EMANHook', momentum=0.9)]
+custom_hooks = [dict(type='EMANHook', momentum=0.9), dict(type='LossGuardHook'),
+                dict(type='PseudoLabelMonitorHook', interval=1, window=1)]
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=1),
     checkpoint=dict(type='SafeCheckpointHook', interval=2, by_epoch=False))

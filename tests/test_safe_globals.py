@@ -42,6 +42,9 @@ def test_all_that_a_runner_saves_is_loaded():
                       for content in (found, raw))
     assert isinstance(logs, HistoryBuffer) and logs.mean() == raw_logs.mean()
     assert found.keys() == raw.keys() >= {'optimizer', 'message_hub'}
+    infos, raw_infos = (content['message_hub']['runtime_info'] for content in (found, raw))
+    assert repr(infos) == repr(raw_infos)
+    assert infos.keys() >= {'data_stream', 'eman_updates', 'pseudo_labels_at_their_best'}
 
 
 @pytest.mark.parametrize('strategy', ['cos', 'linear'])

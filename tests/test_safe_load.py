@@ -118,7 +118,8 @@ def test_tensors_come_out_as_they_were(tmp_path, dtype):
 @pytest.mark.parametrize('bomb', [
     Calls(bytes, 10 ** 12), Calls(bytearray, 10 ** 12), Calls(np.ndarray, (10 ** 12, )),
     Calls(np.zeros(0).__reduce__()[0], np.ndarray, (10 ** 12, ), b'b'),
-    Calls(list, range(10 ** 12)), Calls(codecs.encode, 'a', 'no_such_codec')], ids=str)
+    Calls(list, range(10 ** 12)), Calls(codecs.encode, 'a', 'no_such_codec')],
+    ids=lambda bomb: bomb.call[0].__name__)
 @pytest.mark.parametrize('protocol', [2, pickle.HIGHEST_PROTOCOL])
 def test_what_is_ignored_allocates_nothing(bomb, protocol, tmp_path):
     torch.save(dict(state_dict=dict(a=torch.ones(1)), meta=bomb), str(tmp_path / 'a.pth'),

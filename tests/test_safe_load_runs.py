@@ -15,7 +15,9 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import HOOKS, OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, VISBACKENDS
+from mmengine.runner import CheckpointLoader
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import OPTIM_WRAPPERS as OURS
 
 from mmpose_mum import safe_load
 
@@ -92,7 +94,8 @@ def schedule(name, **options):
 
 
 @pytest.mark.filterwarnings('ignore:torch.cuda.amp.GradScaler')
-@pytest.mark.parametrize('name', sorted(OPTIM_WRAPPERS.module_dict))
+@pytest.mark.parametrize('name', [
+    *sorted(OPTIM_WRAPPERS.module_dict), *(f'mmpose.{name}' for name in OURS.module_dict)])
 def test_every_optimizer_wrapper(name, tmp_path, monkeypatch):
     if name in ('ApexOptimWrapper', 'ColossalAIOptimWrapper', 'DeepSpeedOptimWrapper'):
         pytest.skip('it needs a package of its own, and two of them another Runner')
@@ -198,6 +201,17 @@ def test_what_pytorch_refuses_hides_no_tensor_from_our_reader(value, protocol, t
     torch.save(with_value([value, *VALUES]), str(tmp_path / 'a.pth'), pickle_protocol=protocol)
     found = safe_load.load_checkpoint(tmp_path / 'a.pth')
     assert torch.equal(found['state_dict']['a'], torch.ones(1))
+
+
+@pytest.mark.skipif(not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'),
+                    reason='before PyTorch 2.6 everything is loaded by default')
+@pytest.mark.parametrize('value, name', [
+    (defaultdict(list, a=[1]), 'defaultdict'), (deque([1, 2], 3), 'deque'),
+    (np.array(['2024-01-02'], 'M8[D]'), "'M8'"), (np.datetime64('2024-01-02'), "'M8'")])
+def test_what_pytorch_refuses_is_named(value, name, tmp_path):
+    torch.save(with_value(value), str(tmp_path / 'a.pth'))
+    with pytest.raises(pickle.UnpicklingError, match=name):
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
 
 
 @pytest.mark.parametrize('old, new', [

@@ -280,7 +280,7 @@ def _folder(source: Optional[Dict[str, Any]]) -> Optional[str]:
 def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
     if not osp.exists(unlabeled):
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
-    if not unlabeled.endswith('.json'):
+    if not unlabeled.lower().endswith('.json'):
         return dict(type='UnlabeledPoseDataset', data_prefix=dict(img=unlabeled))
     if not images:
         raise ValueError('--unlabeled is a json: say by --unlabeled-images where its pictures are')

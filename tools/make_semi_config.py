@@ -11,6 +11,7 @@ import argparse
 import os
 import os.path as osp
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Iterator, List
 
 from mmengine.config import Config
@@ -157,6 +158,22 @@ def _files(dataset: dict) -> Iterator[str]:
         yield dataset.get('bbox_file')
 
 
+def check_written(cfg: Config, options: Options) -> List[str]:
+    """Build the model and the data of a written config.
+
+    Returns:
+        list[str]: Who will be trained and validated on, in words.
+    """
+    build_without_weights(cfg.model)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        files = _files(cfg.train_dataloader.dataset.datasets[0])
+        people = [check_training(cfg, labelled=bool(options.labeled) or all(
+            exists(path) for path in files if path))]
+        if (options.labeled or options.val) and cfg.get('val_dataloader'):
+            people.append(check_validation(cfg))
+    return people
+
+
 def remedy(error: Exception) -> str:
     """Say how to install what an error is about, if that is in setup.py's extra; else ''."""
     # What stands in the error, and the package that brings it.
@@ -203,24 +220,18 @@ def main(args=None) -> None:
             raise
         raise SystemExit(f'{error}{remedy(error)}') from error
     os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
-    with open(out, 'w', encoding='utf-8') as file:
-        file.write(text)
-    written = Config.fromfile(out)
+    before = Path(out).read_bytes() if osp.exists(out) else None
+    Path(out).write_text(text, encoding='utf-8')
     try:
-        build_without_weights(written.model)
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            files = _files(written.train_dataloader.dataset.datasets[0])
-            people = [check_training(written, labelled=bool(options.labeled) or all(
-                exists(path) for path in files if path))]
-            if (options.labeled or options.val) and written.get('val_dataloader'):
-                people.append(check_validation(written))
+        written = Config.fromfile(out)
+        people = check_written(written, options)
     # The datasets' readers raise what they like at a json of another layout.
     except Exception as error:
+        os.remove(out) if before is None else Path(out).write_bytes(before)
         told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
         raise SystemExit(
-            f'wrote {out}, but it cannot be trained: {"" if told else type(error).__name__ + ": "}'
-            f'{error}{remedy(error)}. Give --force as well '
-            'to write it again') from error
+            f'{out} cannot be trained, and is not written: '
+            f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error
     print(summary(written, options, original, out, people))
 
 

@@ -1,4 +1,5 @@
 """Labels in COCO's layout, checked as a whole before MMPose reads them and drops or breaks."""
+import codecs
 import logging
 import math
 import os.path as osp
@@ -20,6 +21,7 @@ from .layout import (
     category_counts,
     category_name,
     find_entry,
+    is_beyond,
     is_number,
     is_whole,
     read_coco,
@@ -45,12 +47,15 @@ _PERSON_FIELDS = [
           isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
     Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
           number is None or is_number(number))]
+_CROWD = Field('iscrowd', '0 or 1, or left out', lambda crowd: crowd in (0, 1))
 _METRIC_FIELDS = [
-    Field('keypoints', 'a list of finite numbers, which CocoMetric reads of every annotation: take '
-          'out annotations that are no people, and write 0, 0, 0 for keypoints that are not '
-          'labeled', lambda points: isinstance(points, list) and all(map(is_number, points))),
-    Field('num_keypoints', 'the number of labeled keypoints, which CocoMetric reads of every '
-          'annotation', is_number)]
+    Field('keypoints', 'a list of numbers, which CocoMetric reads of every annotation: take out '
+          'those that are no people', lambda points: isinstance(points, list) and all(
+              isinstance(point, (int, float)) for point in points))]
+_AREA = Field(
+    'area', 'a number of pixels above 0, which CocoMetric measures by: a person without it is '
+    'never found. Or set use_area=False in val_evaluator',
+    lambda area: is_number(area) and area > 0)
 
 
 def check_label_sets(config: dict, what: str) -> Dict[str, CocoJson]:
@@ -115,6 +120,9 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
     if not fileio.exists(path):
         raise FileNotFoundError(f'the annotations of the {what} set, {path!r}, do not exist '
                                 f'(looked for {osp.abspath(path)!r}): set data_root and ann_file')
+    if fileio.get(path).startswith(codecs.BOM_UTF8):
+        raise ValueError(f"{path!r} begins with a byte order mark, which MMPose's reader of labels "
+                         'refuses: save it as UTF-8 without one (tail -c +4 FILE > NEW_FILE)')
     coco = read_coco(path)
     require(path, 'image', list(coco.images.values()), _IMAGE_FIELDS)
     require(path, 'annotation', coco.annotations, _ANNOTATION_FIELDS)
@@ -127,6 +135,7 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         images = [image for key, image in coco.images.items() if key in used]
         require(path, 'image', images, _SIZE_FIELDS)
         require(path, 'annotation', people, _PERSON_FIELDS)
+        require(path, 'annotation', [p for p in people if 'iscrowd' in p], [_CROWD])
         names = [name for _, name in sorted(dataset.metainfo['keypoint_id2name'].items())]
         _check_counts(coco, people, names)
         _check_values(coco, people, names)
@@ -149,11 +158,18 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
         ValueError: If the json has a name at another place or, with ``own_metainfo``, one that the
             config does not have.
     """
+    found = {}
     for key in category_counts(coco):
         listed = (find_entry(coco.categories, key) or {}).get('keypoints')
-        if not isinstance(listed, list) or len(listed) != len(names):
+        if not isinstance(listed, list) or not listed:
             continue
-        mismatch = compare_names(listed, names)
+        if len(listed) == len(names):
+            found[key] = listed, compare_names(listed, names)
+        else:
+            _warn(f'{coco.path!r}: its category {category_name(coco, key)} lists {len(listed)} '
+                  f'keypoints, and the config has {len(names)}. They are believed by their place')
+    right = any(not (mismatch.misplaced or mismatch.unknown) for _, mismatch in found.values())
+    for key, (listed, mismatch) in found.items():
         wrong = sorted(mismatch.misplaced + mismatch.unknown)
         if not wrong:
             continue
@@ -161,13 +177,16 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
                           for i in wrong[:4]) + (', …' if len(wrong) > 4 else '')
         text = (f'{coco.path!r} names other keypoints than the config, or in another order: of its '
                 f'category {category_name(coco, key)}, {pairs}')
+        if right:
+            raise ValueError(f'{text}. Another category has the keypoints of the config: take the '
+                             'annotations of this one out')
         if mismatch.misplaced or (mismatch.shared and own_metainfo):
             raise ValueError(
                 f'{text}. MMPose goes by their place. Bring the keypoints of the json, in '
                 '"categories" and in each annotation, into the order of the metainfo (keypoint_'
                 "info), or write the metainfo and the model's head in the order of the json; where "
                 'only the wording differs, make the names the same')
-        print_log(f'{text}. They are believed by their place', 'current', logging.WARNING)
+        _warn(f'{text}. They are believed by their place')
 
 
 def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
@@ -187,12 +206,16 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
         return
     for path, coco in checked.items():
         require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
+        require(path, 'annotation', coco.annotations, [_category_of(coco)])
         people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
         if metric.get('use_area', True):
-            require(path, 'annotation', people, [
-                Field('area', 'a number of pixels above 0, which CocoMetric measures by: a person '
-                      'without it is never found. Or set use_area=False in val_evaluator',
-                      lambda area: is_number(area) and area > 0)])
+            require(path, 'annotation', people, [_AREA])
+
+
+def _category_of(coco: CocoJson) -> Field:
+    return Field(
+        'category_id', f'one of the ids in "categories", {list(coco.categories)}: CocoMetric '
+        'measures these alone', lambda key: find_entry(coco.categories, key) is not None)
 
 
 def _is_base(dataset: BaseCocoStyleDataset, method: str) -> bool:
@@ -243,9 +266,9 @@ def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
                     visibility and not (is_number(x) and is_number(y))):
                 raise ValueError(
                     f'{coco.path!r}: keypoint {i} ({name!r}) of the annotation {person["id"]} is '
-                    f'{points[3 * i:3 * i + 3]}; it must be x and y in pixels and a visibility of '
-                    '0 (not labeled), 1 (hidden) or 2 (visible). Where nothing is known write '
-                    '0, 0, 0')
+                    f'{shown(points[3 * i:3 * i + 3])}; it must be x and y in pixels and a '
+                    'visibility of 0 (not labeled), 1 (hidden) or 2 (visible). Where nothing is '
+                    'known write 0, 0, 0')
 
 
 def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) -> None:
@@ -272,14 +295,15 @@ def _check_units(coco: CocoJson, people: List[dict]) -> None:
         return
     for field, values in (('bbox', [v for p in labeled for v in p['bbox']]),
                           ('keypoints', [v for p in labeled for x, y, seen in _points(p) if seen
-                                         for v in (x, y)])):
-        if max(values) <= 1:
+                                         for v in (x, y)]),
+                          ('area', [0, *filter(is_number, (p.get('area') for p in labeled))])):
+        if 0 < max(values) <= 1:
             raise ValueError(
                 f'{coco.path!r}: no number in any `{field}` is larger than 1 (the annotation '
-                f'{labeled[0]["id"]} has {shown(list(labeled[0][field]))}). They look like shares '
+                f'{labeled[0]["id"]} has {shown(labeled[0][field])}). They look like shares '
                 "of the image's size; COCO's layout has pixels")
-    corners = sum(_beyond(person, coco.images[person['image_id']]) for person in labeled)
-    if 2 * corners > len(labeled):
+    corners = sum(is_beyond(person['bbox'], coco.images[person['image_id']]) for person in labeled)
+    if 10 * corners > len(labeled):
         _warn(f'{coco.path!r}: {corners} of {len(labeled)} boxes reach beyond their image. Are '
               "they x1, y1, x2, y2? COCO's `bbox` is x, y, width, height")
     outside = sum(_mostly_outside(person) for person in labeled)
@@ -294,11 +318,6 @@ def _points(person: dict) -> Iterator[Sequence[float]]:
     return (points[i:i + 3] for i in range(0, len(points), 3))
 
 
-def _beyond(person: dict, image: dict) -> bool:
-    x, y, w, h = person['bbox']
-    return x + w > 1.1 * image['width'] or y + h > 1.1 * image['height']
-
-
 def _mostly_outside(person: dict) -> bool:
     x, y, w, h = person['bbox']
     seen = [(px, py) for px, py, visibility in _points(person) if visibility]
@@ -309,7 +328,11 @@ def _mostly_outside(person: dict) -> bool:
 
 
 def _report(coco: CocoJson, people: List[dict], what: str) -> None:
-    """Log how many people count, and what MMPose leaves out without a word."""
+    """Log how many people count, and what MMPose leaves out without a word.
+
+    Raises:
+        ValueError: If nobody is left.
+    """
     reasons = Counter()
     for why, left_out in _LEFT_OUT.items():
         kept = [person for person in people if not left_out(person, coco.images)]
@@ -319,6 +342,11 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     reasons['without `bbox` or `keypoints`'] = known - len(people) - sum(reasons.values())
     reasons['of images that are not listed'] = len(coco.annotations) - known
     told = ', '.join(f'{number} {why}' for why, number in reasons.items() if number)
+    if not people:
+        raise ValueError(
+            f'the {what} set is empty: {coco.path!r} has {len(coco.annotations)} annotations, and '
+            f'nobody to learn from (left out: {told or "nobody"}). Annotations need a `bbox`, '
+            '`keypoints` and at least one labeled keypoint')
     if told:
         print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '
                   f'{coco.path!r} count; left out: {told}', 'current')
@@ -327,6 +355,10 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
         _warn(f'{coco.path!r}: {idle} people of the {what} set have no labeled keypoint (each '
               'visibility is 0) and count all the same: nothing is learned from them. Write '
               'num_keypoints=0, and MMPose leaves them out')
+    deleted = sum(bool(person.get('deleted')) for person in people)
+    if deleted:
+        _warn(f'{coco.path!r}: {deleted} people of the {what} set are marked as deleted, and count '
+              'all the same: take them out')
     wrong = reasons[_NUM_KEYPOINTS]
     if wrong:
         _warn(f'{coco.path!r}: {wrong} people have visible keypoints, but `num_keypoints` is 0, '

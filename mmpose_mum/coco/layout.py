@@ -1,6 +1,5 @@
 """What a json in COCO's layout holds: images by id, annotations, categories by id."""
 import json
-import math
 from collections import Counter
 from reprlib import Repr
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
@@ -80,21 +79,26 @@ def read_coco(path: str) -> CocoJson:
     """
     content = load_json(path)
     if not isinstance(content, dict) or 'images' not in content:
+        found = f'it has the keys {shown(list(content))}' if isinstance(content, dict) else \
+            f'it is {"a list" if isinstance(content, list) else shown(content)}'
         raise ValueError(
-            f'{path!r} is not in COCO\'s layout: it has no "images". '
-            "A detector's json is a bbox_file; without any json, every image of the folder is one "
-            'person')
+            f'{path!r} is not in COCO\'s layout, which has "images", "annotations" and '
+            f'"categories": {found}. (A detector\'s list of boxes serves as unlabeled people, as '
+            'their bbox_file)')
     for key in ('images', 'annotations', 'categories'):
-        entries = content[key] = [] if content.get(key) is None else content[key]
-        wrong = [0] if not isinstance(entries, list) else [
+        entries = content.setdefault(key, [])
+        wrong = [] if not isinstance(entries, list) else [
             i for i, entry in enumerate(entries) if not isinstance(entry, dict)]
-        if wrong:
+        if wrong or not isinstance(entries, list):
             raise ValueError(f'{path!r} is not in COCO\'s layout: "{key}" must be a list of '
-                             f'objects, and its entry {wrong[0]} is none')
+                             'objects, and ' + (
+                                 f'its entry {wrong[0]} is {shown(entries[wrong[0]])}'
+                                 if wrong else f'is {shown(entries)}'))
+    key = Field('id', 'a number or text', lambda key: isinstance(key, (int, float, str)))
     require(path, 'image', content['images'], [
         Field('file_name', "the image's path below the folder of images",
-              lambda name: isinstance(name, str) and bool(name)),
-        Field('id', 'a number or text', lambda key: isinstance(key, (int, float, str)))])
+              lambda name: isinstance(name, str) and bool(name)), key])
+    require(path, 'category', content['categories'], [key])
     images = {}
     for image in content['images']:
         first = images.setdefault(image['id'], image)
@@ -103,8 +107,7 @@ def read_coco(path: str) -> CocoJson:
                 f'two images of {path!r} have the id {image["id"]!r}: {first["file_name"]!r} and '
                 f'{image["file_name"]!r}. It is not known which of them its annotations belong to: '
                 'give each image an id of its own (jsons that were pasted together need new ids)')
-    categories = {category['id']: category for category in content['categories']
-                  if isinstance(category.get('id'), (int, float, str))}
+    categories = {category['id']: category for category in content['categories']}
     return CocoJson(path, images, content['annotations'], categories)
 
 
@@ -165,19 +168,27 @@ def category_counts(coco: CocoJson) -> 'Counter[Any]':
 
 def category_name(coco: CocoJson, key: Any) -> str:
     """Name a category by its id and, if the json has it, its name: ``1 'person'``."""
+    if key is None:
+        return 'none'
     name = (find_entry(coco.categories, key) or {}).get('name')
     return f'{key!r} {name!r}' if isinstance(name, str) else repr(key)
 
 
+def is_beyond(box: Sequence[float], image: dict) -> bool:
+    """Whether x, y, width and height reach far beyond an image, as those of corners may."""
+    x, y, w, h = box
+    return any(is_number(image.get(key)) and end > 1.1 * image[key]
+               for key, end in (('width', x + w), ('height', y + h)))
+
+
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number, and no truth value."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and \
-        abs(value) < math.inf
+    """Whether a value is a number that float32 can hold, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e38
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is an integer, and no truth value."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether a value is a whole number, such as 1 or 1.0, and no truth value."""
+    return is_number(value) and value == int(value)
 
 
 def shown(value: Any) -> str:

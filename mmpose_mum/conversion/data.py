@@ -156,7 +156,7 @@ def image_folder(dataset: dict) -> str:
 def _unlabelled(cfg: Config, options: Options) -> dict:
     images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
     source = options.unlabeled
-    if not source.endswith('.json'):
+    if not source.lower().endswith('.json'):
         places = dict(data_prefix=dict(img=source))
     else:
         places = {'bbox_file' if is_list(source) else 'ann_file': source}

@@ -78,8 +78,8 @@ class Options:
         if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
             raise ValueError(
                 f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
-                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json (a list "
-                'of {image_id, category_id, bbox, score})')
+                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json, a "
+                'list of {image_id, category_id, bbox, score}')
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', self.max_iters // 40)
         if self.momentum is None:

@@ -9,7 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torchvision.ops import nms
 
-from ..coco.layout import load_json
+from ..coco.layout import load_json, shown
 from .sizes import stated_size
 
 
@@ -90,6 +90,7 @@ def load_detections(bbox_file: str,
                          'category_id, bbox, score}. A json with "images" and "annotations" is an '
                          'ann_file')
     people, left_out, others, best, unknown = {}, Counter(), Counter(), -math.inf, None
+    unusable = None
     for detection in detections:
         category, score = detection.get('category_id', 1), _score(detection)
         if category not in category_ids:
@@ -107,6 +108,7 @@ def load_detections(bbox_file: str,
             continue
         box = usable_box(detection)
         if box is None:
+            unusable = detection
             left_out['without a usable box (no area, or not finite)'] += 1
             continue
         people.setdefault(image['file_name'], []).append(dict(
@@ -120,7 +122,8 @@ def load_detections(bbox_file: str,
     if kept:
         print_log(report, 'current')
         return kept
-    raise ValueError(report + '. ' + _remedy(category_ids, others, score_thr, best, unknown))
+    raise ValueError(report + '. ' + _remedy(
+        category_ids, others, score_thr, best, unknown, unusable or next(iter(detections), {})))
 
 
 def _score(detection: dict) -> float:
@@ -129,19 +132,24 @@ def _score(detection: dict) -> float:
     return score if isinstance(score, (int, float)) and abs(score) < 1e38 else -math.inf
 
 
-def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknown) -> str:
+def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknown,
+            example: dict) -> str:
     """Tell what to do about a file none of whose detections can be used."""
     if unknown is not None:
         return (f'An image_id that is not known: {unknown!r}. It must be the id of an image in '
                 'ann_file or, without ann_file, the path of an image below data_prefix, '
                 "'clip.mp4#000120' for a frame of a video")
     if best >= score_thr:
-        return 'A bbox is x, y, width and height in pixels'
+        found = f'`bbox` is {shown(example["bbox"])}' if 'bbox' in example else \
+            f'there is no `bbox`, the keys are {shown(list(example))}'
+        return f'Of one of them, {found}. It must be x, y, width and height in pixels'
     if best > -math.inf:
         return f'The best score is {best:.4g}: lower bbox_score_thr, which is {score_thr:g}'
     if others:
         return (f'The categories that count are {list(category_ids)}, those found '
                 f'[{", ".join(sorted(others))}]: set bbox_category_ids')
+    if example:
+        return f'None has a `score` that is a number: the keys are {shown(list(example))}'
     return 'Detect people by tools/detect_people.py, with a lower --score-thr'
 
 

@@ -2,6 +2,7 @@
 import logging
 import os
 import os.path as osp
+import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ _CONVERTIBLE = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.gif', '.dng', '.cr2
                 '.arw', '.flv', '.ogv', '.insv')
 # Where file managers keep copies, thumbnails and what was deleted. Names with a dot in front, such
 # as .ipynb_checkpoints, .thumbnails and the ._a.jpg of macOS, are hidden by the same custom.
+_ADDRESS = re.compile(r'[a-z][a-z\d+]*://')  # below a folder it is none
 _HIDDEN = ('__MACOSX', '@eaDir', '#recycle', '$RECYCLE.BIN')
 
 
@@ -155,7 +157,7 @@ def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
         str: How many, and the first; empty if there is nothing to tell.
     """
     few = evenly(paths, most)
-    missing = [path for path in few
-               if '://' not in path and not osp.exists((split_frame_name(path) or [path])[0])]
+    missing = [path for path in few if not _ADDRESS.match(path)
+               and not osp.exists((split_frame_name(path) or [path])[0])]
     return missing and (f'{len(missing)} of {len(few)} images, such as {missing[0]!r}'
                         f'{similar_name(missing[0])},') or ''

@@ -123,6 +123,9 @@ class Source:
                                      f'entry {len(known)}')
                 if number in known:
                     raise ValueError(f'"{key}" has the id {number} twice')
+                if isinstance(entry.get('image_id'), (list, dict)):
+                    raise ValueError(f'`image_id` of the annotation {number} is '
+                                     f'{entry["image_id"]!r}, no whole number')
                 known[number] = (start, end) if key == 'images' else Annotation(
                     number, entry.get('image_id'), start, end, _check_usable(entry),
                     json.dumps({key: entry[key] for key in kept if key in entry}))

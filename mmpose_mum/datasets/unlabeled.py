@@ -11,7 +11,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..coco.labels import check_category_names
-from ..coco.layout import CocoJson, category_counts, category_name, find_entry, read_coco
+from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
 from .boxes import load_detections, usable_box
 from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
 from .sizes import check_sizes, evenly, stated_size
@@ -152,7 +152,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             names = self.metainfo['keypoint_id2name']
             check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
         counted = self._categories_of(coco)
-        people, seen, left_out, stray = [], set(), Counter(), None
+        people, seen, left_out, stray, beyond = [], set(), Counter(), None, 0
         for annotation in coco.annotations:
             if counted is not None and annotation.get('category_id') not in counted:
                 continue
@@ -161,14 +161,16 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 left_out['of images that are not listed'] += 1
                 stray = annotation.get('image_id')
                 continue
-            box = usable_box(annotation)
+            box = None if annotation.get('deleted') else usable_box(annotation)
             if box is None:
-                left_out['without a usable box (crowd, no area, not finite)'] += 1
+                left_out['without a usable box (crowd, deleted, no area, not finite)'] += 1
                 continue
             if (image['id'], box.tobytes()) in seen:
                 left_out['with the same box in the same image as another'] += 1
                 continue
             seen.add((image['id'], box.tobytes()))
+            x1, y1, x2, y2 = box[0].tolist()
+            beyond += is_beyond([x1, y1, x2 - x1, y2 - y1], image)
             people.append(dict(
                 img_id=image['id'],
                 file_name=image['file_name'],
@@ -179,6 +181,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         told = ', '.join(f'{number} {why}' for why, number in left_out.items())
         if told:
             print_log(f'left out of {self.ann_file}: {told}', 'current')
+        if 10 * beyond > len(people):
+            print_log(f'{self.ann_file}: {beyond} of {len(people)} boxes reach beyond their image. '
+                      "Are they x1, y1, x2, y2? COCO's `bbox` is x, y, width, height", 'current',
+                      logging.WARNING)
         if not people:
             known = next(iter(coco.images), None)
             raise ValueError(

@@ -1,14 +1,11 @@
 """Labels that MMPose would break on, drop or learn wrongly are told before it reads them."""
 import copy
 import json
-import logging
 import re
 
 import cv2
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
 from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
@@ -20,14 +17,8 @@ METAINFO = dict(
         i: dict(name=name, id=i, swap='') for i, name in enumerate(NAMES)})
 
 
-@pytest.fixture(autouse=True)
-def scope():
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        yield
-
-
 def labels(people=6):
-    """Twice as many people as images, all of whose labels are right."""
+    """Write people of whom all is right, two an image."""
     return dict(
         images=[dict(id=i, file_name='a.png', width=60, height=80) for i in range(people // 2)],
         annotations=[dict(
@@ -89,6 +80,13 @@ WRONG = [
     (null('bbox'), '`bbox` of the annotation with the id 4 is None'),
     (null('keypoints'), '`keypoints` of the annotation with the id 4 is None'),
     (person(keypoints=[[20, 20, 2]] * 3), '`keypoints` of the annotation with the id 4'),
+    (person(iscrowd='0'), "`iscrowd` of the annotation with the id 4 is '0'"),
+    (null('iscrowd'), '`iscrowd` of the annotation with the id 4 is None'),
+    (everyone(area=.3), 'no number in any `area` is larger'),
+    (everyone(iscrowd=1), 'the labeled set is empty: .*6 of crowds'),
+    (everyone(keypoints=None), 'the labeled set is empty: .*6 without `bbox` or'),
+    (lambda content: content['annotations'].clear(), 'the labeled set is empty'),
+    (lambda content: content.update(annotations=None), '"annotations" must be a list'),
     (person(num_keypoints='3'), "`num_keypoints` of the annotation with the id 4 is '3'"),
     (person(keypoints=[1, 2, 2] * 2), 'annotation 4 .*6 numbers, for 2 keypoints, and the 3 '),
     (person(keypoints=[1, 2, 2, 3]), 'annotation 4 .*has 4 numbers, and'),
@@ -128,6 +126,8 @@ def test_what_is_wrong_is_named_before_mmpose_reads_it(tmp_path, spoil, words):
     person(keypoints=[], num_keypoints=0),
     person(keypoints=[float('nan')] * 2 + [0] + [30, 40, 2, 35, 45, 1]),
     person(keypoints=[20., 20., 2., 30., 40., 1., 0, 0, 0]),
+    person(keypoints=[20, 20, True, 30, 40, True, 0, 0, False]),
+    person(id=4.), person(image_id=2.),
     person(num_keypoints=None), person(area=None), person(iscrowd=None),
     person(bbox=None), person(keypoints=None), person(image_id=77),
     change(('categories', 0), keypoints=None),
@@ -142,18 +142,6 @@ def test_what_mmpose_reads_rightly_is_left_alone(tmp_path, spoil):
     config = dataset(tmp_path, content)
     assert list(check_label_sets(config, 'labeled')) == [str(tmp_path / 'labels.json')]
     assert len(DATASETS.build(config)) >= 5
-
-
-@pytest.fixture
-def log():
-    """What is logged, as tuples of level and text."""
-    records, handler = [], logging.Handler()
-    handler.emit = lambda record: records.append((record.levelname, record.getMessage()))
-    handler.setLevel(logging.INFO)
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield records
-    logger.removeHandler(handler)
 
 
 LEFT_OUT = [
@@ -184,6 +172,9 @@ def test_what_mmpose_leaves_out_is_counted_as_it_counts(tmp_path, spoil, reason,
     (person(num_keypoints=0), '1 people have visible keypoints, but `num_keypoints` is 0'),
     (person(keypoints=[20, 20, 0] * 3, num_keypoints=None), '1 people .* no labeled keypoint'),
     (everyone(bbox=[30, 40, 59, 79]), '6 of 6 boxes reach beyond their image.*x1, y1, x2, y2'),
+    (person(bbox=[30, 40, 59, 79]), '1 of 6 boxes reach beyond'),
+    (person(deleted=True), '1 people of the labeled set are marked as deleted'),
+    (change(('categories', 0), keypoints=['head']), 'lists 1 keypoints, and the config has 3'),
     (everyone(bbox=[1, 1, 4, 4]), 'most keypoints of 6 of 6 people lie outside')])
 def test_what_looks_wrong_is_warned_about(tmp_path, spoil, words, log):
     content = labels()
@@ -221,6 +212,23 @@ def test_annotations_of_another_category_are_named(tmp_path):
         check_label_sets(dataset(tmp_path, content), 'labeled')
 
 
+def test_annotations_of_a_category_with_other_keypoints_are_named(tmp_path):
+    content = labels()
+    content['categories'].append(dict(id=2, name='dog', keypoints=['snout', 'paw', 'tail']))
+    content['annotations'][3]['category_id'] = 2
+    with pytest.raises(ValueError, match="category 2 'dog', .*Another category has the keypoints"):
+        check_label_sets(dataset(tmp_path, content), 'labeled')
+
+
+def test_a_byte_order_mark_is_told_before_mmpose_stumbles(tmp_path):
+    config = dataset(tmp_path, labels())
+    (tmp_path / 'labels.json').write_text(json.dumps(labels()), encoding='utf-8-sig')
+    with pytest.raises(ValueError, match='labels.json.*byte order mark'):
+        check_label_sets(config, 'labeled')
+    with pytest.raises(ValueError, match='BOM'):
+        DATASETS.build(config)
+
+
 def test_a_json_that_is_not_there_is_named_with_its_place(tmp_path):
     config = dataset(tmp_path, labels(), ann_file='none.json')
     with pytest.raises(FileNotFoundError, match=r'val set.*none.json.*looked for .*none.json'):
@@ -237,8 +245,8 @@ METRICS = [
     (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
     (null('area'), '`area` of the annotation with the id 4 is None'),
     (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),
-    (person(num_keypoints=None), '`num_keypoints` of the annotation with the id 4 is missing'),
-    (person(keypoints=[float('nan')] * 2 + [0] + [30, 40, 2, 35, 45, 1]), '`keypoints` of .* 4 is'),
+    (change(('categories', 0), id=7), r'`category_id` of .* 0 is 1, and .* \[7\]'),
+    (lambda content: content.pop('categories'), r'`category_id` of the annotation .* \[\]'),
 ]
 
 

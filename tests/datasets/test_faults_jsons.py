@@ -13,15 +13,15 @@ from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 @pytest.mark.parametrize('content, words', [
     ('{"images": [', 'cannot be read as a json'),
     ('', 'is empty'),
-    ([1], 'no "images"'),
+    ([1], 'which has "images".*it is a list'),
     (dict(images={}), '"images" must be a list'),
     (coco(images=[3]), '"images" must be a list of objects, and its entry 0'),
     (coco(annotations=[dict(image_id=1), 'a']), '"annotations" must be.*entry 1'),
     (coco(annotations=7), '"annotations" must be a list'),
     (coco(images=[dict(id=1)]), "`file_name` of the image with the id 1 is missing"),
-    (coco(images=[dict(file_name='a.png')]), "`id` of the image number 0.*'a.png', is missing"),
-    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with the id \[1\].*is \[1\], and must be a number'),
-    (coco(images=[dict(id=1, file_name=5)]), '`file_name` of the image with the id 1 is 5, and must be')], ids=str)
+    (coco(images=[dict(file_name='a.png')]), "`id` of the image number 0.*is missing"),
+    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with.*is \[1\], and must'),
+    (coco(images=[dict(id=1, file_name=5)]), '`file_name` of the image.* 1 is 5')], ids=str)
 def test_a_json_in_another_layout_names_file_and_entry(tmp_path, content, words):
     with pytest.raises(ValueError, match=words) as error:
         UnlabeledPoseDataset(**write(tmp_path, content))
@@ -58,7 +58,7 @@ def test_boxes_that_are_none_are_left_out_and_counted(tmp_path, monkeypatch, bbo
         dict(image_id=1, bbox=bbox), dict(image_id=1, bbox=[1, 2, 30, 40]),
         dict(image_id=[], bbox=[1, 2, 30, 40])])
     dataset = UnlabeledPoseDataset(**write(tmp_path, content))
-    assert len(dataset) == 1 and 'left out 2 annotations' in said[0]
+    assert len(dataset) == 1 and '1 without a usable box' in said[0] and '1 of images' in said[0]
 
 
 @pytest.mark.parametrize('size', [0, -5, float('nan'), float('inf'), 'wide', None, [80]])
@@ -75,7 +75,7 @@ def test_missing_pictures_are_told_when_the_set_is_built(tmp_path, monkeypatch):
     images = [dict(id=i, file_name=f'{i}.png') for i in range(100)]
     annotations = [dict(image_id=i, bbox=[1, 2, 30, 40]) for i in range(100)]
     UnlabeledPoseDataset(**write(tmp_path, coco(images, annotations)))
-    assert '19 of 20 pictures, such as' in said[1] and '5.png' in said[1]
+    assert '19 of 20 images, such as' in said[1] and '5.png' in said[1]
     assert 'people.json' in said[1] and 'data_prefix' in said[1]
     said.clear()
     UnlabeledPoseDataset(**write(tmp_path, coco(images[:1], annotations[:1])))

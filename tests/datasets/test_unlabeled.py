@@ -88,9 +88,48 @@ def test_a_json_needs_no_keypoints_and_never_reads_them(tmp_path):
     dict(bbox=[10, 5, 30, 20], image_id=None)], ids=str)
 def test_unusable_annotations_are_left_out(tmp_path, annotation):
     good = dict(bbox=[1, 1, 20, 20])
-    dataset = UnlabeledPoseDataset(**coco(tmp_path, [good, annotation, good]))
+    dataset = UnlabeledPoseDataset(
+        **coco(tmp_path, [good, annotation, dict(bbox=[1, 1, 20, 21])]))
     assert len(dataset) == 2
     assert [dataset.get_data_info(i)['id'] for i in range(2)] == [0, 1]
+
+
+def test_a_person_who_is_listed_twice_counts_once(tmp_path, log):
+    """As a rectangle beside a skeleton, or by an export that was pasted twice."""
+    person = dict(bbox=[1, 1, 20, 20])
+    dataset = UnlabeledPoseDataset(**coco(tmp_path, [person, dict(bbox=[1, 1, 9, 20]), person]))
+    assert len(dataset) == 2 and '1 with the same box in the same image' in log[0][1]
+
+
+@pytest.mark.parametrize('names, chosen, kept', [
+    ((dict(name='person', keypoints=['nose']), dict(name='ball')), None, [1]),
+    ((dict(name='dog'), dict(name='person')), None, [2]),
+    ((dict(name='dog'), dict(name='cat')), None, [1, 2]),
+    ((dict(name='dog', keypoints=['nose']), dict(name='cat', keypoints=['nose'])), None, [1, 2]),
+    ((dict(name='person'), dict(name='ball')), [2], [2])])
+def test_categories_that_are_people(tmp_path, log, names, chosen, kept):
+    people = [dict(bbox=[1, 1, 20, 20 + i], category_id=i) for i in (1, 2)]
+    dataset = UnlabeledPoseDataset(bbox_category_ids=chosen, **coco(
+        tmp_path, people, categories=[dict(id=i, **name) for i, name in enumerate(names, 1)]))
+    assert [dataset.get_data_info(i)['category_id'] for i in range(len(dataset))] == kept
+    assert ('left out' in log[0][1] and 'bbox_category_ids' in log[0][1]) == (len(kept) == 1)
+
+
+def test_categories_none_of_which_is_there_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"\[7\], those found 1 'ball' \(1 annotations\)"):
+        UnlabeledPoseDataset(bbox_category_ids=[7], **coco(
+            tmp_path, [dict(bbox=[1, 1, 20, 20], category_id=1)],
+            categories=[dict(id=1, name='ball')]))
+
+
+def test_images_named_by_text_and_by_number_are_told_apart(tmp_path):
+    with pytest.raises(ValueError, match="`image_id` is '1', an image's `id` 1: a number and text"):
+        UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[1, 1, 20, 20], image_id='1')]))
+
+
+def test_boxes_that_look_like_corners_are_warned_about(tmp_path, log):
+    UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[40, 20, 90, 45])]))
+    assert '1 of 1 boxes reach beyond their image' in log[0][1]
 
 
 def test_boxes_are_clipped_to_the_image(tmp_path):
@@ -124,7 +163,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     with pytest.raises(ValueError, match='1 images and 0 annotations.*Leave ann_file empty'):
         UnlabeledPoseDataset(**coco(tmp_path, []))
     (tmp_path / 'boxes.json').write_text('[{"image_id": 1, "bbox": [0, 0, 5, 5], "score": 1}]')
-    with pytest.raises(ValueError, match='boxes.json.*COCO.*is a bbox_file'):
+    with pytest.raises(ValueError, match='boxes.json.*COCO.*as their bbox_file'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'boxes.json'))
 
 
@@ -196,7 +235,8 @@ def test_several_sources_in_one_unlabelled_set(tmp_path):
     labelled = dict(bbox=[4, 4, 20, 24], area=480, iscrowd=0, category_id=1, num_keypoints=17,
                     keypoints=[9, 9, 2] * 17)
     from_json = dict(type='UnlabeledPoseDataset', pipeline=VIEWS, **coco(
-        tmp_path, [labelled] * 2, categories=[dict(id=1, name='person')]))
+        tmp_path, [labelled, dict(labelled, bbox=[4, 4, 20, 25])],
+        categories=[dict(id=1, name='person')]))
     branches = dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],
                     sup=[dict(type='WeakView', input_size=(48, 64))])
     (tmp_path / 'boxes.json').write_text(json.dumps([
@@ -275,7 +315,7 @@ def test_hidden_keypoints_that_are_not_there_are_an_error(tmp_path):
         UnlabeledPoseDataset(data_prefix=dict(img=str(tmp_path)), keep_hidden=True)
     with pytest.raises(ValueError, match='keep_hidden=True.*no bbox_file'):
         UnlabeledPoseDataset(**coco(tmp_path, []), bbox_file='boxes.json', keep_hidden=True)
-    good = three_joints(*[1] * 9)
+    good = dict(three_joints(*[1] * 9), bbox=[10, 5, 30, 21])
     for bad, got in ((dict(bbox=[10, 5, 30, 20]), 0), (three_joints(*[1] * 12), 12)):
         with pytest.raises(
                 ValueError, match=f'needs 9 numbers.*of 3 joints.*annotation 1 of .*has {got}$'):

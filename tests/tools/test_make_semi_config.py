@@ -102,7 +102,7 @@ def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
 
 def test_unlabelled_pictures_are_looked_for_without_labels_as_well(demo, tmp_path):
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(SystemExit, match='cannot be trained: .*empty'):
+    with pytest.raises(SystemExit, match='cannot be trained, and is not written: .*empty'):
         make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
     with pytest.raises(SystemExit, match='first unlabeled image .* --unlabeled-images'):
         make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
@@ -150,7 +150,7 @@ def unchanged(content):
 
 
 @pytest.mark.parametrize('change, args, message', [
-    (emptied, [], 'nobody to validate on was found in .*mine.json'),
+    (emptied, [], 'val set is empty: .*mine.json'),
     (without_area, [], '`area` of the annotation with the id 1 is missing.*CocoMetric'),
     (unchanged, ['--val-images', '.'], 'of the val set .* do not exist.*--val-images'),
 ])

@@ -32,6 +32,16 @@ def _sharpness(img: np.ndarray, factor: float) -> np.ndarray:
     return cv2.filter2D(img, -1, kernel)
 
 
+def _hue(img: np.ndarray, shift: float) -> np.ndarray:
+    """Turn the color wheel by a share of it, like ``mmcv.adjust_hue``.
+
+    That one adds a negative number to uint8, which NumPy 2 refuses.
+    """
+    hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV_FULL)
+    hsv[..., 0] += np.uint8(int(shift * 255) % 256)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL)
+
+
 def _by_histogram(img: np.ndarray, table_of) -> np.ndarray:
     """Look each channel up in a table of 256 values that follows from its histogram."""
     tables = [table_of(cv2.calcHist([img], [channel], None, [256], [0, 256]).ravel().astype(int))
@@ -65,7 +75,7 @@ OPERATIONS = {
     'contrast': lambda img, s, sign: _contrast(img, 1 + sign * .9 * s),
     'color': lambda img, s, sign: _color(img, 1 + sign * .9 * s),
     'sharpness': lambda img, s, sign: _sharpness(img, 1 + sign * .9 * s),
-    'hue': lambda img, s, sign: mmcv.adjust_hue(img, sign * .3 * s),
+    'hue': lambda img, s, sign: _hue(img, sign * .3 * s),
     'posterize': lambda img, s, sign: mmcv.posterize(img, 8 - int(round(4 * s))),
     'solarize': lambda img, s, sign: cv2.LUT(img, mmcv.solarize(_RAMP, 256 - 128 * s)),
     'auto_contrast': lambda img, s, sign: _by_histogram(img, _stretching),

@@ -6,7 +6,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import small_run
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
@@ -15,11 +14,12 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import nn
 
+from helpers import small_run
 from mmpose_mum.engine.cpu_launch import launch, train
-from mmpose_mum.engine.eman_hook import paired_tensors
+from mmpose_mum.engine.hooks.eman_hook import paired_tensors
 from mmpose_mum.functional.seeding import seed_of
 from mmpose_mum.functional.tiles import sample_tile_permutation
-from mmpose_mum.models import mix_unmix
+from mmpose_mum.models.mixing import neck as mix_unmix
 from mmpose_mum.testing import CODEC, tiny_config
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))

@@ -132,7 +132,8 @@ def test_paths_in_the_docs_exist(page):
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
         assert (page.parent / link).exists(), link
-    named = re.findall(r'(?<![\w/.])(?:tools|configs|tests|docs)/[\w./-]*\w\.(?:py|sh|md)\b', text)
+    named = re.findall(
+        r'(?<![\w/.])(?:tools|dev|configs|tests|docs)/[\w./-]*\w\.(?:py|sh|md)\b', text)
     for path in named:
         # MMPose's joints are looked up in MMPose.
         assert (ROOT / path).exists() or path.startswith('configs/_base_/datasets/'), path

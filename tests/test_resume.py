@@ -17,7 +17,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[1]
 BATCH = 4

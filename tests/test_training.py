@@ -19,8 +19,8 @@ from mmpose.datasets.transforms import (
 from mmpose.registry import MODELS
 
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
-from mmpose_mum.datasets.demo import generate_demo
-from mmpose_mum.models.semi_supervised import BRANCHES
+from mmpose_mum.demo.data import generate_demo
+from mmpose_mum.models.estimator import BRANCHES
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
 
 CONFIGS = Path(__file__).parents[1] / 'configs' / 'demo'

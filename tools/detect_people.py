@@ -19,9 +19,9 @@ from typing import Dict, Iterator, List, Sequence
 from mmdet.apis import DetInferencer
 from mmengine.utils import ProgressBar
 
-from mmpose_mum.datasets.json_text import decode_text, parse_json
-from mmpose_mum.datasets.pictures import folder_of, list_pictures
-from mmpose_mum.datasets.transforms import LoadUnlabeledImage
+from mmpose_mum.coco.json_text import decode_text, parse_json
+from mmpose_mum.datasets.images import folder_of, list_pictures
+from mmpose_mum.datasets.loading import LoadUnlabeledImage
 
 BATCH = 8
 

@@ -14,9 +14,9 @@ from tempfile import TemporaryFile
 
 from mmengine.device import get_device
 
-from mmpose_mum.engine.atomic_backend import write_whole
-from mmpose_mum.plain_config import read_config
-from mmpose_mum.pseudo_labels import coco_json, find_people, load_plain, predict
+from mmpose_mum.checkpoint.atomic_backend import write_whole
+from mmpose_mum.configs.plain import read_config
+from mmpose_mum.export.pseudo_labels import coco_json, find_people, load_plain, predict
 
 
 def parse_args(args=None):

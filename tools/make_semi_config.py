@@ -20,11 +20,11 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
 from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
-from mmpose_mum.conversion import Options, overrides
-from mmpose_mum.conversion.model import build_without_weights
-from mmpose_mum.conversion.writer import base_name, config_text, find_config
+from mmpose_mum.convert import Options, overrides
+from mmpose_mum.convert.model import build_without_weights
+from mmpose_mum.convert.writer import base_name, config_text, find_config
+from mmpose_mum.datasets.dataset import SOURCE_NAMES
 from mmpose_mum.datasets.names import similar_name
-from mmpose_mum.datasets.sources import SOURCE_NAMES
 from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
 
 

@@ -12,7 +12,8 @@ from typing import Dict, List
 
 import matplotlib
 import numpy as np
-from run_scalars import read_scalars
+
+from mmpose_mum.visualization.scalars import read_scalars
 
 matplotlib.use('Agg')
 

@@ -13,7 +13,8 @@ from typing import Callable, Dict, Iterator, List, Tuple
 
 import matplotlib
 import numpy as np
-from run_scalars import read_scalars
+
+from mmpose_mum.visualization.scalars import read_scalars
 
 matplotlib.use('Agg')
 

@@ -9,7 +9,7 @@ package. The checkpoint may come from a stranger; a config is a program, and is 
 import argparse
 from pathlib import Path
 
-from mmpose_mum.publish import MODELS_INSIDE, publish
+from mmpose_mum.export.publish import MODELS_INSIDE, publish
 
 
 def parse_args(args=None):

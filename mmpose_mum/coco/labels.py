@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..datasets.pictures import missing_pictures
+from ..datasets.images import missing_pictures
 from ..datasets.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (

@@ -13,9 +13,9 @@ from mmpose.registry import DATASETS
 from ..coco.labels import check_category_names
 from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
 from .boxes import load_detections, usable_box
-from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
+from .images import folder_of, list_pictures, missing_pictures, picture_finder
 from .sizes import check_sizes, evenly, stated_size
-from .transforms import PIPELINE_METAINFO
+from .views import PIPELINE_METAINFO
 
 
 @DATASETS.register_module()

@@ -4,7 +4,7 @@ from typing import Dict, Tuple
 from mmengine.model import BaseModel
 from mmpose.registry import MODELS
 
-from .semi_supervised import SemiSupervisedPoseEstimator, plain_keys
+from .estimator import SemiSupervisedPoseEstimator, plain_keys
 
 
 @MODELS.register_module()

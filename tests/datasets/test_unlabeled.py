@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from mmpose.registry import DATASETS
-from written_sets import METAINFO
 
+from helpers.written_sets import METAINFO
 from mmpose_mum.datasets import SemiSupervisedDataset, SemiSupervisedSampler
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 

@@ -9,7 +9,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmpose_mum.datasets import video as V
-from mmpose_mum.datasets.pictures import folder_of, list_pictures, picture_finder
+from mmpose_mum.datasets.images import folder_of, list_pictures, picture_finder
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 
 # Codecs with frames that depend on others, and without. OpenCV's seeking misses in an MPEG stream.

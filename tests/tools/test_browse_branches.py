@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))

@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
 
 ROOT = Path(__file__).parents[2]

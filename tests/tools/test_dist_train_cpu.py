@@ -6,11 +6,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import small_run
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from helpers import small_run
 from mmpose_mum.engine import cpu_launch
 from mmpose_mum.testing import CODEC, tiny_config
 

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import small_run
 import torch
+
+from helpers import small_run
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.datasets.transforms import common_transforms
 
-from mmpose_mum.conversion import model
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.convert import model
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))

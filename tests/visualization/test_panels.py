@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmpose.registry import MODELS
 
-from mmpose_mum.models.pseudo_targets import PseudoTargets
-from mmpose_mum.models.unlabelled_step import UnlabelledStep
+from mmpose_mum.models.step import UnlabelledStep
+from mmpose_mum.models.targets.base import PseudoTargets
 from mmpose_mum.visualization import draw_panel, panels
 
 HEIGHT, WIDTH = 96, 64  # of the input; a tile is twice as large

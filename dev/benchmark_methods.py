@@ -1,6 +1,6 @@
 """The benchmark: train several configs on the same drawn labels, and keep every figure as JSON.
 
-For each seed and each number of labels every method gets the very same labelled images, drawn by
+For each seed and each number of labels every method gets the very same labeled images, drawn by
 the seed, and its semi-supervised ones get the rest without labels. All runs go through
 `mim train mmpose`. Called again, the command skips what the JSON has with the same settings, and
 resumes what was interrupted.
@@ -43,7 +43,7 @@ def parse_args(args=None):
     parser.add_argument('configs', nargs='+', metavar='CONFIG', help='a method: CONFIG, called as '
                         'its file, or NAME=CONFIG; those in a folder `ablations` count as such')
     parser.add_argument('--labels', type=int, nargs='+', required=True,
-                        help='numbers of labelled images')
+                        help='numbers of labeled images')
     parser.add_argument('--seeds', type=int, nargs='+', required=True,
                         help='each draws the labels and starts the training')
     parser.add_argument('--work-dir', type=Path, required=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from benchmark_runs import REPOSITORY, BenchmarkError, Run, labelled_and_unlabelled
+from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabeled
 from kept_json import read_rows, write_atomically
 from mmengine.config import Config
 
@@ -92,7 +92,7 @@ def read_seconds(folder: Path) -> Optional[float]:
 
 def settings_of(cfg: Config) -> dict:
     """Return the parts of a config that tell methods apart, as JSON has them."""
-    pipelines = [dataset.get('pipeline') for dataset in labelled_and_unlabelled(cfg)]
+    pipelines = [dataset.get('pipeline') for dataset in labeled_and_unlabeled(cfg)]
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}

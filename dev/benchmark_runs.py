@@ -55,7 +55,7 @@ def draw_labels(seed: int, total: int, num: int) -> list:
 
 
 def image_paths(dataset: dict, cache: dict) -> list:
-    """Return the picture of every item of a data set without `indices`, in its order."""
+    """Return the image of every item of a data set without `indices`, in its order."""
     from mmpose.registry import DATASETS
     config = dict(dataset, indices=None, pipeline=[], lazy_init=False, serialize_data=False)
     key = repr(config)
@@ -75,11 +75,11 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
     """Restrict a config to the labels that a seed draws.
 
     Args:
-        cfg (Config): Changed in place: `indices` of the labelled set, and those of the unlabelled
+        cfg (Config): Changed in place: `indices` of the labeled set, and those of the unlabeled
             one if it reads the same annotations.
-        num (int): Labelled images; all of them lift the restriction.
+        num (int): Labeled images; all of them lift the restriction.
         seed (int): Decides which.
-        cache (dict): Pictures of the data sets that were built before.
+        cache (dict): Images of the data sets that were built before.
 
     Returns:
         int: Images that could have labels.
@@ -88,17 +88,17 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
         BenchmarkError: If there are fewer images, none is left without labels, or the two sets do
             not list the same images.
     """
-    sets = labelled_and_unlabelled(cfg)
+    sets = labeled_and_unlabeled(cfg)
     paths = image_paths(sets[0], cache)
     total = len(paths)
     if not 0 < num <= total:
-        raise BenchmarkError(f'--labels {num}: the labelled set {annotations_of(sets[0])!r} has '
+        raise BenchmarkError(f'--labels {num}: the labeled set {annotations_of(sets[0])!r} has '
                              f'{total} images; expected a number from 1 to {total}')
     shared = len(sets) == 2 and annotations_of(sets[0]) == annotations_of(sets[1]) != ''
     if shared and num == total:
         raise BenchmarkError(
             f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
-            'unlabelled. Give all labels to supervised configs only, in a call of their own')
+            'unlabeled. Give all labels to supervised configs only, in a call of their own')
     drawn = draw_labels(seed, total, num)
     sets[0]['indices'] = None if num == total else drawn
     if shared:
@@ -107,10 +107,10 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
             where = next((i for i, (a, b) in enumerate(zip(paths, others)) if a != b),
                          min(total, len(others)))
             raise BenchmarkError(
-                f'of {annotations_of(sets[0])!r} the labelled set reads {total} images and the '
-                f'unlabelled set {len(others)}, which differ from number {where} on (they leave '
+                f'of {annotations_of(sets[0])!r} the labeled set reads {total} images and the '
+                f'unlabeled set {len(others)}, which differ from number {where} on (they leave '
                 'out annotations by different rules), so that drawn numbers would mean different '
-                'images. Give both a json in which every person has a box and labelled joints')
+                'images. Give both a json in which every person has a box and labeled keypoints')
         chosen = set(drawn)
         sets[1]['indices'] = [i for i in range(total) if i not in chosen]
     return total
@@ -155,8 +155,8 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None)
     return runs
 
 
-def labelled_and_unlabelled(cfg: Config) -> list:
-    """Return the configs of the labelled set and, in a semi-supervised config, the other one."""
+def labeled_and_unlabeled(cfg: Config) -> list:
+    """Return the configs of the labeled set and, in a semi-supervised config, the other one."""
     dataset = cfg.train_dataloader.dataset
     return dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
 
@@ -165,9 +165,9 @@ def config_text(run: Run) -> str:
     """Return a config that inherits from the run's source and sets its seed and labels.
 
     It is not a dump of the resolved one: there MMEngine sorts keys as text, and MMPose, which takes
-    joints in the order of `keypoint_info`, would read 0, 1, 10, 11, … and flip the wrong ones.
+    keypoints in the order of `keypoint_info`, would read 0, 1, 10, 11, … and flip the wrong ones.
     """
-    sets = labelled_and_unlabelled(run.cfg)
+    sets = labeled_and_unlabeled(run.cfg)
     if len(sets) == 1:
         dataset = f'dict(indices={sets[0].get("indices")})'
     else:

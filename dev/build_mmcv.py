@@ -181,11 +181,11 @@ def set_standard(source, standard):
 
 
 def count_jobs():
-    """Returns how many compilers to run at once: one a processor, if the memory allows it."""
+    """Returns how many compilers to run at once: one a CPU, if the memory allows it."""
     affinity = getattr(os, 'sched_getaffinity', None)
-    processors = len(affinity(0)) if affinity else os.cpu_count()
+    cpus = len(affinity(0)) if affinity else os.cpu_count()
     memory_gb = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
-    return max(1, min(processors, int(memory_gb / 1.5)))
+    return max(1, min(cpus, int(memory_gb / 1.5)))
 
 
 def has_cuda_compiler():

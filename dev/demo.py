@@ -1,7 +1,7 @@
 """The demo: draw synthetic people, train on 5 % of their labels with and without Pose-MUM, compare.
 
-Both runs go through `mim train mmpose`, as a user's would, with the same number of optimiser steps
-on the same labelled images. The people, the checkpoints, a table, the curves and a picture of
+Both runs go through `mim train mmpose`, as a user's would, with the same number of optimizer steps
+on the same labeled images. The people, the checkpoints, a table, the curves and an image of
 predictions land in the work dir.
 
     python dev/demo.py
@@ -41,7 +41,7 @@ def parse_args(args=None):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--work-dir', default='work_dirs/demo')
     parser.add_argument('--data-dir', default='data/demo')
-    parser.add_argument('--iters', type=int, help="optimiser steps of each run, the configs' by "
+    parser.add_argument('--iters', type=int, help="optimizer steps of each run, the configs' by "
                         'default; for a quick look, below 300 there is not much to see')
     return parser.parse_args(args)
 
@@ -53,7 +53,7 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
         name (str): ``'supervised'`` or ``'pose_mum'``.
         work_dir (Path): Where it works; the whole log lands in ``train.log`` there.
         data_dir (Path): The demo's data.
-        iters (int, optional): Optimiser steps instead of the config's.
+        iters (int, optional): Optimizer steps instead of the config's.
 
     Returns:
         list[dict]: The scalars that MMEngine has logged, in order.
@@ -120,8 +120,8 @@ def draw_curves(scalars: dict, path: Path) -> None:
             points = [(e['step'], e[key]) for e in scalars[name] if key in e]
             if points:
                 right.plot(*zip(*points), label=f'{name}: {key}')
-    left.set(xlabel='optimiser steps', ylabel='AP on the validation set', ylim=(0, None))
-    right.set(xlabel='optimiser steps', ylabel='loss', yscale='log')
+    left.set(xlabel='optimizer steps', ylabel='AP on the validation set', ylim=(0, None))
+    right.set(xlabel='optimizer steps', ylabel='loss', yscale='log')
     for axes in (left, right):
         axes.legend()
         axes.grid(alpha=.3)
@@ -131,7 +131,7 @@ def draw_curves(scalars: dict, path: Path) -> None:
 
 
 def draw_predictions(work_dir: Path, data_dir: Path, path: Path, num: int = 8) -> None:
-    """Draw validation people with the ground truth and both models' joints, as a PNG."""
+    """Draw validation people with the ground truth and both models' keypoints, as a PNG."""
     models = {}
     for name in RUNS:
         cfg = Config.fromfile(REPOSITORY / f'configs/demo/{name}.py')
@@ -146,7 +146,7 @@ def main(args=None) -> None:
     args = parse_args(args)
     started = time.time()
     work_dir, data_dir = Path(args.work_dir).resolve(), Path(args.data_dir).resolve()
-    print('Drawing 1,000 people for training, 50 of them labelled, and 200 for validation …',
+    print('Drawing 1,000 people for training, 50 of them labeled, and 200 for validation …',
           flush=True)
     generate_demo(data_dir)
     scalars, results = {}, {}

@@ -34,13 +34,13 @@ def check_config(name: str, root: Path) -> Dict[str, object]:
 
     Returns:
         dict: ``sites`` (list[str]), where the model was mixed, and ``gradients`` (list[float]), the
-        norm of the unlabelled loss's gradient with mixing at each of them.
+        norm of the unlabeled loss's gradient with mixing at each of them.
 
     Raises:
         AssertionError: If a result is not what it has to be; other errors as they come.
     """
     plain = Config.fromfile(root / name)
-    config = mmpose_mum.semi_supervised(plain, unlabeled='unlabelled/', group_size=BATCH)
+    config = mmpose_mum.semi_supervised(plain, unlabeled='unlabeled/', group_size=BATCH)
     # MMClassification's ViT has the same weights by the same names in mmpretrain, its successor.
     plain.model.backbone = copy.deepcopy(config.model.estimator.backbone)
     without_weights(config)
@@ -100,7 +100,7 @@ def for_trial(config: Config, work_dir: str) -> Config:
         if hook.type == 'EMANHook':
             hook.burn_in = 0
     config.default_hooks.checkpoint = None
-    # Twice as fast on processors that have it, and AmpOptimWrapper asserts a GPU.
+    # Twice as fast on CPUs that have it, and AmpOptimWrapper asserts a GPU.
     config.optim_wrapper.type = 'AutocastOptimWrapper'
     config.optim_wrapper.pop('loss_scale', None)
     config.visualizer = dict(type='Visualizer')
@@ -120,7 +120,7 @@ def generated(dataset: dict) -> dict:
         dataset['dataset'] = generated(dataset['dataset'])
     else:
         kept = {key: dataset[key] for key in _KEPT if key in dataset}
-        if 'subset' in dataset:  # DeepFashion has other joints in each
+        if 'subset' in dataset:  # DeepFashion has other keypoints in each
             kept['metainfo'] = dict(
                 from_file=f'configs/_base_/datasets/deepfashion_{dataset["subset"]}.py')
         dataset = dict(type='GeneratedPoseDataset', source=dataset['type'], **kept)
@@ -144,7 +144,7 @@ def train(config: Config, probe: 'Probe'):
     runner.train()
     meta = dict(dataset_meta=runner.train_dataloader.dataset.metainfo)
     model = runner.model
-    del runner, model.train_step  # and with them the optimiser's state
+    del runner, model.train_step  # and with them the optimizer's state
     gc.collect()
     return model, meta, probe
 
@@ -171,7 +171,7 @@ def predict(model, batch: dict) -> Dict[str, object]:
 
 
 class Probe(Hook):
-    """Mix at one site after the other, and look at the unlabelled loss's gradient alone.
+    """Mix at one site after the other, and look at the unlabeled loss's gradient alone.
 
     Args:
         sites (list[str]): The sites of the model's MixUnMix neck.
@@ -205,9 +205,9 @@ class Probe(Hook):
             losses = model(**data, mode='loss')
         _, log_vars = model.parse_losses(losses)
         self._backward(model, site, losses)
-        labelled, _ = model.parse_losses(
+        labeled, _ = model.parse_losses(
             {key: value for key, value in losses.items() if key != 'unsup_loss'})
-        labelled.backward()
+        labeled.backward()
         optim_wrapper.step()
         optim_wrapper.zero_grad()
         assert all(math.isfinite(value) for value in map(float, log_vars.values())), \
@@ -220,13 +220,13 @@ class Probe(Hook):
             [float(name == site) for name in model.student.neck.sites], dtype=torch.float64)
 
     def _backward(self, model, site: str, losses: dict) -> None:
-        """Propagate the unlabelled loss alone, and look at its gradient."""
+        """Propagate the unlabeled loss alone, and look at its gradient."""
         losses['unsup_loss'].mean().backward(retain_graph=True)
         squares = [p.grad.double().square().sum() for p in model.student.parameters()
                    if p.grad is not None]
         gradient = math.sqrt(sum(squares)) if squares else 0.
         assert math.isfinite(gradient) and gradient > 0, \
-            f"the unlabelled loss's gradient is {gradient} with mixing at {site!r}"
+            f"the unlabeled loss's gradient is {gradient} with mixing at {site!r}"
         assert all(p.grad is None for p in model.teacher.parameters()), 'the teacher has a gradient'
         self.gradients[site] = max(gradient, self.gradients.get(site, 0.))
 
@@ -235,7 +235,8 @@ def _burn_in(model, images: torch.Tensor) -> None:
     """Give student and teacher what a short supervised training would: answers of a sane size.
 
     An untrained BatchNorm in evaluation mode knows no statistics, and the outputs of a deep network
-    overflow; an untrained regression answers the crop's corner, from where joints leave the view.
+    overflow; an untrained regression answers the crop's corner, from where keypoints leave the
+    view.
     """
     norms = [m for m in model.student.modules() if isinstance(m, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]

@@ -3,9 +3,9 @@
     python dev/model_matrix.py --json docs/model_matrix.json [--jobs 2] [--only PATTERN …]
 
 Each config is converted by ``mmpose_mum.semi_supervised``, built without pretrained weights and
-trained at its own input size, two optimiser steps on two labelled and two unlabelled samples that
+trained at its own input size, two optimizer steps on two labeled and two unlabeled samples that
 are generated in the layout of its dataset. Each step mixes at one site; mixing at the others is
-tried by a backward pass alone. The unlabelled loss has to have a finite gradient that is not 0 with
+tried by a backward pass alone. The unlabeled loss has to have a finite gradient that is not 0 with
 mixing at every site, and the teacher none. The teacher then predicts, and is exported to a plain
 MMPose checkpoint, which the original config has to load with ``strict=True`` and to predict the
 same from, bit for bit.

@@ -9,7 +9,7 @@ DIR holds small sets in MMPose's own formats, such as MMPose's ``tests/data``:
 and the images beside them. A config keeps its model, its crops and all of its settings but those
 that this takes: data, batches of 4 (+ 4), two steps of which the first may be a burn-in, four
 people to evaluate, and no weights to start from. COCO's people stand for the demo's as well, AIC's
-for Leeds Sports', whose 14 joints they share in another order.
+for Leeds Sports', whose 14 keypoints they share in another order.
 
 With ``--json``, results are kept after each config, and one that passed is left out when the tool
 is started again, unless what it says has changed. The exit status is 1 if a config failed.
@@ -49,7 +49,7 @@ SETS = dict(
     aic=('aic', 'test_aic.json'),
     lspet=('aic', 'lspet.json'))
 DETECTIONS = 'coco/test_coco_det_AP_H_56.json'
-# AIC's joints in the order of Leeds Sports'.
+# AIC's keypoints in the order of Leeds Sports'.
 AIC_TO_LSPET = (8, 7, 6, 9, 10, 11, 2, 1, 0, 3, 4, 5, 13, 12)
 
 
@@ -75,8 +75,8 @@ def prepare_files(data: Path, folder: Path) -> Dict[str, str]:
     """Write what the small sets lack.
 
     Returns:
-        dict: ``'lspet.json'``, AIC's people with Leeds Sports' joints, and ``'headboxes'``, MPII's
-        heads from neck to top, where their sources exist.
+        dict: ``'lspet.json'``, AIC's people with Leeds Sports' keypoints, and ``'headboxes'``,
+        MPII's heads from neck to top, where their sources exist.
     """
     made = {}
     if (data / 'aic/test_aic.json').exists():

@@ -1,11 +1,11 @@
-"""The two views of an unlabelled person against the one view that MMPose trains on.
+"""The two views of an unlabeled person against the one view that MMPose trains on.
 
-Both read the same pictures. The reference is the training pipeline of MMPose's heatmap models, with
+Both read the same images. The reference is the training pipeline of MMPose's heatmap models, with
 its half body, its affine map and its targets; the subject makes the teacher's and the student's
 view, its random numbers seeded by the sample's place as in a training. Times are those of one
 person. A ratio of 1.33 is 0.75 times as many people a second.
 
-Without workers the clock is the processor's, and with workers the wall's, from the first batch of a
+Without workers the clock is the CPU's, and with workers the wall's, from the first batch of a
 pass over a loader to its last.
 """
 import argparse
@@ -28,18 +28,18 @@ from mmpose_mum.demo.data import generate_demo
 from .timing import Call, compare
 
 GOAL = 4 / 3
-PICTURES = ((160, 192), (640, 480), (1280, 960))  # typical sizes, each with a person who fills it
+IMAGES = ((160, 192), (640, 480), (1280, 960))  # typical sizes, each with a person who fills it
 INPUTS = ((192, 256), (96, 96))
 BATCH = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's own arguments."""
-    parser.add_argument('--ann-file', help="labelled people in COCO's layout, instead of the "
+    parser.add_argument('--ann-file', help="labeled people in COCO's layout, instead of the "
                         "demo's, which are drawn in several sizes")
-    parser.add_argument('--images', help='the folder of their pictures')
+    parser.add_argument('--images', help='the folder of their images')
     parser.add_argument('--metainfo', default='configs/_base_/datasets/coco.py',
-                        help="their joints: a file of MMPose's, or a path")
+                        help="their keypoints: a file of MMPose's, or a path")
     parser.add_argument('--people', type=int, default=48, help='samples of a round')
     parser.add_argument('--workers', type=int, default=0)
     parser.add_argument('--rounds', type=int, default=11, help='rounds of subject and reference')
@@ -48,25 +48,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
-    """Measure all pictures at all sizes of the input; return the rows."""
+    """Measure all images at all sizes of the input; return the rows."""
     cv2.setNumThreads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for pictures, source in sources(args, Path(folder)):
+        for images, source in sources(args, Path(folder)):
             for size in INPUTS:
                 sets = build(source, size)
                 if args.profile:
-                    print_profile(f'{pictures} at {size[0]}×{size[1]}', passes(*sets, args)[0])
+                    print_profile(f'{images} at {size[0]}×{size[1]}', passes(*sets, args)[0])
                     continue
                 rows.append(compare(
-                    f'{pictures} at {size[0]}×{size[1]}, {args.workers} workers',
+                    f'{images} at {size[0]}×{size[1]}, {args.workers} workers',
                     *passes(*sets, args), goal=GOAL, rounds=args.rounds, warm_up=1,
                     samples=args.people, clock='wall' if args.workers else 'processor'))
     return rows
 
 
 def sources(args: argparse.Namespace, folder: Path) -> Iterator[Tuple[str, Dict[str, Any]]]:
-    """Yield names of sets of pictures, and what a dataset needs to know of them."""
+    """Yield names of sets of images, and what a dataset needs to know of them."""
     metainfo = dict(from_file=args.metainfo)
     if Path(args.metainfo).exists():
         metainfo = Config.fromfile(args.metainfo).dataset_info
@@ -74,7 +74,7 @@ def sources(args: argparse.Namespace, folder: Path) -> Iterator[Tuple[str, Dict[
         yield Path(args.ann_file).name, dict(
             ann_file=args.ann_file, data_prefix=dict(img=args.images), metainfo=metainfo)
         return
-    for width, height in PICTURES:
+    for width, height in IMAGES:
         paths = generate_demo(folder / str(width), num_train=16, num_val=1, labeled_percent=100,
                               image_size=(width, height))
         yield f'{width}×{height}', dict(
@@ -83,11 +83,11 @@ def sources(args: argparse.Namespace, folder: Path) -> Iterator[Tuple[str, Dict[
 
 
 def build(source: Dict[str, Any], size: Tuple[int, int]) -> Tuple[Dataset, int]:
-    """Return the labelled and the unlabelled set as one, and where the latter begins."""
+    """Return the labeled and the unlabeled set as one, and where the latter begins."""
     init_default_scope('mmpose')
     codec = dict(type='MSRAHeatmap', input_size=size, sigma=2,
                  heatmap_size=(size[0] // 4, size[1] // 4))
-    labelled = dict(type='CocoDataset', **source, pipeline=[
+    labeled = dict(type='CocoDataset', **source, pipeline=[
         dict(type='LoadImage'),
         dict(type='GetBBoxCenterScale'),
         dict(type='RandomFlip', direction='horizontal'),
@@ -96,17 +96,17 @@ def build(source: Dict[str, Any], size: Tuple[int, int]) -> Tuple[Dataset, int]:
         dict(type='TopdownAffine', input_size=size),
         dict(type='GenerateTarget', encoder=codec),
         dict(type='PackPoseInputs')])
-    unlabelled = dict(type='UnlabeledPoseDataset', **source, pipeline=[
+    unlabeled = dict(type='UnlabeledPoseDataset', **source, pipeline=[
         dict(type='LoadUnlabeledImage', input_size=size),
         dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],
              unsup_teacher=[dict(type='WeakView', input_size=size)],
              unsup_student=[dict(type='StrongView', input_size=size)])])
-    both = DATASETS.build(dict(type='SemiSupervisedDataset', datasets=[labelled, unlabelled]))
+    both = DATASETS.build(dict(type='SemiSupervisedDataset', datasets=[labeled, unlabeled]))
     return both, both.cumulative_sizes[0]
 
 
 def passes(both: Dataset, start: int, args: argparse.Namespace) -> Tuple[Call, Call]:
-    """Return calls that load the people of a round: unlabelled ones, and MMPose's."""
+    """Return calls that load the people of a round: unlabeled ones, and MMPose's."""
     places = []
     for i in range(args.people):
         index = PlacedIndex(start + i % (len(both) - start))

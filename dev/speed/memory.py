@@ -1,8 +1,8 @@
-"""The peak memory of a semi-supervised step against a labelled step's and what it must add.
+"""The peak memory of a semi-supervised step against a labeled step's and what it must add.
 
-That is the teacher's weights, and what the unlabelled images' forward keeps for its backward. All
+That is the teacher's weights, and what the unlabeled images' forward keeps for its backward. All
 of it is counted by PyTorch's own allocator, so weights, gradients and activations; the images
-themselves, the optimiser's state and what the operating system adds are left out.
+themselves, the optimizer's state and what the operating system adds are left out.
 """
 import argparse
 import json
@@ -31,9 +31,9 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
     for name in args.models:
         sites = sites_of(name)
         for site in (sites[0], sites[-1]):
-            step = Step(name, site, args.labelled, args.unlabelled, torch.device(args.device))
+            step = Step(name, site, args.labeled, args.unlabeled, torch.device(args.device))
             rows.append(row_of_step(
-                f'memory of {name}, {args.labelled} + {args.unlabelled} images, mixed at {site}',
+                f'memory of {name}, {args.labeled} + {args.unlabeled} images, mixed at {site}',
                 step, args.device))
     return rows
 
@@ -42,7 +42,7 @@ def row_of_step(name: str, step: Step, device: str) -> Dict[str, Any]:
     """Measure a step's peak and its reference's, both with the weights of student and teacher."""
     weights = bytes_of(step.student) + bytes_of(step.teacher)
 
-    def labelled():
+    def labeled():
         step.student.zero_grad()
         step.student_loss('sup').backward()
 
@@ -50,9 +50,9 @@ def row_of_step(name: str, step: Step, device: str) -> Dict[str, Any]:
     step.model.zero_grad()
     peak = weights + allocated(step.semi_supervised, device)[0]
     step.model.zero_grad()
-    labelled()
+    labeled()
     step.student.zero_grad()
-    reference = weights + allocated(labelled, device)[0]
+    reference = weights + allocated(labeled, device)[0]
     step.student.zero_grad()
     reference += allocated(lambda: step.student_loss('unsup_student'), device)[1]
     return memory_row(name, peak, reference, device, goal=GOAL)
@@ -73,7 +73,7 @@ def bytes_of(model: nn.Module) -> int:
 def allocated(call: Callable[[], Any], device: str) -> Tuple[int, int]:
     """Run a call and count what it allocates.
 
-    On a processor that is what PyTorch's profiler notes at each allocation.
+    On a CPU that is what PyTorch's profiler notes at each allocation.
 
     Args:
         call (Callable): Called without arguments.

@@ -45,18 +45,18 @@ def build(config: ConfigDict, device: torch.device) -> nn.Module:
 class Step:
     """A semi-supervised training step, and the plain passes that it cannot do without.
 
-    Both are without the optimiser's own step, which is the same for either.
+    Both are without the optimizer's own step, which is the same for either.
 
     Args:
         name (str): A key of :data:`CONFIGS`.
         site (str): Where every step is mixed; one of :func:`sites_of`.
-        labelled (int): Images with labels.
-        unlabelled (int): Images without.
+        labeled (int): Images with labels.
+        unlabeled (int): Images without.
         device (torch.device): Where.
         options (Collection[str]): Some of :data:`OPTIONS`, for the step and the plain passes alike.
     """
 
-    def __init__(self, name: str, site: str, labelled: int, unlabelled: int,
+    def __init__(self, name: str, site: str, labeled: int, unlabeled: int,
                  device: torch.device, options: Collection[str] = ()) -> None:
         config = model_config(name)
         config.mix_unmix.sites = [site]
@@ -71,7 +71,7 @@ class Step:
                 model.to(memory_format=torch.channels_last)
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16,
                                 enabled='bfloat16' in options)
-        sizes = dict(zip(BRANCHES, (labelled, unlabelled, unlabelled)))
+        sizes = dict(zip(BRANCHES, (labeled, unlabeled, unlabeled)))
         head = config.estimator.head
         width, height = head.decoder.input_size
         self.images = {branch: torch.randn((size, 3, height, width), device=device)
@@ -90,12 +90,12 @@ class Step:
         return {name: value.item() for name, value in logs.items()}
 
     def plain(self) -> None:
-        """Take MMPose's models forward and backward: labelled, unlabelled, and the teacher."""
+        """Take MMPose's models forward and backward: labeled, unlabeled, and the teacher."""
         self.student.zero_grad()
-        labelled, teacher_view, student_view = BRANCHES
+        labeled, teacher_view, student_view = BRANCHES
         with torch.no_grad(), self.autocast():
             self.teacher(self.images[teacher_view], None, mode='tensor')
-        for branch in (labelled, student_view):
+        for branch in (labeled, student_view):
             self.student_loss(branch).backward()
 
     def student_loss(self, branch: str) -> Tensor:

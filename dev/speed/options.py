@@ -28,9 +28,9 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
     for name in args.models:
         for options in MEASURED:
             without, with_it = (
-                Step(name, sites_of(name)[-1], args.labelled, args.unlabelled,
+                Step(name, sites_of(name)[-1], args.labeled, args.unlabeled,
                      torch.device(args.device), chosen) for chosen in ((), options))
-            what = f'{name}, {args.labelled} + {args.unlabelled} images, {" and ".join(options)}'
+            what = f'{name}, {args.labeled} + {args.unlabeled} images, {" and ".join(options)}'
             distances = {call: gradient_distance(with_it, without, call)
                          for call in ('semi_supervised', 'plain')}
             print(f'{what}: gradients {distances["semi_supervised"]:.1%} off, those of the plain '

@@ -1,9 +1,9 @@
 """A semi-supervised step against the plain passes that it needs, with mixing at each site.
 
-The reference is what no such step can do without: the student forward and backward on the labelled
-and on the unlabelled images, and the teacher forward, as calls of MMPose's models on tensors of the
+The reference is what no such step can do without: the student forward and backward on the labeled
+and on the unlabeled images, and the teacher forward, as calls of MMPose's models on tensors of the
 same shapes. The step has all of it and cutout, mixing, targets, the figures for the log and the
-teacher's update. Neither has the optimiser's step, which is the same for both.
+teacher's update. Neither has the optimizer's step, which is the same for both.
 """
 import argparse
 from typing import Any, Dict, List
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what is trained."""
     parser.add_argument('--models', nargs='+', choices=CONFIGS, default=list(CONFIGS))
-    parser.add_argument('--labelled', type=int, default=8, metavar='IMAGES')
-    parser.add_argument('--unlabelled', type=int, default=8, metavar='IMAGES')
+    parser.add_argument('--labeled', type=int, default=8, metavar='IMAGES')
+    parser.add_argument('--unlabeled', type=int, default=8, metavar='IMAGES')
 
 
 def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
@@ -39,13 +39,13 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
     rows = []
     for name in args.models:
         for site in args.sites or sites_of(name):
-            step = Step(name, site, args.labelled, args.unlabelled, torch.device(args.device),
+            step = Step(name, site, args.labeled, args.unlabeled, torch.device(args.device),
                         args.options)
             if args.profile:
                 print_profile(step)
                 continue
             rows.append(compare(
-                ', '.join([f'{name}, {args.labelled} + {args.unlabelled} images',
+                ', '.join([f'{name}, {args.labeled} + {args.unlabeled} images',
                            *args.options, f'mixed at {site}']),
                 step.semi_supervised, step.plain, goal=GOAL, device=args.device,
                 rounds=args.rounds, warm_up=2))

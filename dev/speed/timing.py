@@ -1,8 +1,8 @@
 """Time a call against a reference, in turns in one process, and put the result into a row.
 
 A machine's speed drifts while others use it, by far more than what is to be measured. So the two
-are timed in turns, a short sample each, and a round's ratio compares neighbours in time. Medians
-over the rounds leave out the odd interruption. And on a processor the time is what the process
+are timed in turns, a short sample each, and a round's ratio compares neighbors in time. Medians
+over the rounds leave out the odd interruption. And on a CPU the time is what the process
 spent computing, not what it waited for others: with one thread that is the wall's time on an idle
 machine, and on a busy one it is still the same.
 """

@@ -1,7 +1,7 @@
 """The validation of teacher and student in one pass over the loader against two passes.
 
 The demo's small model and people, with COCO's metric. The reference is MMDetection's
-``TeacherStudentValLoop``. Times are those of one picture. What one pass spares is half of the
+``TeacherStudentValLoop``. Times are those of one image. What one pass spares is half of the
 loading: the faster the model is, the more that is of the whole.
 """
 import argparse
@@ -27,9 +27,9 @@ ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValL
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's own arguments."""
-    parser.add_argument('--pictures', type=int, default=32)
+    parser.add_argument('--images', type=int, default=32)
     parser.add_argument('--size', type=int, nargs=2, default=(640, 480),
-                        metavar=('WIDTH', 'HEIGHT'), help='typical size of the pictures')
+                        metavar=('WIDTH', 'HEIGHT'), help='typical size of the images')
     parser.add_argument('--rounds', type=int, default=11, help='rounds of subject and reference')
 
 
@@ -39,14 +39,14 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         subject, reference = (loop(kind, Path(folder), args) for kind in (ONE_PASS, TWO_PASSES))
         return [compare(
-            f'validation of pictures of {args.size[0]}×{args.size[1]}', subject, reference, goal=1.,
-            device=args.device, rounds=args.rounds, warm_up=1, samples=args.pictures)]
+            f'validation of images of {args.size[0]}×{args.size[1]}', subject, reference, goal=1.,
+            device=args.device, rounds=args.rounds, warm_up=1, samples=args.images)]
 
 
 def loop(kind: str, folder: Path, args: argparse.Namespace) -> Call:
     """Build a validation and return what runs it."""
     cfg = Config.fromfile(FOLDER / CONFIGS['small'])
-    paths = generate_demo(folder / 'demo', num_train=1, num_val=args.pictures,
+    paths = generate_demo(folder / 'demo', num_train=1, num_val=args.images,
                           labeled_percent=100, image_size=args.size)
     cfg.val_dataloader.dataset.update(
         data_root='', ann_file=paths['val'], data_prefix=dict(img=paths['val_images']))

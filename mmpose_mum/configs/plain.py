@@ -83,10 +83,11 @@ def find_config(checkpoint: Path) -> Path:
 
 
 def read_config(path: Union[str, Path]) -> Config:
-    """Read a config, and list its joints by their ids again.
+    """Read a config, and list its keypoints by their ids again.
 
-    MMEngine's dump sorts the keys of dicts as text (0, 1, 10, …, 2), while MMPose takes the joints
-    of a ``metainfo`` in the order of the dict: it would flip the wrong ones, and say nothing.
+    MMEngine's dump sorts the keys of dicts as text (0, 1, 10, …, 2), while MMPose takes the
+    keypoints of a ``metainfo`` in the order of the dict: it would flip the wrong ones, and say
+    nothing.
 
     Args:
         path (str | Path): The config. It is a program, which is run.

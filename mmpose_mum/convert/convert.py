@@ -17,7 +17,7 @@ _SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 def semi_supervised(cfg: Config, **options) -> Config:
     """Turn the config of a top-down model into the config of its Pose-MUM training.
 
-    The model becomes student and teacher, its labelled data keep their augmentation, unlabelled
+    The model becomes student and teacher, its labeled data keep their augmentation, unlabeled
     data join them, and the training counts iterations; what concerns the test stays, but for the
     annotations, if ``val`` gives others. Nothing is read from the disk, except a glance at an
     ``unlabeled`` json that is there.

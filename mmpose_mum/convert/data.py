@@ -1,4 +1,4 @@
-"""The training data of a converted config: the original's labelled set beside an unlabelled one."""
+"""The training data of a converted config: the original's labeled set beside an unlabeled one."""
 import os.path as osp
 from typing import Any, Dict, Optional, Tuple
 
@@ -27,22 +27,22 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     Returns:
         dict: Top-level name → value with references.
     """
-    labelled, unlabelled = options.batch(cfg.train_dataloader['batch_size'])
-    ratio = unlabelled / labelled
-    ratio = [1, int(ratio)] if ratio == int(ratio) else [labelled, unlabelled]
+    labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
+    ratio = unlabeled / labeled
+    ratio = [1, int(ratio)] if ratio == int(ratio) else [labeled, unlabeled]
     kept = {key: value for key, value in unscoped(cfg.train_dataloader).items()
             if key not in ('batch_size', 'sampler', 'batch_sampler', 'shuffle', 'drop_last',
                            'dataset')}
-    size = labelled + unlabelled
+    size = labeled + unlabeled
     return dict(train_dataloader=dict(
         _delete_=True, batch_size=size, **kept,
         sampler=dict(type='SemiSupervisedSampler', batch_size=size, source_ratio=ratio),
         dataset=dict(type='SemiSupervisedDataset', datasets=[
-            _labelled(cfg, options), _unlabelled(cfg, options)])))
+            _labeled(cfg, options), _unlabeled(cfg, options)])))
 
 
 def input_size(cfg: Config) -> Tuple[int, int]:
-    """Return the width and height that the labelled pipeline crops people to.
+    """Return the width and height that the labeled pipeline crops people to.
 
     Args:
         cfg (Config): The original config.
@@ -60,7 +60,7 @@ def input_size(cfg: Config) -> Tuple[int, int]:
     return tuple(affine['input_size'])
 
 
-def _labelled(cfg: Config, options: Options) -> Any:
+def _labeled(cfg: Config, options: Options) -> Any:
     if options.labeled is None:
         return _wrapped(cfg, _DATASET)
     owner = owner_of(cfg, _DATASET)
@@ -75,7 +75,7 @@ def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) ->
         cfg (Config): The original config.
         owner (Base): The dataset, see :func:`owner_of`.
         ann_file (str): The annotations.
-        images (str): Folder of their pictures.
+        images (str): Folder of their images.
         **changes: Other arguments of the dataset.
 
     Returns:
@@ -134,12 +134,12 @@ def _pipeline(cfg: Config) -> list:
 
 
 def _step(cfg: Config, name: str) -> Optional[dict]:
-    """Find a transform of the labelled pipeline."""
+    """Find a transform of the labeled pipeline."""
     return next((step for step in _pipeline(cfg) if name_of(step) == name), None)
 
 
 def image_folder(dataset: dict) -> str:
-    """Return the folder of a dataset's pictures; of several datasets, the first one's.
+    """Return the folder of a dataset's images; of several datasets, the first one's.
 
     Args:
         dataset (dict): Its config.
@@ -153,7 +153,7 @@ def image_folder(dataset: dict) -> str:
     return osp.join(dataset.get('data_root') or '', dataset['data_prefix'].get('img', ''))
 
 
-def _unlabelled(cfg: Config, options: Options) -> dict:
+def _unlabeled(cfg: Config, options: Options) -> dict:
     images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
     source = options.unlabeled
     if not source.lower().endswith('.json'):
@@ -182,7 +182,7 @@ def _loading(cfg: Config) -> dict:
 
 
 def _view(cfg: Config) -> Dict[str, Any]:
-    """Collect the arguments of both views that follow from the labelled pipeline."""
+    """Collect the arguments of both views that follow from the labeled pipeline."""
     size = input_size(cfg)
     view = dict(input_size=size)
     codec = Base('codec', 0) if isinstance(cfg.get('codec'), list) else Base('codec')
@@ -199,7 +199,7 @@ def _view(cfg: Config) -> Dict[str, Any]:
 
 
 def _rotation(cfg: Config) -> Optional[float]:
-    """Return how far the student's view is turned, if the labelled views are turned unusually."""
+    """Return how far the student's view is turned, if the labeled views are turned unusually."""
     step = _step(cfg, 'RandomBBoxTransform')
     rotation = step.get('rotate_factor', 80) if step else 0
     low, high = _USUAL_ROTATION
@@ -207,7 +207,7 @@ def _rotation(cfg: Config) -> Optional[float]:
 
 
 def _metainfo(cfg: Config) -> Dict[str, Any]:
-    """Say which joints there are: what the labelled set's config or its class says."""
+    """Say which keypoints there are: what the labeled set's config or its class says."""
     owner = owner_of(cfg, _DATASET)
     dataset = owner.of(cfg)
     if dataset.get('metainfo'):
@@ -224,5 +224,5 @@ def _metainfo(cfg: Config) -> Dict[str, Any]:
     metainfo = getattr(found, 'METAINFO', None)
     if not metainfo:
         raise ValueError(f'neither the training dataset {dataset["type"]!r} nor its config has a '
-                         'metainfo that says which joints there are')
+                         'metainfo that says which keypoints there are')
     return {} if metainfo == UnlabeledPoseDataset.METAINFO else dict(metainfo=metainfo)

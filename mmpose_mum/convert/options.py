@@ -13,27 +13,27 @@ class Options:
     which the training is started, as ``data/coco/`` does in MMPose's own configs.
 
     Args:
-        unlabeled (str): A folder of pictures or videos with one person each, a video, or a json:
+        unlabeled (str): A folder of images or videos with one person each, a video, or a json:
             COCO's layout, or a detector's results. See :class:`UnlabeledPoseDataset`.
         labeled (str, optional): Annotations to use in place of the original's, in the layout that
             its dataset reads. If the original combines several datasets, it replaces all of them
-            and has COCO's layout with the joints of the combination. Defaults to the original's.
-        labeled_images (str, optional): Folder of the pictures in ``labeled``. Defaults to that of
+            and has COCO's layout with the keypoints of the combination. Defaults to the original's.
+        labeled_images (str, optional): Folder of the images in ``labeled``. Defaults to that of
             the original's (first) dataset.
-        unlabeled_images (str, optional): Folder of the pictures, if ``unlabeled`` is a json.
-            Defaults to that of the labelled pictures.
+        unlabeled_images (str, optional): Folder of the images, if ``unlabeled`` is a json.
+            Defaults to that of the labeled images.
         unlabeled_ann_file (str, optional): A json in COCO's layout that names the images, if
             ``unlabeled`` is a detector's results with ``image_id`` s that are its images' numbers.
         val (str, optional): Annotations to validate and test on in place of the original's, in the
             layout that its dataset reads; boxes are theirs as well, not a detector's. A combination
             is replaced as by ``labeled``. Defaults to the original's.
-        val_images (str, optional): Folder of the pictures in ``val``. Defaults to
+        val_images (str, optional): Folder of the images in ``val``. Defaults to
             ``labeled_images`` or else to that of the original's (first) dataset for validation.
-        batch_size (int, optional): Labelled images per batch and GPU. Defaults to the original's.
-        ratio (float): Unlabelled images per labelled image; they come on top.
+        batch_size (int, optional): Labeled images per batch and GPU. Defaults to the original's.
+        ratio (float): Unlabeled images per labeled image; they come on top.
         max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
-        burn_in (int, optional): Iterations on labelled images alone; as many follow in which the
-            unlabelled ones' weight rises. Defaults to a fortieth of ``max_iters``.
+        burn_in (int, optional): Iterations on labeled images alone; as many follow in which the
+            unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``.
         momentum (float, optional): The teacher's. Defaults to ``1 - 80 / max_iters``, within 0.99
             and 0.9996: its memory is the same share of a run, and MUM's 0.9996 in 200,000.
         sites (Sequence[str], optional): Where to mix. Defaults to what
@@ -67,10 +67,10 @@ class Options:
         if self.max_iters < 1:
             raise ValueError(f'max_iters must be at least 1, got {self.max_iters}')
         if not self.ratio > 0:
-            raise ValueError(f'ratio must be more than 0 unlabelled images per labelled one, got '
+            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled one, got '
                              f'{self.ratio}')
         if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1 labelled image, got '
+            raise ValueError(f'batch_size must be at least 1 labeled image, got '
                              f'{self.batch_size}')
         if self.val_images is not None and self.val is None:
             raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
@@ -92,7 +92,7 @@ class Options:
         return max(1, self.max_iters // 40)
 
     def batch(self, original: int) -> Tuple[int, int]:
-        """Count the labelled and the unlabelled images of a batch.
+        """Count the labeled and the unlabeled images of a batch.
 
         Args:
             original (int): The original's batch size.
@@ -100,5 +100,5 @@ class Options:
         Returns:
             tuple[int, int]: Both numbers.
         """
-        labelled = self.batch_size or original
-        return labelled, max(1, round(labelled * self.ratio))
+        labeled = self.batch_size or original
+        return labeled, max(1, round(labeled * self.ratio))

@@ -37,9 +37,9 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     if cfg.get('param_scheduler'):
         overrides['param_scheduler'] = _param_scheduler(cfg, options)
     if cfg.get('auto_scale_lr', {}).get('base_batch_size'):
-        labelled, unlabelled = options.batch(cfg.train_dataloader['batch_size'])
+        labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
         overrides['auto_scale_lr'] = dict(base_batch_size=round(
-            cfg.auto_scale_lr.base_batch_size * (labelled + unlabelled) / labelled))
+            cfg.auto_scale_lr.base_batch_size * (labeled + unlabeled) / labeled))
     return overrides
 
 
@@ -66,7 +66,7 @@ def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
         base = Base('custom_hooks', i)
         if name_of(hook) == 'PipelineSwitchHook':
             hooks.append(dict(
-                type='LabelledPipelineSwitchHook',
+                type='LabeledPipelineSwitchHook',
                 switch_iter=round(hook['switch_epoch'] * _iters_per_epoch(cfg, options)),
                 switch_pipeline=shortest(base / 'switch_pipeline', cfg)))
         elif name_of(hook) == 'EarlyStoppingHook' and 'monitor' in hook:

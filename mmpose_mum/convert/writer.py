@@ -83,7 +83,7 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
     comments = dict(
         train_cfg=['In iterations, as the batches have no end; teacher and student are validated.'],
         model=["The cutout is in pixels of the input. MMPose's init_model looks into `backbone`."],
-        train_dataloader=['A batch has labelled images, augmented as before, and unlabelled ones.'],
+        train_dataloader=['A batch has labeled images, augmented as before, and unlabeled ones.'],
         val_dataloader=["Boxes are the annotations' own."])
     hooks = {name_of(hook) for hook in cfg.get('custom_hooks') or []}
     if 'EMAHook' in hooks:
@@ -92,7 +92,7 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
     if cfg.get('param_scheduler'):
         comments['param_scheduler'] = ["The original's epochs, as shares of max_iters."]
     if cfg.get('auto_scale_lr'):
-        comments['auto_scale_lr'] = ['Counts unlabelled images as well.']
+        comments['auto_scale_lr'] = ['Counts unlabeled images as well.']
     if cfg.model['backbone']['type'] == 'mmcls.VisionTransformer':
         comments['model'].append("A ViT of mmcls is mmpretrain's, where that is installed alone.")
     return comments

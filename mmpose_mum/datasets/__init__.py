@@ -1,4 +1,4 @@
-"""Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
+"""Registered data components: unlabeled people, their views, and mixed batches of both kinds."""
 from .dataset import SemiSupervisedDataset
 from .generated import GeneratedPoseDataset
 from .loading import LoadUnlabeledImage

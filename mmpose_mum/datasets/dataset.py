@@ -1,4 +1,4 @@
-"""The labelled and the unlabelled set as one dataset."""
+"""The labeled and the unlabeled set as one dataset."""
 from itertools import zip_longest
 from typing import List, Sequence
 
@@ -9,16 +9,16 @@ from mmpose.registry import DATASETS
 from ..coco.labels import check_label_sets, has_coco_people
 from ..functional.seeding import preserved, seed_host, seeded
 
-SOURCE_NAMES = ('labelled', 'unlabelled')
+SOURCE_NAMES = ('labeled', 'unlabeled')
 
 
 @DATASETS.register_module()
 class SemiSupervisedDataset(ConcatDataset):
-    """MMEngine's ``ConcatDataset`` of a labelled and an unlabelled set.
+    """MMEngine's ``ConcatDataset`` of a labeled and an unlabeled set.
 
-    It says which of the two is empty, where MMEngine would fail in its serialisation, and which
-    joint is not the other's or not the metainfo's; it forgives the metainfo in which they differ as
-    a matter of course.
+    It says which of the two is empty, where MMEngine would fail in its serialization, and which
+    keypoint is not the other's or not the metainfo's; it forgives the metainfo in which they differ
+    as a matter of course.
 
     A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
     augmentation, and which sample stands in for one that cannot be read, are the same in whichever
@@ -26,12 +26,12 @@ class SemiSupervisedDataset(ConcatDataset):
     are. Other indices are drawn as everywhere, by the process' own.
 
     Args:
-        datasets (Sequence[dict]): Configs of the labelled and the unlabelled set, in this order.
+        datasets (Sequence[dict]): Configs of the labeled and the unlabeled set, in this order.
         ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
             a COCO json brings along, and the dataset's name.
 
     Raises:
-        ValueError: If there are not two sets, one is empty, their joints differ, a set's are not
+        ValueError: If there are not two sets, one is empty, their keypoints differ, a set's are not
             listed in order, or its people have others than its metainfo names.
     """
 
@@ -39,7 +39,7 @@ class SemiSupervisedDataset(ConcatDataset):
                  datasets: Sequence[dict],
                  ignore_keys: Sequence[str] = ('CLASSES', 'dataset_name')) -> None:
         if len(datasets) != 2:
-            raise ValueError(f'expected the labelled and the unlabelled set, got {len(datasets)} '
+            raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')
         built = [DATASETS.build(dict(config, lazy_init=True)) for config in datasets]
         _check_joints(*(dataset.metainfo for dataset in built))
@@ -112,23 +112,24 @@ def _check_keypoints(dataset) -> None:
 
 
 def _check_joints(*metainfos: dict) -> None:
-    """Raise ValueError if the two sets' joints are not the same, or not in the order of ids."""
+    """Raise ValueError if the two sets' keypoints are not the same, or not in the order of ids."""
     joints = [metainfo.get('keypoint_id2name', {}) for metainfo in metainfos]
     for name, named in zip(SOURCE_NAMES, joints):
         _check_order(name, list(named))
     pairs = zip_longest(*(map(repr, named.values()) for named in joints), fillvalue='none')
-    for i, (labelled, unlabelled) in enumerate(pairs):
-        if labelled != unlabelled:
+    for i, (labeled, unlabeled) in enumerate(pairs):
+        if labeled != unlabeled:
             raise ValueError(
-                f'the labelled set has {len(joints[0])} joints and the unlabelled {len(joints[1])},'
-                f' and they differ from joint {i} on, {labelled} and {unlabelled}: give the '
-                "unlabelled set the labelled one's metainfo")
+                f'the labeled set has {len(joints[0])} keypoints and the unlabeled '
+                f'{len(joints[1])}, and they differ from keypoint {i} on, {labeled} and '
+                f'{unlabeled}: '
+                "give the unlabeled set the labeled one's metainfo")
 
 
 def _check_order(name: str, ids: List[int]) -> None:
-    """Raise ValueError if the joints are not listed by their ids, as MMPose reads them."""
+    """Raise ValueError if the keypoints are not listed by their ids, as MMPose reads them."""
     if ids != sorted(ids):
         raise ValueError(
-            f"the {name} set's metainfo lists its joints as {ids[:5]} …, and MMPose, which goes by "
-            'this order and not by the ids, would flip the wrong ones. MMEngine sorts them so when '
-            'it writes a config into a work dir: train with the config that it was made from')
+            f"the {name} set's metainfo lists its keypoints as {ids[:5]} …, and MMPose, which goes "
+            'by this order and not by the ids, would flip the wrong ones. MMEngine sorts them so '
+            'when it writes a config into a work dir: train with the config that it was made from')

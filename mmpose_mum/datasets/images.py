@@ -26,11 +26,11 @@ _HIDDEN = ('__MACOSX', '@eaDir', '#recycle', '$RECYCLE.BIN')
 
 
 def folder_of(source: str) -> str:
-    """Return the folder that pictures are named relative to: the source, or the file's."""
+    """Return the folder that images are named relative to: the source, or the file's."""
     return osp.dirname(source) if osp.isfile(source) else source
 
 
-def list_pictures(source: str, frame_rate: float) -> List[str]:
+def list_images(source: str, frame_rate: float) -> List[str]:
     """Name every image, and frames of every video, of a folder and those below it.
 
     Args:
@@ -47,7 +47,7 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
         ValueError: If there is nothing to look at.
     """
     if not osp.exists(source or '.'):
-        raise FileNotFoundError(f'the folder of unlabelled images {source!r} does not exist: set '
+        raise FileNotFoundError(f'the folder of unlabeled images {source!r} does not exist: set '
                                 "data_root and data_prefix=dict(img='…'), or give a video's path")
     root = Path(folder_of(source) or '.')
     hidden = []
@@ -68,7 +68,7 @@ def list_pictures(source: str, frame_rate: float) -> List[str]:
     reports = _reports(source, broken, ignored, hidden)
     if not names:
         raise ValueError(
-            f'no unlabelled image or video in {source!r} or below it: looked for files that end in '
+            f'no unlabeled image or video in {source!r} or below it: looked for files that end in '
             + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
     for report, level in reports.items():
         print_log(report, 'current', level)
@@ -127,8 +127,8 @@ def _files_below(root: Path, hidden: List[str]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in files if not _is_hidden(name))
 
 
-def picture_finder(root: str) -> Callable[[str], bool]:
-    """Make a function that tells whether a picture of a name exists; it opens each video once."""
+def image_finder(root: str) -> Callable[[str], bool]:
+    """Make a function that tells whether an image of a name exists; it opens each video once."""
 
     @lru_cache(None)
     def frames(path: str) -> int:
@@ -145,8 +145,8 @@ def picture_finder(root: str) -> Callable[[str], bool]:
     return lru_cache(None)(exists)
 
 
-def missing_pictures(paths: Sequence[str], most: int = 20) -> str:
-    """Look for a few of the files of pictures, and describe those that are not there.
+def missing_images(paths: Sequence[str], most: int = 20) -> str:
+    """Look for a few of the files of images, and describe those that are not there.
 
     Args:
         paths (Sequence[str]): Paths of images and of frames. Those with a scheme, such as

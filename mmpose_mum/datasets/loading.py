@@ -18,12 +18,12 @@ _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
 
 @TRANSFORMS.register_module()
 class LoadUnlabeledImage(LoadImage):
-    """Load an image of the unlabelled set; one that cannot be read is left out.
+    """Load an image of the unlabeled set; one that cannot be read is left out.
 
     The image may be a frame of a video: an ``img_path`` such as ``clip.mp4#000120``.
 
     Each failure is warned about once a file, with the count so far of this worker. The dataset
-    then draws another sample, and gives up after its ``max_refetch`` tries. In the labelled set,
+    then draws another sample, and gives up after its ``max_refetch`` tries. In the labeled set,
     MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
     ``bbox`` gets one that covers the image. One with a box keeps what of it lies inside the image,
     and is left out likewise if that is less than a pixel, or if the ``stated_size`` that the json
@@ -47,7 +47,7 @@ class LoadUnlabeledImage(LoadImage):
 
     Raises:
         ValueError: If ``input_size`` is given with another decoder than OpenCV's, or for other
-            images than colour.
+            images than color.
     """
 
     def __init__(self, input_size: Optional[Tuple[int, int]] = None, cache_mb: float = 0,
@@ -55,7 +55,7 @@ class LoadUnlabeledImage(LoadImage):
         super().__init__(**kwargs)
         if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
             raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
-                             f'colour: got imdecode_backend={self.imdecode_backend!r} and '
+                             f'color: got imdecode_backend={self.imdecode_backend!r} and '
                              f'color_type={self.color_type!r}')
         self.input_size = input_size
         self._room = cache_mb * 2**20
@@ -126,5 +126,5 @@ class LoadUnlabeledImage(LoadImage):
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:
             self._left_out.add(path)
-            warnings.warn(f'skipped an unlabelled image {why}, number {len(self._left_out)} of '
+            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} of '
                           f'this process: {path} ({error})', stacklevel=4)

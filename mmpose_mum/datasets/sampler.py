@@ -1,4 +1,4 @@
-"""Batches of labelled and unlabelled samples in a fixed ratio, without end and resumable."""
+"""Batches of labeled and unlabeled samples in a fixed ratio, without end and resumable."""
 import zlib
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -30,7 +30,7 @@ class SemiSupervisedSampler(Sampler):
     :class:`PlacedIndex`, so that the sample's augmentation can follow from its place as well.
 
     Args:
-        dataset (ConcatDataset): The sources, labelled first.
+        dataset (ConcatDataset): The sources, labeled first.
         batch_size (int): Samples per batch and process, the dataloader's.
         source_ratio (Sequence[float]): Share of each source in a batch, such as ``[1, 1]``.
         shuffle (bool): Whether to shuffle each pass.
@@ -49,13 +49,13 @@ class SemiSupervisedSampler(Sampler):
                  shuffle: bool = True,
                  seed: Optional[int] = None) -> None:
         if not isinstance(dataset, ConcatDataset):
-            raise TypeError('SemiSupervisedSampler needs a ConcatDataset of the labelled and the '
-                            f'unlabelled set, got {type(dataset).__name__}')
+            raise TypeError('SemiSupervisedSampler needs a ConcatDataset of the labeled and the '
+                            f'unlabeled set, got {type(dataset).__name__}')
         self.sizes = [len(source) for source in dataset.datasets]
         if len(source_ratio) != len(self.sizes):
             raise ValueError(f'source_ratio {list(source_ratio)} has {len(source_ratio)} entries, '
                              f'but there are {len(self.sizes)} sources')
-        names = ['labelled', 'unlabelled'] if len(self.sizes) == 2 else range(len(self.sizes))
+        names = ['labeled', 'unlabeled'] if len(self.sizes) == 2 else range(len(self.sizes))
         for name, size in zip(names, self.sizes):
             if size == 0:
                 raise ValueError(f'the {name} source is empty: check its ann_file, data_prefix and '

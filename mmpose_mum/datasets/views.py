@@ -20,8 +20,8 @@ from scipy.special import ndtr, ndtri
 
 from .photometric import PhotometricRandAugment
 
-# What the estimator and the pictures of a run need to know of a view, and HiddenLabelHook of the
-# joints that are kept from the training, if the dataset has them; in pixels of the image.
+# What the estimator and the images of a run need to know of a view, and HiddenLabelHook of the
+# keypoints that are kept from the training, if the dataset has them; in pixels of the image.
 VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
                   'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
                   'dataset_name', 'warp_mat', 'hidden_keypoints', 'hidden_visible')
@@ -55,8 +55,8 @@ class PoseMultiBranch(MultiBranch):
         """Run every branch's pipeline on its own copy; None if one of them drops the sample.
 
         Raises:
-            ValueError: If the sample's box or a visible joint is not finite: labels that MMPose's
-                datasets let through, and that would make the loss NaN.
+            ValueError: If the sample's box or a visible keypoint is not finite: labels that
+                MMPose's datasets let through, and that would make the loss NaN.
         """
         results.pop('dataset', None)
         _check_finite(results)
@@ -82,7 +82,7 @@ def _check_finite(results: dict) -> None:
         finite = np.isfinite(results['keypoints']).all(-1)
         visible = np.asarray(results['keypoints_visible']).reshape(*finite.shape, -1)[..., 0]
         wrong += ['keypoints'] * bool((visible[~finite] > 0).any())
-        # A hidden joint's place means nothing, but its weight of 0 does not make up for a NaN.
+        # A hidden keypoint's place means nothing, but its weight of 0 does not make up for a NaN.
         results['keypoints'] = np.where(
             finite[..., None], results['keypoints'], results['keypoints'].dtype.type(0))
     if wrong:
@@ -138,7 +138,7 @@ class WarpTopdownAffine(TopdownAffine):
 
 @TRANSFORMS.register_module()
 class WeakView(Compose):
-    """The teacher's view of an unlabelled person: crop, flip, mild rotation and scale.
+    """The teacher's view of an unlabeled person: crop, flip, mild rotation and scale.
 
     Like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation:
     MMPose's ``RandomBBoxTransform`` draws from a normal that is cut at one standard deviation, so
@@ -151,7 +151,7 @@ class WeakView(Compose):
         padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
         flip_prob (float): Probability of a horizontal flip.
         **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
-            the colours alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
+            the colors alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
             is not given is as in ``DEFAULTS``.
     """
 
@@ -183,7 +183,7 @@ class WeakView(Compose):
 
 @TRANSFORMS.register_module()
 class StrongView(WeakView):
-    """The student's view: wider rotation and scale than the weak one, and changed colours.
+    """The student's view: wider rotation and scale than the weak one, and changed colors.
 
     Args:
         **kwargs: As for :class:`WeakView`.

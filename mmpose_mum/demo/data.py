@@ -1,4 +1,4 @@
-"""The embedded demo's data: pictures of synthetic people, written as a COCO keypoint data set."""
+"""The embedded demo's data: images of synthetic people, written as a COCO keypoint data set."""
 import json
 import os
 import shutil
@@ -11,7 +11,7 @@ import numpy as np
 from .poses import JOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
-VERSION = 1  # to be raised whenever the pictures change, so that old ones are drawn anew
+VERSION = 1  # to be raised whenever the images change, so that old ones are drawn anew
 STAMP = 'demo.json'
 
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8),
@@ -39,17 +39,17 @@ def _write_coco(path: Path, images: List[Dict], annotations: List[Dict]) -> None
 
 def _write_split(folder: Path, split: str, number: int, seed: int,
                  image_size) -> Tuple[List[Dict], List[Dict]]:
-    """Draw the pictures 1 to `number` of a split and return their COCO images and annotations."""
+    """Draw the images 1 to `number` of a split and return their COCO images and annotations."""
     images, annotations = [], []
-    pictures = folder / 'images' / split
-    pictures.mkdir(parents=True)
+    image_folder = folder / 'images' / split
+    image_folder.mkdir(parents=True)
     for index in range(1, number + 1):
         sample = render_demo_sample(seed, split, index, image_size)
-        path = pictures / f'{index:06d}.jpg'
+        path = image_folder / f'{index:06d}.jpg'
         rng = np.random.default_rng((seed, SPLITS.index(split), index, 1))
         quality = int(rng.integers(60, 96))
         if not cv2.imwrite(str(path), sample.image, [cv2.IMWRITE_JPEG_QUALITY, quality]):
-            raise OSError(f'cannot write the picture {path}')
+            raise OSError(f'cannot write the image {path}')
         height, width = sample.silhouette.shape
         images.append(dict(id=index, file_name=path.name, height=height, width=width))
         annotations.append(_annotate(sample, index))
@@ -73,15 +73,15 @@ def _check_whole(name: str, value: int, least: int) -> None:
 
 
 def _count_labeled(num_train: int, labeled_percent: float) -> int:
-    """Return how many pictures the percentage is, rounded half up; at least 1."""
+    """Return how many images the percentage is, rounded half up; at least 1."""
     if not 0 < labeled_percent <= 100:
         raise ValueError(
             f'labeled_percent must be above 0 and at most 100, not {labeled_percent}')
     number = int(num_train * labeled_percent / 100 + 0.5)
     if number < 1:
         raise ValueError(
-            f'labeled_percent={labeled_percent} of num_train={num_train} leaves no labelled '
-            f'picture: raise labeled_percent to {100 / num_train:g} or more')
+            f'labeled_percent={labeled_percent} of num_train={num_train} leaves no labeled '
+            f'image: raise labeled_percent to {100 / num_train:g} or more')
     return number
 
 
@@ -91,16 +91,16 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
     """Write the demo's data set, unless the very same one is already there.
 
     The folder holds `images/{train,val}/000001.jpg` … and `annotations/{train,train_labeled,
-    train_unlabeled,val}.json`, one person a picture. The labelled and the unlabelled part make up
-    `train`; annotations of the unlabelled part have a box and no keypoints. A larger share of
+    train_unlabeled,val}.json`, one person an image. The labeled and the unlabeled part make up
+    `train`; annotations of the unlabeled part have a box and no keypoints. A larger share of
     labels contains a smaller one's.
 
     Args:
         out_dir: Folder to write to. Its `images` and `annotations` are replaced if this function
             made them with other arguments, or was interrupted.
-        num_train: Number of training pictures, at least 1.
-        num_val: Number of validation pictures, at least 1.
-        labeled_percent: Share of the training pictures with labels, in percent, above 0, at most
+        num_train: Number of training images, at least 1.
+        num_val: Number of validation images, at least 1.
+        labeled_percent: Share of the training images with labels, in percent, above 0, at most
             100.
         seed: Not negative. Decides on every pixel and on the split.
         image_size: Typical (width, height) in pixels, see `render_demo_sample`.
@@ -110,7 +110,7 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
         `train_images` and `val_images` (folders).
 
     Raises:
-        ValueError: A number is out of its range, or no picture would be labelled.
+        ValueError: A number is out of its range, or no image would be labeled.
         FileExistsError: `out_dir` has `images` or `annotations` that this function did not make.
     """
     _check_whole('num_train', num_train, 1)

@@ -1,6 +1,6 @@
-"""Paints the demo's pictures piece by piece: hulls of circles in random materials, and heads.
+"""Paints the demo's images piece by piece: hulls of circles in random materials, and heads.
 
-Colours are BGR, as in OpenCV.
+Colors are BGR, as in OpenCV.
 """
 import colorsys
 from typing import NamedTuple, Optional
@@ -16,16 +16,16 @@ _CIRCLE = np.stack([(np.cos(t), np.sin(t)) for t in np.arange(20) * np.pi / 10])
 
 
 class Canvas(NamedTuple):
-    """A picture being painted."""
+    """An image being painted."""
 
     image: np.ndarray  # float32 (H, W, 3), 0 to 255
     owner: np.ndarray  # uint8 (H, W), the part of the person that is on top, or NOBODY
 
 
 class Cloth(NamedTuple):
-    """A material: a colour, or a tile that repeats."""
+    """A material: a color, or a tile that repeats."""
 
-    colour: np.ndarray  # (3,), the mean one
+    color: np.ndarray  # (3,), the mean one
     tile: Optional[np.ndarray] = None  # uint8 (64, 64, 3)
     size: float = 1.0  # of a tile, in heights
 
@@ -33,7 +33,7 @@ class Cloth(NamedTuple):
 class Head(NamedTuple):
     """An ellipsoid with a face, in the camera frame and heights."""
 
-    centre: np.ndarray  # (3,)
+    center: np.ndarray  # (3,)
     axes: np.ndarray  # (3,), half axes: left, up, front
     frame: np.ndarray  # (3, 3), head → camera
     zoom: float  # magnification by perspective
@@ -43,8 +43,8 @@ class Head(NamedTuple):
     hat: Optional[np.ndarray]  # (3,)
 
 
-def sample_colour(rng: np.random.Generator) -> np.ndarray:
-    """Return a random BGR colour (3,), 0 to 255; dull ones are as likely as bright ones."""
+def sample_color(rng: np.random.Generator) -> np.ndarray:
+    """Return a random BGR color (3,), 0 to 255; dull ones are as likely as bright ones."""
     saturation = rng.uniform(0, 0.25) if rng.random() < 0.4 else rng.uniform(0.25, 0.95)
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.12, 1.0))
     return np.array([blue, green, red], np.float32) * 255
@@ -52,11 +52,11 @@ def sample_colour(rng: np.random.Generator) -> np.ndarray:
 
 def sample_cloth(rng: np.random.Generator) -> Cloth:
     """Return a random material: plain, stripes, checks, dots, noise or a gradient."""
-    colour = sample_colour(rng)
+    color = sample_color(rng)
     kind = rng.integers(9) if rng.random() < 0.4 else 0
     if kind < 3:
-        return Cloth(colour)
-    other = sample_colour(rng)
+        return Cloth(color)
+    other = sample_color(rng)
     waves = int(rng.choice((2, 4, 8)))
     y, x = _PHASE[:, None], _PHASE
     if kind == 3:
@@ -73,7 +73,7 @@ def sample_cloth(rng: np.random.Generator) -> Cloth:
     else:
         blend = np.cos(y) / 8 + 0 * x
     blend = np.clip(0.5 + 4 * blend, 0, 1)[..., None]
-    tile = np.clip(colour + (other - colour) * blend, 0, 255).astype(np.uint8)
+    tile = np.clip(color + (other - color) * blend, 0, 255).astype(np.uint8)
     return Cloth(tile.mean((0, 1)), tile, rng.uniform(0.2, 0.5))
 
 
@@ -88,7 +88,7 @@ def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 
         axis: (2,) image direction along which the cloth's y axis runs.
         unit: Pixels to the height, for the size of the cloth's pattern.
         light: (2,) image direction towards the light, at most of length 1.
-        owner: The number written where the hull covers the picture.
+        owner: The number written where the hull covers the image.
     """
     ring = circles[:, None, :2] + circles[:, None, 2:] * _CIRCLE
     hull = cv2.convexHull(ring.reshape(-1, 2).astype(np.float32))[:, 0]
@@ -108,7 +108,7 @@ def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 
     shade = 0.58 + 0.47 * cv2.boxFilter(alpha, -1, (size, size), anchor=anchor,
                                         borderType=cv2.BORDER_REPLICATE)
     if cloth.tile is None:
-        colour = cv2.merge([shade * float(channel) for channel in cloth.colour])
+        color = cv2.merge([shade * float(channel) for channel in cloth.color])
     else:
         scale = 64 / (cloth.size * unit)
         along = np.asarray(axis, float) / max(np.hypot(*axis), 1e-6) * scale
@@ -118,9 +118,9 @@ def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 
         texture = cv2.warpAffine(cloth.tile, matrix, (x1 - x0, y1 - y0),
                                  flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                                  borderMode=cv2.BORDER_WRAP)
-        colour = cv2.merge((shade,) * 3) * texture
+        color = cv2.merge((shade,) * 3) * texture
     patch = canvas.image[y0:y1, x0:x1]
-    patch += cv2.merge((alpha,) * 3) * (colour - patch)  # merge: faster than broadcasting over 3
+    patch += cv2.merge((alpha,) * 3) * (color - patch)  # merge: faster than broadcasting over 3
     canvas.owner[y0:y1, x0:x1][mask > 127] = owner
 
 
@@ -134,10 +134,10 @@ def paint_head(canvas: Canvas, head: Head, scale: float, offset: np.ndarray, lig
         scale: Pixels to the body height.
         offset: (2,) pixel of the camera frame's origin.
         light: (2,) image direction towards the light, at most of length 1.
-        owner: The number written where the head covers the picture.
+        owner: The number written where the head covers the image.
     """
     scale = scale * head.zoom
-    x, y = head.centre[0] * scale + offset[0], -head.centre[1] * scale + offset[1]
+    x, y = head.center[0] * scale + offset[0], -head.center[1] * scale + offset[1]
     reach = head.axes.max() * scale + 2
     height, width = canvas.owner.shape
     x0, y0 = max(int(x - reach), 0), max(int(y - reach), 0)
@@ -158,27 +158,27 @@ def paint_head(canvas: Canvas, head: Head, scale: float, offset: np.ndarray, lig
     across, along, towards = (head.frame / head.axes).astype(np.float32)
     side, up, front = (across[i] * u + along[i] * v + towards[i] * z for i in range(3))
 
-    colour = np.empty(z.shape + (3,), np.float32)
-    colour[:] = head.skin
+    color = np.empty(z.shape + (3,), np.float32)
+    color[:] = head.skin
     face = front > 0
     mouth = face & (np.abs(side) < 0.32) & (np.abs(up + 0.52) < 0.07)
-    colour[mouth] = head.skin * (0.6, 0.5, 0.8)
+    color[mouth] = head.skin * (0.6, 0.5, 0.8)
     _, eye_up, _ = FACE['left_eye']
     beside = np.abs(np.abs(side) - FACE['left_eye'][0])
-    colour[face & (beside < 0.22) & (np.abs(up - 0.40) < 0.05)] = head.hair * 0.8  # brows
-    colour[face & ((beside / 0.22) ** 2 + ((up - eye_up) / 0.16) ** 2 < 1)] = 245  # eyeball
-    colour[face & (beside < 0.11) & (np.abs(up - eye_up) < 0.14)] = (30, 25, 20)  # pupil
-    colour[0.75 * up - 0.66 * front > head.hairline] = head.hair  # the top and the back
+    color[face & (beside < 0.22) & (np.abs(up - 0.40) < 0.05)] = head.hair * 0.8  # brows
+    color[face & ((beside / 0.22) ** 2 + ((up - eye_up) / 0.16) ** 2 < 1)] = 245  # eyeball
+    color[face & (beside < 0.11) & (np.abs(up - eye_up) < 0.14)] = (30, 25, 20)  # pupil
+    color[0.75 * up - 0.66 * front > head.hairline] = head.hair  # the top and the back
     if head.hat is not None:
-        colour[up - 0.15 * front > 0.38] = head.hat
+        color[up - 0.15 * front > 0.38] = head.hat
     normal = 1.0 + 0.35 * (light[0] * u - light[1] * v) / head.axes[0]
-    colour *= ((0.70 + 0.30 * z / head.axes[2]) * normal)[..., None]
+    color *= ((0.70 + 0.30 * z / head.axes[2]) * normal)[..., None]
 
     alpha = (inside > 0).astype(np.float32)
-    colour *= alpha[..., None]  # premultiplied, or the average would mix in what lies outside
+    color *= alpha[..., None]  # premultiplied, or the average would mix in what lies outside
     size = (x1 - x0, y1 - y0)
     alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     patch = canvas.image[y0:y1, x0:x1]
     patch *= 1 - alpha[..., None]
-    patch += cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+    patch += cv2.resize(color, size, interpolation=cv2.INTER_AREA)
     canvas.owner[y0:y1, x0:x1][alpha > 0.5] = owner

@@ -1,7 +1,7 @@
 """Makes the demo's people: dresses a pose, projects and paints it, and tells which joints show.
 
 Lengths are in body heights until a person is placed in an image; the camera frame is that of the
-poses, colours are BGR.
+poses, colors are BGR.
 """
 from typing import Dict, List, NamedTuple, Optional
 
@@ -15,7 +15,7 @@ from .painting import (
     paint_head,
     paint_hull,
     sample_cloth,
-    sample_colour,
+    sample_color,
 )
 from .poses import FACE, JOINT_NAMES, SIDES, facing_joints, sample_skeleton
 
@@ -105,7 +105,7 @@ class _Figure:
 def _dress(figure: _Figure, rng: np.random.Generator, skin: np.ndarray, skirts: bool) -> None:
     """Add the trunk and the limbs, in clothes; later parts of a limb lie over earlier ones."""
     bare, shirt, trousers = Cloth(skin), sample_cloth(rng), sample_cloth(rng)
-    shoe = Cloth(sample_colour(rng) * 0.7)
+    shoe = Cloth(sample_color(rng) * 0.7)
     # Which share of a limb is covered: up to 1 of its upper half only, 2 is all of it.
     sleeve = rng.choice((0.0, 0.5, 0.6, 2.0, 2.0))
     skirt = skirts and rng.random() < 0.15
@@ -168,14 +168,14 @@ def _dress(figure: _Figure, rng: np.random.Generator, skin: np.ndarray, skirts: 
 def _add_head(figure: _Figure, rng: np.random.Generator, axes: np.ndarray, skin: np.ndarray,
               long_hair: bool) -> Head:
     """Add the head, with what stands out of its ellipsoid: nose, ears and long hair."""
-    centre, frame = figure.points['head'], figure.frames['head']
-    depth = centre[2]
+    center, frame = figure.points['head'], figure.frames['head']
+    depth = center[2]
     hair = np.array(_HAIR[rng.integers(len(_HAIR))], np.float32) * rng.uniform(0.8, 1.2)
     hairline = -0.12 if long_hair else rng.choice((0.1, 0.1, 0.2, 0.4, 2.0))
-    hat = sample_colour(rng) if rng.random() < 0.12 else None
+    hat = sample_color(rng) if rng.random() < 0.12 else None
 
     def on(*place) -> np.ndarray:
-        return centre + frame @ (np.array(place) * axes)
+        return center + frame @ (np.array(place) * axes)
 
     if long_hair:  # seen from the back it covers the neck, from the front the neck covers it
         figure.add(figure.depth('neck') + (0.03 if frame[2, 2] < 0 else -0.02), HAIR, Cloth(hair),
@@ -191,7 +191,7 @@ def _add_head(figure: _Figure, rng: np.random.Generator, axes: np.ndarray, skin:
         figure.add(depth + (0.002 if frame[2, 2] >= 0 else -0.002), HEAD, Cloth(skin * 0.86),
                    (on(0, 0.05, 0.95), axes[0] * 0.07), ('nose', axes[0] * 0.13))
     figure.add(depth, HEAD, Cloth(skin), ('head', axes.max() * 1.05))
-    return Head(centre, axes, frame, figure.zoom('head'), skin, hair, hairline, hat)
+    return Head(center, axes, frame, figure.zoom('head'), skin, hair, hairline, hat)
 
 
 def sample_person(rng: np.random.Generator) -> Person:
@@ -257,13 +257,13 @@ def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.nda
     """Tell which joints can be seen.
 
     Args:
-        canvas: The finished picture.
+        canvas: The finished image.
         person: The person painted on it.
         joints: (17, 2) the person's joints in pixels.
 
     Returns:
         (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a joint of a face
-        that is turned away has no label, and a covered one is labelled by guess.
+        that is turned away has no label, and a covered one is labeled by guess.
     """
     height, width = canvas.owner.shape
     flags = np.zeros(17, int)

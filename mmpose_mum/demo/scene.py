@@ -1,14 +1,14 @@
-"""Draws one picture of the demo: a person in a cluttered scene, the joints and what shows of them.
+"""Draws one image of the demo: a person in a cluttered scene, the joints and what shows of them.
 
-Every picture is drawn by a generator of its own, seeded by (seed, split, index): it does not depend
-on the other pictures, nor on how many there are.
+Every image is drawn by a generator of its own, seeded by (seed, split, index): it does not depend
+on the other images, nor on how many there are.
 """
 from typing import NamedTuple, Tuple
 
 import cv2
 import numpy as np
 
-from .painting import NOBODY, Canvas, Cloth, paint_hull, sample_cloth, sample_colour
+from .painting import NOBODY, Canvas, Cloth, paint_hull, sample_cloth, sample_color
 from .people import keypoint_flags, paint_person, sample_person
 
 SPLITS = ('train', 'val')
@@ -16,7 +16,7 @@ MIN_JOINTS = 7  # fewer in the image, or fewer visible ones, and the person is p
 
 
 class DemoSample(NamedTuple):
-    """One picture and what it shows."""
+    """One image and what it shows."""
 
     image: np.ndarray  # uint8 BGR (H, W, 3)
     keypoints: np.ndarray  # (17, 3), rows (x, y, COCO's flag), in pixels
@@ -28,8 +28,8 @@ def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
     height, width = canvas.owner.shape
     size = np.array((width, height))
     image = canvas.image
-    corners = np.array([[sample_colour(rng) for _ in range(3)] for _ in range(rng.integers(2, 4))])
-    mean = corners.mean((0, 1))  # one mood a picture, or dull people would stand out
+    corners = np.array([[sample_color(rng) for _ in range(3)] for _ in range(rng.integers(2, 4))])
+    mean = corners.mean((0, 1))  # one mood an image, or dull people would stand out
     corners = mean + (corners - mean) * rng.uniform(0.2, 0.8)
     corners += (corners.mean(2, keepdims=True) - corners) * rng.uniform(0.2, 0.8)
     image[:] = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -38,7 +38,7 @@ def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
         cloth = sample_cloth(rng)
         rows = slice(int(top * height), int(bottom * height))
         if cloth.tile is None:
-            image[rows] = cloth.colour
+            image[rows] = cloth.color
         else:
             matrix = cv2.getRotationMatrix2D((0, 0), rng.uniform(-30, 30), rng.uniform(0.4, 2))
             texture = cv2.warpAffine(cloth.tile, matrix, (width, height),
@@ -52,22 +52,22 @@ def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
         image += cv2.merge([blotch * float(tint) for tint in tints])
 
     for _ in range(rng.integers(0, 6)):
-        centre, angle = rng.uniform(-0.1, 1.1, 2) * size, rng.uniform(0, 2 * np.pi)
+        center, angle = rng.uniform(-0.1, 1.1, 2) * size, rng.uniform(0, 2 * np.pi)
         direction = np.array((np.cos(angle), np.sin(angle)))
-        cloth = Cloth(sample_colour(rng)) if rng.random() < 0.7 else sample_cloth(rng)
+        cloth = Cloth(sample_color(rng)) if rng.random() < 0.7 else sample_cloth(rng)
         kind, spread = rng.integers(4), rng.uniform(0.05, 0.3) * height
         if kind == 0:  # a bar right across
-            circles = [(*(centre + t * direction * height * 2), spread * 0.15) for t in (-1, 1)]
+            circles = [(*(center + t * direction * height * 2), spread * 0.15) for t in (-1, 1)]
         elif kind == 1:  # a tapering limb with a second one at its end
-            joint = centre + direction * spread * 1.5
-            circles = [(*centre, 0.2 * spread), (*joint, 0.13 * spread)]
+            joint = center + direction * spread * 1.5
+            circles = [(*center, 0.2 * spread), (*joint, 0.13 * spread)]
             bent = direction @ np.array(((0.3, 0.95), (-0.95, 0.3))) * rng.choice((-1, 1))
             lower = [(*joint, 0.15 * spread), (*(joint + bent * spread * 1.3), 0.1 * spread)]
             paint_hull(canvas, np.array(lower), cloth, axis=bent, unit=height, light=light)
         elif kind == 2:  # a ball
-            circles = [(*centre, spread * 0.5), (*centre, spread * 0.5)]
+            circles = [(*center, spread * 0.5), (*center, spread * 0.5)]
         else:  # a polygon with sharp corners
-            corners = centre + rng.normal(0, spread, (rng.integers(3, 7), 2))
+            corners = center + rng.normal(0, spread, (rng.integers(3, 7), 2))
             circles = [(*corner, 0.5) for corner in corners]
         paint_hull(canvas, np.array(circles), cloth, axis=direction, unit=height, light=light)
 
@@ -113,10 +113,10 @@ def _paint_occluder(canvas: Canvas, rng: np.random.Generator, box: np.ndarray, l
 
 
 def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return uint8 (H, W, 3): the float picture under some light, by some lens and sensor."""
+    """Return uint8 (H, W, 3): the float image under some light, by some lens and sensor."""
     gain = rng.uniform(0.85, 1.15) * rng.uniform(0.9, 1.1, 3)
     image = image * gain.astype(np.float32)
-    if rng.random() < 0.4:  # light falls off across the picture
+    if rng.random() < 0.4:  # light falls off across the image
         falloff = rng.uniform(0.5, 1.25, (2, 2)).astype(np.float32)
         image *= cv2.resize(falloff, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None]
     sigma = rng.uniform(-0.5, 1.2)
@@ -129,17 +129,17 @@ def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def render_demo_sample(seed: int, split: str, index: int,
                        image_size: Tuple[int, int] = (160, 192)) -> DemoSample:
-    """Draw one picture, before JPEG.
+    """Draw one image, before JPEG.
 
     Args:
         seed: Seed of the whole data set.
         split: 'train' or 'val'.
-        index: Number of the picture in its split.
-        image_size: Typical (width, height) in pixels; each picture's own is up to 15 % off, and
+        index: Number of the image in its split.
+        image_size: Typical (width, height) in pixels; each image's own is up to 15 % off, and
             turned by 90° for people that are wider than tall.
 
     Returns:
-        The picture, its person's joints and visible pixels.
+        The image, its person's joints and visible pixels.
     """
     rng = np.random.default_rng((seed, SPLITS.index(split), index))
     person = sample_person(rng)
@@ -150,7 +150,7 @@ def render_demo_sample(seed: int, split: str, index: int,
         width, height = height, width
     size = np.array((width, height))
 
-    while True:  # a few people are larger than the picture
+    while True:  # a few people are larger than the image
         fill = rng.uniform(1.05, 1.3) if rng.random() < 0.03 else rng.uniform(0.75, 0.97)
         scale = fill * (size / extent).min()
         corner = rng.uniform(0, 1, 2) * (size - extent * scale)

@@ -1,11 +1,11 @@
-"""Registered parts of the training engine: the loop, hooks and optimiser wrappers."""
+"""Registered parts of the training engine: the loop, hooks and optimizer wrappers."""
 from .hooks.channels_last_hook import ChannelsLastHook
 from .hooks.checkpoint_hook import SafeCheckpointHook
 from .hooks.eman_hook import EMANHook
 from .hooks.hidden_label_hook import HiddenLabelHook
 from .hooks.loss_guard_hook import LossGuardHook
 from .hooks.monitor_hook import PseudoLabelMonitorHook
-from .hooks.pipeline_switch_hook import LabelledPipelineSwitchHook
+from .hooks.pipeline_switch_hook import LabeledPipelineSwitchHook
 from .hooks.visualization_hook import PseudoLabelVisualizationHook
 from .loops.train_loop import ResumableTrainLoop
 from .loops.val_loop import TeacherStudentOnePassValLoop
@@ -14,7 +14,7 @@ from .optim.student_optim import StudentOptimWrapperConstructor
 
 __all__ = [
     'AutocastOptimWrapper', 'ChannelsLastHook', 'EMANHook', 'HiddenLabelHook',
-    'LabelledPipelineSwitchHook', 'LossGuardHook', 'PseudoLabelMonitorHook',
+    'LabeledPipelineSwitchHook', 'LossGuardHook', 'PseudoLabelMonitorHook',
     'PseudoLabelVisualizationHook', 'ResumableTrainLoop', 'SafeCheckpointHook',
     'StudentOptimWrapperConstructor', 'TeacherStudentOnePassValLoop'
 ]

@@ -1,4 +1,4 @@
-"""Write what a model makes of unlabelled people as a COCO json, for people to correct."""
+"""Write what a model makes of unlabeled people as a COCO json, for people to correct."""
 import os
 import os.path as osp
 from collections import Counter
@@ -27,8 +27,8 @@ class People(NamedTuple):
 
     Attributes:
         datasets: One or several that are built.
-        root: The folder that pictures are named relative to.
-        metainfo: What MMPose knows of the joints.
+        root: The folder that images are named relative to.
+        metainfo: What MMPose knows of the keypoints.
         categories: Of each dataset, those of its json by their ids.
         category: Of people whose json has none, or who have no json.
     """
@@ -40,7 +40,7 @@ class People(NamedTuple):
 
 
 class _Samples(Dataset):
-    """A dataset's packed people; None for one whose picture cannot be read."""
+    """A dataset's packed people; None for one whose image cannot be read."""
 
     def __init__(self, dataset) -> None:
         self.dataset = dataset
@@ -55,13 +55,13 @@ class _Samples(Dataset):
 
 def find_people(cfg: Config, unlabeled: Optional[str] = None,
                 images: Optional[str] = None) -> People:
-    """Build the dataset of the unlabelled people, with the pipeline that MMPose tests with.
+    """Build the dataset of the unlabeled people, with the pipeline that MMPose tests with.
 
     Args:
         cfg (Config): Of a semi-supervised training, or a plain one.
-        unlabeled (str, optional): A folder of pictures and videos, a video, or a json: COCO's, or a
+        unlabeled (str, optional): A folder of images and videos, a video, or a json: COCO's, or a
             detector's results. Defaults to what the training has.
-        images (str, optional): The folder of the pictures, if ``unlabeled`` is a json. Defaults to
+        images (str, optional): The folder of the images, if ``unlabeled`` is a json. Defaults to
             that of the training's.
 
     Returns:
@@ -74,10 +74,10 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
     """
     entries = plain_config(cfg)[0]
     test = entries['test_dataloader']['dataset']
-    own = _unlabelled_of(cfg.to_dict())
+    own = _unlabeled_of(cfg.to_dict())
     if unlabeled is None:
         if own is None:
-            raise ValueError(f'{cfg.filename} has no unlabelled people: say by --unlabeled where '
+            raise ValueError(f'{cfg.filename} has no unlabeled people: say by --unlabeled where '
                              'they are')
         source = own
     else:
@@ -121,7 +121,7 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
 
 @torch.no_grad()
 def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[dict]:
-    """Predict all people in their pictures.
+    """Predict all people in their images.
 
     Args:
         model (torch.nn.Module): A plain top-down estimator, on its device.
@@ -130,8 +130,8 @@ def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator
 
     Yields:
         dict: Of each person, in order: ``path``; ``img_id``; ``size``, width and height of the
-        picture; ``box`` (4, ), x1 y1 x2 y2; ``keypoints`` (K, 2), all in pixels of the picture;
-        ``scores`` (K, ); ``category``, an entry of a json's categories. None for one whose picture
+        image; ``box`` (4, ), x1 y1 x2 y2; ``keypoints`` (K, 2), all in pixels of the image;
+        ``scores`` (K, ); ``category``, an entry of a json's categories. None for one whose image
         cannot be read, or whose box lies outside of it.
     """
     workers = min(4, os.cpu_count() or 1) - 1
@@ -155,20 +155,20 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
               score_thr: float) -> Tuple[Dict[str, Any], Counter]:
     """Collect predictions in COCO's layout.
 
-    A joint counts as labelled if its score reaches the threshold and it lies in the picture. All
+    A keypoint counts as labeled if its score reaches the threshold and it lies in the image. All
     others are zeros, as COCO has it; what their score was remains in ``keypoint_scores``.
 
     Args:
         predictions (Iterable): Of :func:`predict`.
         people (People): Whose they are.
-        score_thr (float): The lowest score of a joint to write.
+        score_thr (float): The lowest score of a keypoint to write.
 
     Returns:
-        tuple[dict, Counter]: The json, and how many ``people``, ``joints``, ``labelled`` joints,
+        tuple[dict, Counter]: The json, and how many ``people``, ``joints``, ``labeled`` keypoints,
         ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
 
     Raises:
-        ValueError: If no picture can be read, or a score is not a number.
+        ValueError: If no image can be read, or a score is not a number.
     """
     images, annotations, categories, count = {}, {}, {}, Counter()
     for person in predictions:
@@ -190,19 +190,19 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
             id=person['img_id'], file_name=osp.relpath(path, people.root).replace(os.sep, '/'),
             width=width, height=height))
         inside = ((person['keypoints'] >= 0) & (person['keypoints'] < person['size'])).all(-1)
-        labelled = (scores >= score_thr) & inside
-        joints = np.concatenate([person['keypoints'], np.full_like(labelled[:, None], 2, float)], 1)
-        joints[~labelled] = 0
+        labeled = (scores >= score_thr) & inside
+        joints = np.concatenate([person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
+        joints[~labeled] = 0
         annotations[key] = dict(
             id=len(annotations) + 1, image_id=path, category_id=category, iscrowd=0,
             segmentation=[], bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
-            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int(labelled.sum()),
+            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int(labeled.sum()),
             keypoints=[round(value, 2) for value in joints.reshape(-1).tolist()],
             keypoint_scores=[round(value, 4) for value in scores.tolist()],
             score=round(float(scores.mean()), 4))
-        count.update(people=1, joints=len(labelled), labelled=int(labelled.sum()))
+        count.update(people=1, joints=len(labeled), labeled=int(labeled.sum()))
     if not annotations:
-        raise ValueError(f'none of the {count["skipped"]} people has a picture that can be read')
+        raise ValueError(f'none of the {count["skipped"]} people has an image that can be read')
     count['frames'] = sum(split_frame_name(path) is not None for path in images)
     # The ids of a json stay what they are. Several sets have them in common, and text is no id.
     ids = [image['id'] for image in images.values()]
@@ -215,7 +215,7 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
     keypoints = dict(
         keypoints=[names[i] for i in range(people.metainfo['num_keypoints'])],
         skeleton=[[a + 1, b + 1] for a, b in people.metainfo['skeleton_links']])
-    info = dict(description='Predicted by a model, not labelled by people')
+    info = dict(description='Predicted by a model, not labeled by people')
     return dict(
         info=info, licenses=[], images=list(images.values()), annotations=[*annotations.values()],
         categories=[dict(category, id=number, **keypoints)
@@ -264,7 +264,7 @@ def _person(sample) -> dict:
         scores=found.keypoint_scores[0])
 
 
-def _unlabelled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     dataset = (full.get('train_dataloader') or {}).get('dataset') or {}
     semi = str(dataset.get('type')).endswith('SemiSupervisedDataset')
     return dataset['datasets'][1] if semi else None
@@ -283,7 +283,7 @@ def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
     if not unlabeled.lower().endswith('.json'):
         return dict(type='UnlabeledPoseDataset', data_prefix=dict(img=unlabeled))
     if not images:
-        raise ValueError('--unlabeled is a json: say by --unlabeled-images where its pictures are')
+        raise ValueError('--unlabeled is a json: say by --unlabeled-images where its images are')
     if not osp.isdir(images):
         raise FileNotFoundError(f'--unlabeled-images: there is no folder {images!r}')
     with open(unlabeled, encoding='utf-8') as file:

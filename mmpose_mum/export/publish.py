@@ -68,8 +68,8 @@ def plain_checkpoint(checkpoint: Dict[str, Any], model: str = 'teacher') -> Dict
         model (str): ``'teacher'`` or ``'student'``.
 
     Returns:
-        dict: ``state_dict`` and ``meta`` with the joints' metainfo, which MMPose's ``init_model``
-        reads; no optimiser.
+        dict: ``state_dict`` and ``meta`` with the keypoints' metainfo, which MMPose's
+        ``init_model`` reads; no optimizer.
 
     Raises:
         ValueError: See :func:`plain_state_dict`.
@@ -154,7 +154,7 @@ def _write(content: bytes, path: Path) -> None:
 
 
 def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the joints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
+    """Return the keypoints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
 
     Args:
         entries (dict): Of :func:`plain_config`.
@@ -169,7 +169,7 @@ def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
         with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
             meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
     except AttributeError as error:  # no METAINFO
-        raise ValueError("the config's test data do not say which joints there are: give them a "
+        raise ValueError("the config's test data do not say which keypoints there are: give them a "
                          'metainfo') from error
     except (AssertionError, KeyError) as error:  # as MMPose puts it
         raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"

@@ -18,7 +18,7 @@ from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
-from .step import UnlabelledStep
+from .step import UnlabeledStep
 from .targets.base import targets_of, views_of
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
@@ -44,10 +44,10 @@ class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
 
 @MODELS.register_module()
 class SemiSupervisedPoseEstimator(BaseModel):
-    """Train any top-down estimator on labelled and unlabelled people (Pose-MUM).
+    """Train any top-down estimator on labeled and unlabeled people (Pose-MUM).
 
-    A batch has three branches: ``sup``, labelled images; ``unsup_teacher`` and ``unsup_student``,
-    a weak and a strong view of the same unlabelled images. The student learns the first by its
+    A batch has three branches: ``sup``, labeled images; ``unsup_teacher`` and ``unsup_student``,
+    a weak and a strong view of the same unlabeled images. The student learns the first by its
     head's own loss, and from the third it has to reproduce what the teacher sees in the second,
     with the images' tiles mixed on the way through its backbone. The teacher follows by
     :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
@@ -59,19 +59,19 @@ class SemiSupervisedPoseEstimator(BaseModel):
         estimator (dict): Config of the top-down estimator, as MMPose has it.
         mix_unmix (dict, optional): Config of the :class:`MixUnMix` neck to put between the
             student's backbone and its own neck. Defaults to None: no mixing.
-        sup_weight (float): Weight of the labelled images' loss.
-        unsup_weight (float): Weight of the unlabelled images' loss, relative to the same unit.
+        sup_weight (float): Weight of the labeled images' loss.
+        unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
             MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
-            many unlabelled as labelled images count N times as much there.
-        burn_in (int): Iterations at the start that train on labelled images alone. Give
+            many unlabeled as labeled images count N times as much there.
+        burn_in (int): Iterations at the start that train on labeled images alone. Give
             :class:`EMANHook` the same number, so that the teacher starts as a copy.
-        ramp_up (int): Iterations after the burn-in in which the unlabelled images' weight rises
+        ramp_up (int): Iterations after the burn-in in which the unlabeled images' weight rises
             from 0, linearly. Outside of a Runner neither applies.
-        confidence (dict, optional): Which of the teacher's joints count, see
+        confidence (dict, optional): Which of the teacher's keypoints count, see
             :class:`PoseTargets`. Defaults to all of them.
         joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
-            the strong view's joints are hidden; ``dict()`` takes its defaults, and
-            ``score_threshold`` leaves out joints that the teacher is less sure of. Defaults to
+            the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
+            ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
             None: no cutout.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
@@ -80,7 +80,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         train_cfg (dict, optional): Empty as well: ``init_model`` sets it to None.
 
     Attributes:
-        watchers (list[Callable]): Each is called with the :class:`UnlabelledStep` of every pair in
+        watchers (list[Callable]): Each is called with the :class:`UnlabeledStep` of every pair in
             every step that has one. They must not change anything, nor draw random numbers.
 
     Raises:
@@ -134,7 +134,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.burn_in = burn_in
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(joint_cutout)
-        self.watchers: List[Callable[[UnlabelledStep], None]] = []
+        self.watchers: List[Callable[[UnlabeledStep], None]] = []
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
         self._register_load_state_dict_pre_hook(self._take_plain)
 
@@ -150,7 +150,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
 
     def init_weights(self) -> None:
-        """Initialise the student, and the teacher as its copy."""
+        """Initialize the student, and the teacher as its copy."""
         self.student.init_weights()
         self._start_teacher()
 
@@ -177,7 +177,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """Run the three branches (``mode='loss'``) or one of the two models (any other mode).
 
         Args:
-            inputs (Tensor | dict[str, Tensor]): Normalised images (N, 3, H, W); with
+            inputs (Tensor | dict[str, Tensor]): Normalized images (N, 3, H, W); with
                 ``mode='loss'`` those of each branch.
             data_samples (list | dict[str, list]): Their :class:`PoseDataSample` s, likewise.
             mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``, as in MMPose.
@@ -193,18 +193,18 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     def loss(self, inputs: Dict[str, Tensor],
              data_samples: Dict[str, SampleList]) -> Dict[str, Tensor]:
-        """Compute the losses of a batch, and the figures that explain the unlabelled ones.
+        """Compute the losses of a batch, and the figures that explain the unlabeled ones.
 
         Args:
-            inputs (dict[str, Tensor]): Images of each branch; the two unlabelled ones in the same
+            inputs (dict[str, Tensor]): Images of each branch; the two unlabeled ones in the same
                 order.
             data_samples (dict[str, list[PoseDataSample]]): Their samples.
 
         Returns:
             dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
-            has been weighted by; ``teacher_confidence``, the mean score of the teacher's joints;
-            ``joints_used``, the share of joints that count; ``joint_distance``, the mean distance
-            of the student's joints from the target's, in pixels of the input.
+            has been weighted by; ``teacher_confidence``, the mean score of the teacher's keypoints;
+            ``joints_used``, the share of keypoints that count; ``joint_distance``, the mean
+            distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
             ValueError: If a branch is missing or empty.
@@ -248,8 +248,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         loss = self.targets.loss(output, targets, student.head)
         distance, used = self.targets.distance(output, targets)
         for watch in self.watchers:
-            watch(UnlabelledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
-                                 targets, self.targets, site, permutation))
+            watch(UnlabeledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
+                                targets, self.targets, site, permutation))
         return dict(
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
@@ -258,7 +258,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
             joint_distance=distance)
 
     def cut_out(self, images: Tensor, targets) -> Tensor:
-        """Hide joints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
         if self.cutout is None:
             return images
         options = dict(self.cutout)
@@ -266,7 +266,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return joint_cutout(images, targets.keypoints, usable, **options)
 
     def _current_unsup_weight(self) -> float:
-        """Weight of the unlabelled loss at the Runner's current iteration."""
+        """Weight of the unlabeled loss at the Runner's current iteration."""
         iteration = MessageHub.get_current_instance().get_info('iter', default=None)
         if iteration is None:
             return self.unsup_weight

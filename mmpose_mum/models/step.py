@@ -7,14 +7,14 @@ from ..functional.tiles import mix_tiles
 from .targets.base import PoseTargets, PseudoTargets
 
 
-class UnlabelledStep(NamedTuple):
-    """The unlabelled branches of one step of a student and its teacher, without gradients.
+class UnlabeledStep(NamedTuple):
+    """The unlabeled branches of one step of a student and its teacher, without gradients.
 
     Handed to ``SemiSupervisedPoseEstimator.watchers``. All of it lies on the model's device.
 
     Attributes:
         prefix: That of the pair in the log: ``''``, or ``'second_'`` of the dual model's second.
-        weak: (B, 3, H, W), the normalised images that the teacher saw.
+        weak: (B, 3, H, W), the normalized images that the teacher saw.
         strong: (B, 3, H, W), those that the student got, after joint cutout and before mixing.
         seen: The teacher's output, as its head makes it.
         output: The student's output.
@@ -42,11 +42,11 @@ class UnlabelledStep(NamedTuple):
         return None if self.permutation is None else mix_tiles(self.strong, self.permutation)
 
     def teacher_joints(self) -> Tensor:
-        """Return the teacher's joints (B, K, 2), float32, in pixels of ``weak``."""
+        """Return the teacher's keypoints (B, K, 2), float32, in pixels of ``weak``."""
         return self.kind.joints(self.seen)[0]
 
     def student_joints(self) -> Tensor:
-        """Return the student's joints (B, K, 2), float32, in pixels of ``strong``."""
+        """Return the student's keypoints (B, K, 2), float32, in pixels of ``strong``."""
         return self.kind.joints(self.output)[0]
 
     def target_heatmaps(self) -> Optional[Tensor]:
@@ -59,7 +59,7 @@ class UnlabelledStep(NamedTuple):
 
 
 def _goals(kind: PoseTargets, maps: Any, weights: Tensor) -> Optional[Tensor]:
-    """Pick the heatmaps of the joints from what a head's loss compares its output with."""
+    """Pick the heatmaps of the keypoints from what a head's loss compares its output with."""
     if hasattr(kind, 'pose'):  # a pose head, and something besides
         return _goals(kind.pose, maps[0], weights)
     if isinstance(maps, Tensor) and maps.shape[:2] == weights.shape and maps.ndim == 4:

@@ -50,7 +50,7 @@ def tiny_config(model: str = 'resnet',
 
     Args:
         model (str): ``'resnet'``, ``'hrnet'`` or ``'mobilenet_v2'``.
-        num_keypoints (int): Joints.
+        num_keypoints (int): Keypoints.
         mix_unmix (bool | dict): Whether to mix, by default in a 2×2 grid at every site of the
             model's; a dict changes arguments of :class:`MixUnMix`.
         **options: Further arguments of :class:`SemiSupervisedPoseEstimator`.
@@ -85,12 +85,13 @@ def tiny_loader_batch(num_labeled: int = 2,
                       *,
                       num_keypoints: int = 4,
                       seed: int = 0) -> Dict[str, dict]:
-    """Make what a dataloader yields, by the real transforms from pictures of noise.
+    """Make what a dataloader yields, by the real transforms from images of noise.
 
     Args:
         num_labeled (int): Samples of the branch ``sup``.
         num_unlabeled (int): Samples of the branches ``unsup_teacher`` and ``unsup_student``.
-        num_keypoints (int): Joints; neighbours (0 and 1, 2 and 3, …) are each other's mirror image.
+        num_keypoints (int): Keypoints; neighbors (0 and 1, 2 and 3, …) are each other's mirror
+            image.
         seed (int): Seed of everything in the batch. NumPy's global generator, from which MMPose's
             transforms draw, is left as it was.
 
@@ -122,7 +123,7 @@ def tiny_batch(model: BaseModel, *args, **kwargs) -> Dict[str, dict]:
         **kwargs: Likewise.
 
     Returns:
-        dict: ``inputs``, normalised images of each branch, and ``data_samples``.
+        dict: ``inputs``, normalized images of each branch, and ``data_samples``.
     """
     return model.data_preprocessor(tiny_loader_batch(*args, **kwargs), training=True)
 

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from mmpose.registry import DATASETS
 
-from helpers.conversions import KINDS, RES50, RTMPOSE, convert, labelled, load, sup, unlabelled
+from helpers.conversions import KINDS, RES50, RTMPOSE, convert, labeled, load, sup, unlabeled
 from mmpose_mum import semi_supervised
 from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.references import unscoped
@@ -20,7 +20,7 @@ ROOT = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs')
 
 def check_that_the_file_is_the_same(name, tmp_path, **options):
     out, original = tmp_path / 'written.py', load(name)
-    options = dict(unlabeled='pictures', sites=['input'], **options)
+    options = dict(unlabeled='images', sites=['input'], **options)
     out.write_text(
         config_text(original, overrides(original, Options(**options)), base_name(name, str(out))))
     written, converted = Config.fromfile(str(out)), semi_supervised(original, **options)
@@ -47,7 +47,7 @@ def test_every_top_down_config_of_mmpose_converts(tmp_path):
         name = base_name(path, str(tmp_path / 'x.py'))
         converted, _ = check_that_the_file_is_the_same(name, tmp_path)
         found += 1
-        if labelled(converted).type in ('CombinedDataset', 'InterHand3DDataset'):
+        if labeled(converted).type in ('CombinedDataset', 'InterHand3DDataset'):
             continue  # these read their files at once
         one, other = (DATASETS.build(dict(config, lazy_init=True)).metainfo
                       for config in converted.train_dataloader.dataset.datasets)
@@ -84,10 +84,10 @@ def test_a_heatmap_model():
     loader = cfg.train_dataloader
     assert loader.batch_size == loader.sampler.batch_size == 128
     assert loader.num_workers == original.train_dataloader.num_workers
-    assert sup(labelled(cfg)) == original.train_pipeline
-    assert labelled(cfg).ann_file == original.train_dataloader.dataset.ann_file
-    assert unlabelled(cfg).data_prefix == dict(img='pictures')
-    assert 'metainfo' not in unlabelled(cfg)
+    assert sup(labeled(cfg)) == original.train_pipeline
+    assert labeled(cfg).ann_file == original.train_dataloader.dataset.ann_file
+    assert unlabeled(cfg).data_prefix == dict(img='images')
+    assert 'metainfo' not in unlabeled(cfg)
     for key in ('val_dataloader', 'test_dataloader', 'test_cfg', 'test_evaluator', 'visualizer'):
         assert cfg[key] == original[key]
 

@@ -1,4 +1,4 @@
-"""The labelled set keeps its pipelines and wrappers, and an unlabelled one stands beside it."""
+"""The labeled set keeps its pipelines and wrappers, and an unlabeled one stands beside it."""
 import pytest
 from mmengine.config import ConfigDict
 
@@ -8,44 +8,44 @@ from helpers.conversions import (
     RES50,
     VIT,
     convert,
-    labelled,
+    labeled,
     load,
     sup,
-    unlabelled,
+    unlabeled,
 )
 
 
 def test_only_the_combinations_own_pipeline_is_wrapped():
     original, cfg = load(COMBINED), convert(COMBINED)
-    assert sup(labelled(cfg)) == original.train_dataloader.dataset.pipeline
-    assert labelled(cfg).datasets == original.train_dataloader.dataset.datasets
-    assert unlabelled(cfg).metainfo == labelled(cfg).metainfo
+    assert sup(labeled(cfg)) == original.train_dataloader.dataset.pipeline
+    assert labeled(cfg).datasets == original.train_dataloader.dataset.datasets
+    assert unlabeled(cfg).metainfo == labeled(cfg).metainfo
 
 
 def test_labels_replace_a_whole_combination():
     cfg = convert(COMBINED, labeled='l.json', labeled_images='images/')
-    assert labelled(cfg).type == 'CocoDataset' and labelled(cfg).ann_file == 'l.json'
-    assert labelled(cfg).data_prefix == dict(img='images/')
-    assert labelled(cfg).metainfo == unlabelled(cfg).metainfo
+    assert labeled(cfg).type == 'CocoDataset' and labeled(cfg).ann_file == 'l.json'
+    assert labeled(cfg).data_prefix == dict(img='images/')
+    assert labeled(cfg).metainfo == unlabeled(cfg).metainfo
 
 
-def test_labels_of_ones_own_keep_the_dataset_and_its_pictures():
+def test_labels_of_ones_own_keep_the_dataset_and_its_images():
     cfg = convert(RES50, labeled='l.json', unlabeled='u.json')
-    assert labelled(cfg).type == 'CocoDataset' and labelled(cfg).data_root == ''
-    assert labelled(cfg).data_prefix == dict(img='data/coco/train2017/')
-    assert unlabelled(cfg).ann_file == 'u.json'
-    assert unlabelled(cfg).data_prefix == labelled(cfg).data_prefix
+    assert labeled(cfg).type == 'CocoDataset' and labeled(cfg).data_root == ''
+    assert labeled(cfg).data_prefix == dict(img='data/coco/train2017/')
+    assert unlabeled(cfg).ann_file == 'u.json'
+    assert unlabeled(cfg).data_prefix == labeled(cfg).data_prefix
 
 
-def test_a_detectors_json_is_recognised(tmp_path):
+def test_a_detectors_json_is_recognized(tmp_path):
     (tmp_path / 'boxes.json').write_text('\n [{"image_id": "a.jpg"}]')
     cfg = convert(RES50, unlabeled=str(tmp_path / 'boxes.json'), unlabeled_images='wild/')
-    assert unlabelled(cfg).bbox_file == str(tmp_path / 'boxes.json')
-    assert unlabelled(cfg).data_prefix == dict(img='wild/') and 'ann_file' not in unlabelled(cfg)
+    assert unlabeled(cfg).bbox_file == str(tmp_path / 'boxes.json')
+    assert unlabeled(cfg).data_prefix == dict(img='wild/') and 'ann_file' not in unlabeled(cfg)
 
 
 def wrapped():
-    """Makes a config whose labelled set lies within wrappers."""
+    """Makes a config whose labeled set lies within wrappers."""
     cfg = load(RES50)
     leaf = cfg.train_dataloader.dataset
     cfg.train_dataloader.dataset = ConfigDict(
@@ -56,21 +56,21 @@ def wrapped():
 
 def test_wrappers_stay_and_every_pipeline_in_them_is_wrapped():
     cfg, leaf = wrapped()
-    repeated = labelled(convert(cfg))
+    repeated = labeled(convert(cfg))
     assert repeated.type == 'RepeatDataset' and repeated.times == 2
     assert [sup(part) for part in repeated.dataset.datasets] == [leaf.pipeline] * 2
     assert repeated.dataset.datasets[1].ann_file == 'more.json'
-    alone = labelled(convert(cfg, labeled='l.json'))
+    alone = labeled(convert(cfg, labeled='l.json'))
     assert alone.type == 'CocoDataset' and alone.ann_file == 'l.json'
 
 
 def views(cfg):
-    weak, = unlabelled(cfg).pipeline[1].unsup_teacher
-    strong, = unlabelled(cfg).pipeline[1].unsup_student
+    weak, = unlabeled(cfg).pipeline[1].unsup_teacher
+    strong, = unlabeled(cfg).pipeline[1].unsup_student
     return weak, strong
 
 
-def test_views_are_cropped_and_turned_as_the_labelled_images_are():
+def test_views_are_cropped_and_turned_as_the_labeled_images_are():
     udp = views(convert(VIT))
     assert all(view.use_udp and view.input_size == (192, 256) for view in udp)
     weak, strong = views(convert(
@@ -87,7 +87,7 @@ def test_views_are_cropped_and_turned_as_the_labelled_images_are():
 
 def test_deepfashions_joints_follow_from_the_subset():
     cfg = convert(KINDS[-1])
-    assert unlabelled(cfg).metainfo.from_file.endswith('deepfashion_upper.py')
+    assert unlabeled(cfg).metainfo.from_file.endswith('deepfashion_upper.py')
 
 
 def test_a_dataset_that_nobody_registered_is_named():
@@ -108,8 +108,8 @@ def test_a_pipeline_that_crops_nobody_is_named():
         convert(cfg)
 
 
-def test_pictures_are_read_from_where_the_original_reads_them():
+def test_images_are_read_from_where_the_original_reads_them():
     cfg = load(RES50)
-    assert 'backend_args' not in unlabelled(convert(cfg)).pipeline[0]
+    assert 'backend_args' not in unlabeled(convert(cfg)).pipeline[0]
     cfg.train_dataloader.dataset.pipeline[0].backend_args = dict(backend='petrel')
-    assert unlabelled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')
+    assert unlabeled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')

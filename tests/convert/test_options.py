@@ -36,12 +36,12 @@ def test_numbers_out_of_range_are_named(options, message):
 ])
 def test_a_shorter_training_has_a_shorter_memory_within_bounds(
         max_iters, burn_in, momentum, interval):
-    options = Options('pictures', max_iters=max_iters)
+    options = Options('images', max_iters=max_iters)
     assert (options.burn_in, options.momentum, options.interval) == (burn_in, momentum, interval)
 
 
 def test_what_is_given_is_kept_though_it_is_zero():
-    options = Options('pictures', max_iters=40000, burn_in=0, momentum=0.)
+    options = Options('images', max_iters=40000, burn_in=0, momentum=0.)
     assert options.burn_in == 0 and options.momentum == 0
 
 
@@ -51,5 +51,5 @@ def test_what_is_given_is_kept_though_it_is_zero():
     (dict(ratio=1.5), (32, 48)),
     (dict(batch_size=10, ratio=0.01), (10, 1)),  # never none
 ])
-def test_unlabelled_images_come_on_top_of_the_labelled_ones(options, expected):
-    assert Options('pictures', **options).batch(32) == expected
+def test_unlabeled_images_come_on_top_of_the_labeled_ones(options, expected):
+    assert Options('images', **options).batch(32) == expected

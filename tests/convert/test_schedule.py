@@ -11,7 +11,7 @@ from mmpose_mum.convert.schedule import schedule_overrides
 def course(max_iters=2000, **original):
     """Returns the overrides for a training of 100 epochs, of which one is 20 iterations here."""
     cfg = Config(dict(dict(train_cfg=dict(max_epochs=100)), **original))
-    return resolve(schedule_overrides(cfg, Options('pictures', max_iters=max_iters)), cfg)
+    return resolve(schedule_overrides(cfg, Options('images', max_iters=max_iters)), cfg)
 
 
 def scheduler(max_iters=2000, train_cfg=None, **original):
@@ -114,7 +114,7 @@ def test_only_what_the_original_validates_is_validated():
 def test_rtmposes_two_stages_and_its_average():
     original, cfg = load(RTMPOSE), convert(RTMPOSE, max_iters=4200)
     switch, *_, eman = cfg.custom_hooks
-    assert switch.type == 'LabelledPipelineSwitchHook' and eman.type == 'EMANHook'
+    assert switch.type == 'LabeledPipelineSwitchHook' and eman.type == 'EMANHook'
     assert switch.switch_iter == 3900
     assert switch.switch_pipeline == original.train_pipeline_stage2
     assert eman.momentum == 0.99 and eman.burn_in == cfg.model.ramp_up == 105

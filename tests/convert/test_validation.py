@@ -69,7 +69,7 @@ def test_a_wrapper_goes():
     (dict(labeled='l.json', labeled_images='mine/'), 'mine/'),
     (dict(labeled='l.json', labeled_images='mine/', val_images='others/'), 'others/'),
 ])
-def test_pictures_are_those_named_last(options, folder):
+def test_images_are_those_named_last(options, folder):
     cfg = convert(RES50, val='val.json', **options)
     assert cfg.val_dataloader.dataset.data_prefix == dict(img=folder)
 
@@ -87,7 +87,7 @@ def test_where_it_has_no_place_it_is_refused():
 
 
 def people(number, joints):
-    """Makes the json of pictures of 64 × 64 with one person each."""
+    """Makes the json of images of 64 × 64 with one person each."""
     spots = np.random.default_rng(0).integers(10, 50, (number, joints, 2))
     return dict(
         images=[dict(id=i, file_name=f'{i}.jpg', width=64, height=64) for i in range(number)],

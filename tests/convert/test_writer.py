@@ -84,7 +84,7 @@ def test_comments_say_what_became_of_the_originals_settings():
 _base_ = 'mmpose::a/b/name.py'
 # The EMAN teacher is the average: the original's EMAHook is left out.
 custom_hooks = []
-# Counts unlabelled images as well.
+# Counts unlabeled images as well.
 auto_scale_lr = dict()
 '''
 

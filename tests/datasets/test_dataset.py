@@ -39,7 +39,7 @@ def source(tmp_path, name, people, keypoints=True, **options):
         ann_file=f'{name}.json', data_prefix=dict(img=''), pipeline=[]), **options)
 
 
-def test_labelled_come_first_and_categories_may_differ(tmp_path):
+def test_labeled_come_first_and_categories_may_differ(tmp_path):
     dataset = SemiSupervisedDataset([
         source(tmp_path, 'a', 3), source(tmp_path, 'b', 5, keypoints=False)])
     assert [len(d) for d in dataset.datasets] == [3, 5]
@@ -48,7 +48,7 @@ def test_labelled_come_first_and_categories_may_differ(tmp_path):
 
 
 @pytest.mark.parametrize('sizes, empty', [
-    ((0, 4), 'the labeled set is empty'), ((4, 0), 'no unlabelled person in')])
+    ((0, 4), 'the labeled set is empty'), ((4, 0), 'no unlabeled person in')])
 def test_an_empty_set_is_named(tmp_path, sizes, empty):
     with pytest.raises(ValueError, match=f'{empty}.*{"ab"[sizes[1] == 0]}.json') as error:
         SemiSupervisedDataset([
@@ -56,7 +56,7 @@ def test_an_empty_set_is_named(tmp_path, sizes, empty):
     assert ('Annotations need a `bbox`' in str(error.value)) == (sizes[0] == 0)
 
 
-def test_a_labelled_json_without_keypoints_is_empty(tmp_path):
+def test_a_labeled_json_without_keypoints_is_empty(tmp_path):
     bare = dict(source(tmp_path, 'a', 3, keypoints=False), type='CocoDataset')
     with pytest.raises(ValueError, match='the labeled set is empty'):
         SemiSupervisedDataset([bare, source(tmp_path, 'b', 2, keypoints=False)])
@@ -76,14 +76,14 @@ def test_people_with_other_joints_than_the_metainfo_are_refused(tmp_path):
             source(tmp_path, 'b', 2, keypoints=False, metainfo=metainfo)])
 
 
-JOINTS = [f'joint {i}' for i in range(17)]
+JOINTS = [f'keypoint {i}' for i in range(17)]
 COCO, MPII = (dict(from_file=f'configs/_base_/datasets/{name}.py') for name in ('coco', 'mpii'))
 
 
 @pytest.mark.parametrize('ours, theirs, message', [
-    (COCO, MPII, "17 joints and the unlabelled 16.*joint 0 on, 'nose' and 'right_ankle'.*"
-     "the labelled one's metainfo"),
-    (COCO, joints('nose', 'left_eye'), "17 .* unlabelled 2.*joint 2 on, 'right_eye' and none"),
+    (COCO, MPII, "17 keypoints and the unlabeled 16.*keypoint 0 on, 'nose' and 'right_ankle'.*"
+     "the labeled one's metainfo"),
+    (COCO, joints('nose', 'left_eye'), "17 .* unlabeled 2.*keypoint 2 on, 'right_eye' and none"),
     (joints(*JOINTS), joints(*JOINTS, sigma=.2), 'meta information')],
     ids=['others', 'fewer', 'sigmas'])
 def test_different_joints_are_refused(tmp_path, ours, theirs, message):
@@ -107,7 +107,7 @@ def test_joints_out_of_order_are_refused(tmp_path, nested):
     sets = [source(tmp_path, name, 4, metainfo=metainfo) for name in ('a', 'b')]
     if nested:
         sets[0] = dict(type='ConcatDataset', datasets=sets[:1])
-    with pytest.raises(ValueError, match=r'labelled set.*\[0, 1, 10, 2, 3\].*made from'):
+    with pytest.raises(ValueError, match=r'labeled set.*\[0, 1, 10, 2, 3\].*made from'):
         SemiSupervisedDataset(sets)
 
 

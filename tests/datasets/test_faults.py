@@ -1,4 +1,4 @@
-"""What is wrong with pictures: each fault has an outcome, which docs/faults.md lists."""
+"""What is wrong with images: each fault has an outcome, which docs/faults.md lists."""
 import json
 import re
 import string
@@ -17,7 +17,7 @@ from mmpose.registry import DATASETS
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from helpers.written_sets import BRANCHES, METAINFO, SIZE, UNSUP, coco, labelled, picture, write
+from helpers.written_sets import BRANCHES, METAINFO, SIZE, UNSUP, coco, labeled, make_image, write
 from mmpose_mum.datasets import (
     LoadUnlabeledImage,
     PoseMultiBranch,
@@ -47,7 +47,7 @@ def test_every_outcome_in_the_docs_has_its_test():
 
 
 def pil(mode='RGB'):
-    return Image.fromarray(picture()[..., ::-1]).convert(mode)
+    return Image.fromarray(make_image()[..., ::-1]).convert(mode)
 
 
 def turned(path):
@@ -57,14 +57,14 @@ def turned(path):
 
 
 FORMATS = {
-    'grey.png': lambda path: pil('L').save(path),
+    'gray.png': lambda path: pil('L').save(path),
     'black_and_white.png': lambda path: pil('1').save(path),
-    'grey_alpha.png': lambda path: pil('LA').save(path),
+    'gray_alpha.png': lambda path: pil('LA').save(path),
     'rgba.png': lambda path: pil('RGBA').save(path),
     'palette.png': lambda path: pil('P').save(path),
-    '16_bit.png': lambda path: cv2.imwrite(str(path), picture().astype(np.uint16) * 257),
-    '16_bit_grey.tif': lambda path: cv2.imwrite(
-        str(path), cv2.cvtColor(picture(), cv2.COLOR_BGR2GRAY).astype(np.uint16) * 257),
+    '16_bit.png': lambda path: cv2.imwrite(str(path), make_image().astype(np.uint16) * 257),
+    '16_bit_gray.tif': lambda path: cv2.imwrite(
+        str(path), cv2.cvtColor(make_image(), cv2.COLOR_BGR2GRAY).astype(np.uint16) * 257),
     'cmyk.jpg': lambda path: pil('CMYK').save(path, quality=95),
     'cmyk.tif': lambda path: pil('CMYK').save(path),
     'progressive.jpg': lambda path: pil().save(path, progressive=True, quality=95),
@@ -74,7 +74,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize('name', FORMATS)
-def test_pictures_of_every_kind_become_upright_ones_of_three_channels(tmp_path, name):
+def test_images_of_every_kind_become_upright_ones_of_three_channels(tmp_path, name):
     FORMATS[name](tmp_path / name)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -82,8 +82,8 @@ def test_pictures_of_every_kind_become_upright_ones_of_three_channels(tmp_path, 
     img = results['img']
     assert img.dtype == np.uint8 and results['img_shape'] == (60, 80) == img.shape[:2]
     np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
-    expected = picture()
-    if img.std(-1).max() == 0:  # it had no colours
+    expected = make_image()
+    if img.std(-1).max() == 0:  # it had no colors
         expected = cv2.cvtColor(cv2.cvtColor(expected, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     limit = 60 if name == 'black_and_white.png' else 6  # which is dithered
     for rows, columns in ((slice(5, 25), slice(5, 75)), (slice(35, 55), slice(5, 35)),
@@ -93,24 +93,24 @@ def test_pictures_of_every_kind_become_upright_ones_of_three_channels(tmp_path, 
 
 
 def encoded(suffix):
-    return cv2.imencode(suffix, picture())[1].tobytes()
+    return cv2.imencode(suffix, make_image())[1].tobytes()
 
 
 def unreadable_files():
-    """Gives the content of each kind of file that is no picture, by its name."""
+    """Gives the content of each kind of file that is no image, by its name."""
     for suffix in ('.jpg', '.png', '.webp', '.bmp', '.tif'):
         whole = encoded(suffix)
         for share in (10, 50, 95):
             yield f'truncated_{share}{suffix}', whole[:len(whole) * share // 100]
     yield 'empty.jpg', b''
-    yield 'text.png', b'no picture'
+    yield 'text.png', b'no image'
     yield 'zeros.jpg', bytes(1000)
     yield 'corrupt.png', encoded('.png').replace(b'IHDR', b'IHDX')
     yield 'html.jpg', b'<html>404</html>'
 
 
 @pytest.mark.parametrize('name, content', unreadable_files(), ids=lambda x: str(x)[:20])
-def test_what_is_no_picture_is_skipped_by_name_and_count(tmp_path, name, content):
+def test_what_is_no_image_is_skipped_by_name_and_count(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     load = LoadUnlabeledImage()
     with pytest.warns(UserWarning, match=rf'(?s)cannot be read, number 1 of this.*{name} \('):
@@ -133,15 +133,15 @@ def test_a_corrupt_jpeg_is_skipped_or_gives_its_size(tmp_path):
         assert results is None or results['img'].dtype == np.uint8 and results['img'].ndim == 3
 
 
-def test_a_folder_named_like_a_picture_is_none(tmp_path):
+def test_a_folder_named_like_an_image_is_none(tmp_path):
     (tmp_path / 'frames.jpg').mkdir()
-    cv2.imwrite(str(tmp_path / 'frames.jpg' / 'a.png'), picture())
+    cv2.imwrite(str(tmp_path / 'frames.jpg' / 'a.png'), make_image())
     dataset = UnlabeledPoseDataset(data_prefix=dict(img=str(tmp_path)))
     assert len(dataset) == 1
 
 
 @pytest.mark.parametrize('width, height', [(1, 1), (1, 300), (300, 1), (2, 3)])
-def test_pictures_of_a_pixel_or_a_line_are_pictures(tmp_path, width, height):
+def test_images_of_a_pixel_or_a_line_are_images(tmp_path, width, height):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((height, width, 3), 99, np.uint8))
     dataset = DATASETS.build(dict(
         type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)), pipeline=UNSUP))
@@ -154,8 +154,8 @@ def test_pictures_of_a_pixel_or_a_line_are_pictures(tmp_path, width, height):
 @pytest.mark.parametrize('box, expected', [
     ([-20, -5, 40, 30], [0, 0, 40, 30]), ([70, 50, 200, 61], [70, 50, 80, 60]),
     ([80, 0, 90, 60], None), ([79.5, 0, 90, 60], None), ([0, 60, 80, 1e9], None)], ids=str)
-def test_boxes_of_pictures_whose_size_was_not_known(tmp_path, box, expected):
-    cv2.imwrite(str(tmp_path / 'a.png'), picture())
+def test_boxes_of_images_whose_size_was_not_known(tmp_path, box, expected):
+    cv2.imwrite(str(tmp_path / 'a.png'), make_image())
     results = dict(img_path=str(tmp_path / 'a.png'), bbox=np.array([box], np.float32))
     if expected:
         np.testing.assert_array_equal(LoadUnlabeledImage()(results)['bbox'], [expected])
@@ -165,13 +165,13 @@ def test_boxes_of_pictures_whose_size_was_not_known(tmp_path, box, expected):
 
 
 @pytest.mark.parametrize('number', [1, 3])
-def test_an_unlabelled_set_that_is_smaller_than_a_batch_is_gone_through_again(tmp_path, number):
-    cv2.imwrite(str(tmp_path / 'a.png'), picture())
+def test_an_unlabeled_set_that_is_smaller_than_a_batch_is_gone_through_again(tmp_path, number):
+    cv2.imwrite(str(tmp_path / 'a.png'), make_image())
     (tmp_path / 'pool').mkdir()
     for i in range(number):
-        cv2.imwrite(str(tmp_path / 'pool' / f'{i}.png'), picture())
+        cv2.imwrite(str(tmp_path / 'pool' / f'{i}.png'), make_image())
     dataset = SemiSupervisedDataset([
-        labelled(tmp_path, [dict(bbox=[1, 2, 30, 40])]),
+        labeled(tmp_path, [dict(bbox=[1, 2, 30, 40])]),
         dict(type='UnlabeledPoseDataset', metainfo=METAINFO, pipeline=UNSUP,
              data_prefix=dict(img=str(tmp_path / 'pool')))])
     sampler = SemiSupervisedSampler(dataset, batch_size=8, source_ratio=[1, 3], seed=0)
@@ -182,9 +182,9 @@ def test_an_unlabelled_set_that_is_smaller_than_a_batch_is_gone_through_again(tm
         assert {Path(s.img_path).stem for s in weak} == {str(i) for i in range(number)}
 
 
-# Boxes of at least a pixel of a picture, as the datasets give them.
+# Boxes of at least a pixel of an image, as the datasets give them.
 @st.composite
-def pictures_with_boxes(draw):
+def images_with_boxes(draw):
     width, height = draw(st.integers(1, 70)), draw(st.integers(1, 70))
     x1, y1 = draw(st.floats(-100, 100)), draw(st.floats(-100, 100))
     w, h = draw(st.floats(0, 250)), draw(st.floats(0, 250))
@@ -192,8 +192,8 @@ def pictures_with_boxes(draw):
 
 
 @settings(max_examples=40, deadline=None)
-@given(pictures_with_boxes(), st.booleans(), st.integers(0, 2**31))
-def test_views_of_any_picture_and_box_are_whole(case, use_udp, seed):
+@given(images_with_boxes(), st.booleans(), st.integers(0, 2**31))
+def test_views_of_any_image_and_box_are_whole(case, use_udp, seed):
     width, height, box = case
     np.random.seed(seed)
     load = LoadUnlabeledImage()
@@ -294,7 +294,7 @@ def test_any_coco_json_is_a_set_or_an_error_that_names_it(content, keep_hidden):
 @given(mostly(st.lists(RESULTS, min_size=1, max_size=4)), st.booleans())
 def test_any_json_of_detections_is_a_set_or_an_error_that_names_it(content, with_images):
     with tempfile.TemporaryDirectory() as folder:
-        cv2.imwrite(f'{folder}/a.png', picture())
+        cv2.imwrite(f'{folder}/a.png', make_image())
         more = {}
         if with_images:
             Path(folder, 'images.json').write_text(json.dumps(coco()))
@@ -361,10 +361,10 @@ def test_a_size_that_is_none_is_not_known(tmp_path, size):
     np.testing.assert_array_equal(box, [[1, 2, 31, 42]])
 
 
-def test_missing_pictures_are_told_when_the_set_is_built(tmp_path, monkeypatch):
+def test_missing_images_are_told_when_the_set_is_built(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(unlabeled, 'print_log', lambda text, *_: said.append(text))
-    cv2.imwrite(str(tmp_path / '0.png'), picture())
+    cv2.imwrite(str(tmp_path / '0.png'), make_image())
     images = [dict(id=i, file_name=f'{i}.png') for i in range(100)]
     annotations = [dict(image_id=i, bbox=[1, 2, 30, 40]) for i in range(100)]
     UnlabeledPoseDataset(**write(tmp_path, coco(images, annotations)))
@@ -384,17 +384,17 @@ def test_missing_pictures_are_told_when_the_set_is_built(tmp_path, monkeypatch):
     (dict(bbox=[1, 2, 30, 40], keypoints=[float('nan'), 9, 2] + [9, 9, 2] * 2),
      'the keypoints of the annotation 1 of .*a.png')], ids=str)
 def test_labels_that_are_not_finite_are_an_error(tmp_path, wrong, words):
-    cv2.imwrite(str(tmp_path / 'a.png'), picture())
-    dataset = DATASETS.build(labelled(tmp_path, [dict(bbox=[1, 2, 30, 40]), wrong]))
+    cv2.imwrite(str(tmp_path / 'a.png'), make_image())
+    dataset = DATASETS.build(labeled(tmp_path, [dict(bbox=[1, 2, 30, 40]), wrong]))
     assert len(dataset) == 2 and dataset[0] is not None
     with pytest.raises(ValueError, match=words):
         dataset[1]
 
 
 def test_hidden_labels_that_are_not_finite_spoil_no_target(tmp_path):
-    cv2.imwrite(str(tmp_path / 'a.png'), picture())
+    cv2.imwrite(str(tmp_path / 'a.png'), make_image())
     target = dict(type='GenerateTarget', encoder=dict(type='RegressionLabel', input_size=SIZE))
-    dataset = DATASETS.build(labelled(
+    dataset = DATASETS.build(labeled(
         tmp_path, [dict(bbox=[1, 2, 30, 40], keypoints=[float('nan')] * 2 + [0] + [9, 9, 2] * 2)],
         [dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=SIZE), target,
          dict(type='PackPoseInputs')]))
@@ -403,10 +403,10 @@ def test_hidden_labels_that_are_not_finite_spoil_no_target(tmp_path):
     assert labels.keypoint_weights.tolist() == [[0, 1, 1]]
 
 
-def test_what_mmpose_does_with_labelled_faults(tmp_path):
-    cv2.imwrite(str(tmp_path / 'a.png'), picture())
+def test_what_mmpose_does_with_labeled_faults(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), make_image())
     good = dict(bbox=[1, 2, 30, 40])
-    dataset = DATASETS.build(labelled(tmp_path, [
+    dataset = DATASETS.build(labeled(tmp_path, [
         good, dict(bbox=[1, 2, 0, 40]), dict(bbox=[1, 2, -9, 40]), dict(bbox=[90, 2, 30, 40]),
         dict(bbox=[70, 2, 30, 40])]))
     assert [dataset.get_data_info(i)['id'] for i in range(len(dataset))] == [0, 4]

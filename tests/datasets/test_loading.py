@@ -23,7 +23,7 @@ def write_images(folder, *, good=3):
     return [str(folder / name) for name in ('empty.jpg', 'truncated.jpg', 'text.png')]
 
 
-def test_unlabelled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
+def test_unlabeled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
     load = LoadUnlabeledImage()
     for count, path in enumerate([*write_images(tmp_path), str(tmp_path / 'missing.jpg')], 1):
         with pytest.warns(UserWarning, match=rf'(?s)number {count} of this process: .*{path}'):
@@ -34,7 +34,7 @@ def test_unlabelled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path)
 
 
 @pytest.mark.parametrize('name', ['empty.jpg', 'truncated.jpg', 'text.png', 'missing.jpg'])
-def test_labelled_image_that_cannot_be_read_is_an_error_with_its_path(tmp_path, name):
+def test_labeled_image_that_cannot_be_read_is_an_error_with_its_path(tmp_path, name):
     write_images(tmp_path)
     with pytest.raises(Exception, match=name):
         LoadImage()(dict(img_path=str(tmp_path / name)))

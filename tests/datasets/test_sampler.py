@@ -212,17 +212,17 @@ def test_in_a_dataloader(workers):
     assert len(sampler) == 13
 
 
-@pytest.mark.parametrize('sizes, name', [((0, 4), 'labelled'), ((4, 0), 'unlabelled')])
+@pytest.mark.parametrize('sizes, name', [((0, 4), 'labeled'), ((4, 0), 'unlabeled')])
 def test_an_empty_source_is_an_error(sizes, name):
     with pytest.raises(ValueError, match=rf'the {name} source is empty'):
         sampler_of(sizes, 4)
 
 
 @pytest.mark.parametrize('ratio, batch_size, message', [
-    ((1, 0), 4, 'unlabelled source without a sample in a batch of 4'),
-    ((0, 1), 4, 'the labelled source without a sample'),
-    ((1, 100), 8, 'the labelled source without a sample'),
-    ((1, 1), 1, 'the unlabelled source without a sample'),
+    ((1, 0), 4, 'unlabeled source without a sample in a batch of 4'),
+    ((0, 1), 4, 'the labeled source without a sample'),
+    ((1, 100), 8, 'the labeled source without a sample'),
+    ((1, 1), 1, 'the unlabeled source without a sample'),
     ((1, 1, 1), 6, '3 entries, but there are 2 sources'),
     ((0, 0), 4, 'not all 0')])
 def test_a_ratio_that_does_not_fit_is_an_error(ratio, batch_size, message):
@@ -231,5 +231,5 @@ def test_a_ratio_that_does_not_fit_is_an_error(ratio, batch_size, message):
 
 
 def test_a_single_dataset_is_an_error():
-    with pytest.raises(TypeError, match='ConcatDataset of the labelled and the unlab.*Numbers'):
+    with pytest.raises(TypeError, match='ConcatDataset of the labeled and the unlab.*Numbers'):
         SemiSupervisedSampler(Numbers(0, 5), 4)

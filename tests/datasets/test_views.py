@@ -1,4 +1,4 @@
-"""The views of an image remember exactly how they were made, and nothing else moves a joint."""
+"""The views of an image remember exactly how they were made, and nothing else moves a keypoint."""
 import copy
 
 import cv2
@@ -25,17 +25,17 @@ from mmpose_mum.datasets.views import (
     WeakView,
 )
 
-COLOURS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]  # BGR, one a joint
+COLORS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]  # BGR, one a keypoint
 FLIP_INDICES = [1, 0, 3, 2]
 
 
 def person(rng, *, height=110, width=150, keypoints=True):
-    """Returns results as a data set gives them: a grey image with one coloured dot a joint."""
+    """Returns results as a data set gives them: a gray image with one colored dot a keypoint."""
     img = np.full((height, width, 3), 90, np.uint8)
     points = np.array([[50, 40], [95, 45], [60, 75], [88, 70]], np.float32)
     points = points + rng.integers(-5, 6, points.shape)
-    for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
-        cv2.circle(img, (x, y), 3, colour, -1)
+    for (x, y), color in zip(points.astype(int).tolist(), COLORS):
+        cv2.circle(img, (x, y), 3, color, -1)
     results = dict(
         id=7, img_id=3, img_path='a.png', dataset_name='dots', img=img,
         img_shape=(height, width), ori_shape=(height, width),
@@ -51,10 +51,10 @@ def apply(matrix, points):
 
 
 def dot_positions(img):
-    """Returns the centre of each coloured dot (4, 2) in (x, y); NaN where there is none."""
+    """Returns the center of each colored dot (4, 2) in (x, y); NaN where there is none."""
     found = []
-    for colour in COLOURS:
-        close = np.abs(img.astype(int) - colour).max(2) < 70
+    for color in COLORS:
+        close = np.abs(img.astype(int) - color).max(2) < 70
         ys, xs = np.nonzero(close)
         found.append([xs.mean(), ys.mean()] if len(xs) else [np.nan, np.nan])
     return np.array(found)
@@ -123,16 +123,16 @@ def test_a_dot_of_the_weak_view_lies_where_the_matrices_say_in_the_strong_one(us
     assert len(flips) == 4 and compared > 100
 
 
-def test_strong_view_reaches_further_than_the_weak_one_and_changes_colours():
+def test_strong_view_reaches_further_than_the_weak_one_and_changes_colors():
     np.random.seed(2)
-    angles, colours = {}, {}
+    angles, colors = {}, {}
     for name, view in dict(weak=WeakView((48, 64)), strong=StrongView((48, 64))).items():
         packed = [view(person(np.random.default_rng(0), keypoints=False)[0]) for _ in range(150)]
         matrices = np.stack([p['data_samples'].warp_mat for p in packed])
         angles[name] = np.degrees(np.abs(np.arctan2(matrices[:, 0, 1], matrices[:, 1, 1])))
-        colours[name] = {tuple(p['inputs'][:, 32, 0].tolist()) for p in packed}
+        colors[name] = {tuple(p['inputs'][:, 32, 0].tolist()) for p in packed}
     assert 20 < angles['weak'].max() <= 30.01 < 50 < angles['strong'].max() <= 60.01
-    assert colours['weak'] <= {(90, 90, 90), (0, 0, 0)} and len(colours['strong']) > 30
+    assert colors['weak'] <= {(90, 90, 90), (0, 0, 0)} and len(colors['strong']) > 30
 
 
 def test_a_view_is_what_mmpose_makes_of_the_same_random_numbers():

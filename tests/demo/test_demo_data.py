@@ -36,7 +36,7 @@ def test_same_seed_gives_same_bytes(paths, tmp_path):
     assert digest(again['data_root']) == digest(paths['data_root'])
 
 
-def test_another_seed_gives_other_pictures_and_another_split(paths, tmp_path):
+def test_another_seed_gives_other_images_and_another_split(paths, tmp_path):
     other = generate_demo(tmp_path, **dict(NUMBERS, seed=4))
     mine, theirs = digest(paths['data_root']), digest(other['data_root'])
     assert mine.keys() == theirs.keys()
@@ -45,12 +45,12 @@ def test_another_seed_gives_other_pictures_and_another_split(paths, tmp_path):
     assert [image['id'] for image in mine] != [image['id'] for image in theirs]
 
 
-def test_a_picture_does_not_depend_on_how_many_there_are(paths, tmp_path):
+def test_an_image_does_not_depend_on_how_many_there_are(paths, tmp_path):
     fewer = generate_demo(tmp_path, **dict(NUMBERS, num_train=8, num_val=2))
     mine, theirs = digest(paths['data_root']), digest(fewer['data_root'])
-    pictures = [name for name in theirs if name.startswith('images')]
-    assert len(pictures) == 10
-    assert all(mine[name] == theirs[name] for name in pictures)
+    images = [name for name in theirs if name.startswith('images')]
+    assert len(images) == 10
+    assert all(mine[name] == theirs[name] for name in images)
     assert read(fewer, 'train')['annotations'] == read(paths, 'train')['annotations'][:8]
 
 
@@ -81,7 +81,7 @@ def test_annotations_are_sound(paths, name):
     assert category['keypoints'][0] == 'nose' and category['keypoints'][16] == 'right_ankle'
 
 
-def test_pictures_are_there_in_the_size_given(paths):
+def test_images_are_there_in_the_size_given(paths):
     for split in SPLITS:
         images = read(paths, split)['images']
         folder = Path(paths[f'{split}_images'])
@@ -132,11 +132,11 @@ def test_other_arguments_or_another_version_are_drawn_anew(tmp_path, monkeypatch
     generate_demo(tmp_path, **SMALL)
     paths = generate_demo(tmp_path, **dict(SMALL, num_train=2, labeled_percent=50))
     assert len(list(Path(paths['train_images']).iterdir())) == 2
-    picture = Path(paths['train_images'], '000001.jpg')
-    picture.write_bytes(b'')
+    image = Path(paths['train_images'], '000001.jpg')
+    image.write_bytes(b'')
     monkeypatch.setattr(demo, 'VERSION', demo.VERSION + 1)
     generate_demo(tmp_path, **dict(SMALL, num_train=2, labeled_percent=50))
-    assert picture.stat().st_size > 0
+    assert image.stat().st_size > 0
 
 
 @pytest.mark.parametrize('step', ['draw', 'replace'])
@@ -156,7 +156,7 @@ def test_interrupted_call_is_made_good(tmp_path, monkeypatch, step):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         if step == 'draw':
             patch.setattr(demo, 'render_demo_sample', interrupt(render_demo_sample, 3))
-        else:  # the stamp, the pictures, and then not the annotations
+        else:  # the stamp, the images, and then not the annotations
             patch.setattr(demo.os, 'replace', interrupt(demo.os.replace, 3))
         generate_demo(tmp_path / 'cut', **SMALL)
     assert digest(generate_demo(tmp_path / 'cut', **SMALL)['data_root']) == whole
@@ -174,7 +174,7 @@ def test_leaves_the_folders_of_others_alone(tmp_path):
     (dict(labeled_percent=0), 'above 0 and at most 100'),
     (dict(labeled_percent=101), 'above 0 and at most 100'),
     (dict(labeled_percent=float('nan')), 'above 0 and at most 100'),
-    (dict(labeled_percent=1), 'no labelled picture: raise labeled_percent to 33.3'),
+    (dict(labeled_percent=1), 'no labeled image: raise labeled_percent to 33.3'),
     (dict(num_train=0), 'num_train must be a whole number of at least 1'),
     (dict(num_val=0), 'num_val must be a whole number of at least 1'),
     (dict(num_train=2.5), 'num_train must be a whole number'),

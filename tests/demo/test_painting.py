@@ -19,21 +19,21 @@ def test_painting_is_anti_aliased_and_clipped():
     assert ((edge > 20) & (edge < 110)).any()
 
 
-def test_cloth_kinds_and_colours_are_in_range():
+def test_cloth_kinds_and_colors_are_in_range():
     rng = np.random.default_rng(0)
     cloths = [sample_cloth(rng) for _ in range(60)]
     assert {cloth.tile is None for cloth in cloths} == {True, False}
     for cloth in cloths:
-        assert cloth.colour.shape == (3,) and 0 <= cloth.colour.min() <= cloth.colour.max() <= 255
+        assert cloth.color.shape == (3,) and 0 <= cloth.color.min() <= cloth.color.max() <= 255
         if cloth.tile is not None:
             assert cloth.tile.shape == (64, 64, 3) and cloth.tile.dtype == np.uint8
 
 
 @pytest.mark.parametrize(('towards', 'hidden'), [(1, 'hair'), (-1, 'face')])
 def test_a_head_shows_the_side_it_turns_to_the_viewer(towards, hidden):
-    canvas, grey = blank(60), np.full(3, 200, np.float32)
+    canvas, gray = blank(60), np.full(3, 200, np.float32)
     frame = np.diag((towards, 1.0, towards))
-    head = Head(np.zeros(3), np.array((0.05, 0.07, 0.06)), frame, 1.0, grey, 0 * grey, 0.2, None)
+    head = Head(np.zeros(3), np.array((0.05, 0.07, 0.06)), frame, 1.0, gray, 0 * gray, 0.2, None)
     paint_head(canvas, head, 300, np.array((30.0, 30.0)), (0.0, 0.0), 3)
     paint_head(canvas, head, 300, np.array((300.0, 30.0)), (0.0, 0.0), 4)  # wholly outside
     assert set(np.unique(canvas.owner)) == {0, 3}

@@ -41,7 +41,7 @@ def row(name, ratio=1., **changes):
                      quartiles=dict(ratio=[.9, 2.]), device='cpu'), **changes)
 
 
-def test_a_ratio_is_that_of_neighbours_in_time_although_the_machine_slows_down(clock):
+def test_a_ratio_is_that_of_neighbors_in_time_although_the_machine_slows_down(clock):
     found = timing.compare('x', clock.call('x', 3.), clock.call('reference', 2.), rounds=101,
                            warm_up=1)
     assert found['ratio'] == pytest.approx(1.5, rel=.011)

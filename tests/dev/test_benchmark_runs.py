@@ -40,10 +40,10 @@ def test_all_methods_of_a_seed_have_the_same_labels(configs, tmp_path):
     assert [(r.seed, r.num_labels, r.method) for r in runs] == [
         (s, n, m) for s in (5, 6) for n in (2, 4) for m in 'ab']
     for supervised, semi in zip(runs[::2], runs[1::2]):
-        labelled, unlabelled = (part['indices'] for part in sets_of(semi))
-        assert sets_of(supervised)[0]['indices'] == labelled
-        assert labelled == draw_labels(semi.seed, TOTAL, semi.num_labels)
-        assert sorted(labelled + unlabelled) == list(range(TOTAL))
+        labeled, unlabeled = (part['indices'] for part in sets_of(semi))
+        assert sets_of(supervised)[0]['indices'] == labeled
+        assert labeled == draw_labels(semi.seed, TOTAL, semi.num_labels)
+        assert sorted(labeled + unlabeled) == list(range(TOTAL))
         assert supervised.cfg.randomness.seed == semi.cfg.randomness.seed == semi.seed
     assert sets_of(runs[0])[0]['indices'] != sets_of(runs[4])[0]['indices']
 
@@ -57,8 +57,8 @@ def test_the_trainings_read_what_was_drawn(configs, tmp_path):
     assert sorted(sum(names, [])) == [f'{i + 1:06d}' for i in range(TOTAL)]
 
 
-def test_an_unlabelled_set_of_its_own_is_left_alone(configs, tmp_path):
-    run, = plan({'a': configs('pose_mum', unlabelled='train_unlabeled')}, [TOTAL], [0], tmp_path)
+def test_an_unlabeled_set_of_its_own_is_left_alone(configs, tmp_path):
+    run, = plan({'a': configs('pose_mum', unlabeled='train_unlabeled')}, [TOTAL], [0], tmp_path)
     assert sets_of(run)[0]['indices'] is None
     assert 'indices' not in sets_of(run)[1]
 
@@ -66,7 +66,7 @@ def test_an_unlabelled_set_of_its_own_is_left_alone(configs, tmp_path):
 def test_all_labels_are_for_supervised_methods(configs, tmp_path):
     run, = plan({'a': configs('supervised')}, [TOTAL], [0], tmp_path)
     assert sets_of(run)[0]['indices'] is None and run.num_total == TOTAL
-    with pytest.raises(BenchmarkError, match='nothing is left unlabelled'):
+    with pytest.raises(BenchmarkError, match='nothing is left unlabeled'):
         plan({'a': configs('pose_mum')}, [TOTAL], [0], tmp_path)
 
 
@@ -82,7 +82,7 @@ def test_sets_that_leave_out_different_people_are_refused(configs, tmp_path, dat
     content['annotations'][2].update(keypoints=[0] * 51, num_keypoints=0)
     path.write_text(json.dumps(content))
     config = configs('pose_mum', POSE_MUM.replace('annotations/train.', 'annotations/holes.'),
-                     unlabelled='holes')
+                     unlabeled='holes')
     with pytest.raises(BenchmarkError, match='reads 7 images and .* set 8, .* number 2 on'):
         plan({'a': config}, [2], [0], tmp_path)
 
@@ -119,7 +119,7 @@ def test_what_is_trained_is_what_was_planned(configs, tmp_path, name, text):
     trained = Config.fromfile(benchmark.config_of(run))
     planned = run.cfg.to_dict()
     assert trained.to_dict() == planned and trained.randomness.seed == 3
-    # In this order MMPose reads the joints; MMEngine's dumps have 0, 1, 10, 11, 2, …
+    # In this order MMPose reads the keypoints; MMEngine's dumps have 0, 1, 10, 11, 2, …
     assert list(trained.metainfo.keypoint_info) == list(range(12))
     assert str(benchmark.config_of(run).parent) == str(run.folder.parent)
 

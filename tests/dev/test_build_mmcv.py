@@ -91,10 +91,10 @@ def test_the_header_is_taken_under_its_own_flags_only(tmp_path, log, monkeypatch
 
 
 @pytest.mark.parametrize(
-    'behaviour', ['exit 1', 'while [ "$1" != -o ]; do shift; done; touch "$2"']
+    'behavior', ['exit 1', 'while [ "$1" != -o ]; do shift; done; touch "$2"']
 )
-def test_a_compiler_that_makes_or_takes_no_header(tmp_path, log, behaviour):
-    compiler = stub(tmp_path, 'cxx', behaviour)
+def test_a_compiler_that_makes_or_takes_no_header(tmp_path, log, behavior):
+    compiler = stub(tmp_path, 'cxx', behavior)
     assert build_mmcv.precompile_header(compiler, ['-O2'], tmp_path / 'header', log) is None
 
 

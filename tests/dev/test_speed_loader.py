@@ -58,5 +58,5 @@ def test_rows_and_profile_of_the_loader(people, monkeypatch, capsys):
 
 
 def test_the_row_of_the_validation():
-    row, = validation.measure(arguments(pictures=2, size=(64, 64)))
-    assert row['name'] == 'validation of pictures of 64×64' and row['ratio'] > 0
+    row, = validation.measure(arguments(images=2, size=(64, 64)))
+    assert row['name'] == 'validation of images of 64×64' and row['ratio'] > 0

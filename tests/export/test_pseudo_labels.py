@@ -1,4 +1,4 @@
-"""What a model makes of unlabelled people, as a COCO json that trains a model again."""
+"""What a model makes of unlabeled people, as a COCO json that trains a model again."""
 import json
 
 import cv2
@@ -37,10 +37,10 @@ def export(model, people, score_thr=-1., batch_size=2):
     return coco_json(predict(model, people, batch_size), people, score_thr)
 
 
-def test_the_json_has_the_teachers_joints_in_pixels_of_the_picture(run, cfg, model, tmp_path):
+def test_the_json_has_the_teachers_joints_in_pixels_of_the_image(run, cfg, model, tmp_path):
     people = find_people(cfg)
     content, count = export(model, people)
-    assert people.root == str(run.parents[1] / 'unlabelled')
+    assert people.root == str(run.parents[1] / 'unlabeled')
     assert [image['file_name'] for image in content['images']] == ['c.png', 'd.png', 'e.png']
     assert count['people'] == 3 and count['joints'] == 42 and not count['skipped']
     published = publish(run, tmp_path / 'a.pth')
@@ -62,7 +62,7 @@ def test_the_json_has_the_teachers_joints_in_pixels_of_the_picture(run, cfg, mod
     assert category['skeleton'][0] == [1, 2] and len(category['skeleton']) == 14
 
 
-def test_unsure_joints_are_not_labelled_and_their_scores_are_kept(cfg, model):
+def test_unsure_joints_are_not_labeled_and_their_scores_are_kept(cfg, model):
     everything, _ = export(model, find_people(cfg))
     scores = np.sort([s for p in everything['annotations'] for s in p['keypoint_scores']])
     gap = np.argmax(np.diff(scores))  # the scores are rounded, so keep away from them
@@ -74,9 +74,9 @@ def test_unsure_joints_are_not_labelled_and_their_scores_are_kept(cfg, model):
         joints, all_joints = (np.array(p['keypoints']).reshape(14, 3) for p in (person, whole))
         assert np.array_equal(joints[sure], all_joints[sure]) and not joints[~sure].any()
         assert person['num_keypoints'] == (joints[:, 2] > 0).sum()
-    assert 0 < count['labelled'] < count['joints']
+    assert 0 < count['labeled'] < count['joints']
     nobody, count = export(model, find_people(cfg), 2.)
-    assert not count['labelled'] and len(nobody['annotations']) == 3
+    assert not count['labeled'] and len(nobody['annotations']) == 3
 
 
 def test_the_json_trains_again(run, cfg, model, tmp_path):
@@ -86,9 +86,9 @@ def test_the_json_trains_again(run, cfg, model, tmp_path):
     for reader in (COCO, XCOCO):
         found = reader(str(path))
         assert len(found.getImgIds()) == len(found.getAnnIds()) == 3
-    labelled = cfg.train_dataloader.dataset.datasets[0]
-    dataset = DATASETS.build(dict(labelled, ann_file=str(path), data_prefix=dict(
-        img=str(run.parents[1] / 'unlabelled'))))
+    labeled = cfg.train_dataloader.dataset.datasets[0]
+    dataset = DATASETS.build(dict(labeled, ann_file=str(path), data_prefix=dict(
+        img=str(run.parents[1] / 'unlabeled'))))
     assert len(dataset) == 3
     info, person = dataset.get_data_info(1), content['annotations'][1]
     joints = np.array(person['keypoints']).reshape(1, 14, 3)
@@ -100,19 +100,19 @@ def test_the_json_trains_again(run, cfg, model, tmp_path):
 def test_batches_and_a_plain_model_change_nothing(run, cfg, model, tmp_path):
     published = publish(run, tmp_path / 'a.pth')
     plain = read_config(published.config)
-    folder = str(run.parents[1] / 'unlabelled')
+    folder = str(run.parents[1] / 'unlabeled')
     people = find_people(plain, folder)
     found, _ = export(load_plain(plain, str(published.checkpoint)), people, batch_size=3)
     expected, _ = export(model, find_people(cfg), batch_size=1)
     assert found['images'] == expected['images']
     for one, other in zip(found['annotations'], expected['annotations']):
         assert np.allclose(one['keypoint_scores'], other['keypoint_scores'], atol=2e-4)
-    with pytest.raises(ValueError, match='no unlabelled people: say by --unlabeled'):
+    with pytest.raises(ValueError, match='no unlabeled people: say by --unlabeled'):
         find_people(plain)
 
 
 def test_people_of_a_json_keep_their_ids_and_boxes(run, cfg, model, tmp_path):
-    folder, path = run.parents[1] / 'labelled', tmp_path / 'boxes.json'
+    folder, path = run.parents[1] / 'labeled', tmp_path / 'boxes.json'
     content = json.loads((run.parents[1] / 'labels.json').read_text())
     for annotation in content['annotations']:
         del annotation['keypoints']
@@ -152,7 +152,7 @@ def people_json(path, categories, annotations):
 
 
 def test_each_person_keeps_the_category_of_its_json(run, cfg, model, tmp_path):
-    folder = str(run.parents[1] / 'labelled')
+    folder = str(run.parents[1] / 'labeled')
     path = people_json(tmp_path / 'animals.json', AP10K, [(7, 8), (17, 3), (17, 8)])
     found, _ = export(model, find_people(cfg, path, folder))
     assert [person['category_id'] for person in found['annotations']] == [8, 3, 8]
@@ -173,7 +173,7 @@ def test_each_person_keeps_the_category_of_its_json(run, cfg, model, tmp_path):
 def test_people_without_a_category_are_called_as_the_labels_call_them(run, cfg, tmp_path):
     changed = Config(cfg.to_dict())
     labels = changed.train_dataloader.dataset.datasets[0]
-    folder = str(run.parents[1] / 'unlabelled')
+    folder = str(run.parents[1] / 'unlabeled')
 
     def category(categories):
         labels.ann_file = people_json(tmp_path / 'labels.json', categories, [(7, 1)])
@@ -220,18 +220,18 @@ def test_ids_of_images_stay_or_are_numbered_anew_as_one(cfg, ids, expected):
     assert [p['image_id'] for p in found['annotations']] == expected * 2
 
 
-def test_a_picture_in_two_sets_has_its_people_once(run, cfg, model, tmp_path):
+def test_an_image_in_two_sets_has_its_people_once(run, cfg, model, tmp_path):
     own = cfg.train_dataloader.dataset.datasets[1].to_dict()
     several = Config(cfg.to_dict())
     boxes = people_json(tmp_path / 'boxes.json', [dict(id=1, name='person')], [(7, 1), (7, 1)])
-    one = dict(own, ann_file=boxes, data_prefix=dict(img=str(run.parents[1] / 'labelled')))
+    one = dict(own, ann_file=boxes, data_prefix=dict(img=str(run.parents[1] / 'labeled')))
     several.train_dataloader.dataset.datasets[1] = dict(
         type='ConcatDataset', datasets=[own, own, one, one])
     people = find_people(several)
     found, count = export(model, people)
     assert count['repeated'] == 3 + 2 and count['people'] == 3 + 2
     assert [image['file_name'] for image in found['images']] == [
-        'unlabelled/c.png', 'unlabelled/d.png', 'unlabelled/e.png', 'labelled/a.png']
+        'unlabeled/c.png', 'unlabeled/d.png', 'unlabeled/e.png', 'labeled/a.png']
     assert [p['image_id'] for p in found['annotations']] == [1, 2, 3, 4, 4]
     assert len({p['id'] for p in found['annotations']}) == 5
 
@@ -242,10 +242,10 @@ def test_scores_that_are_not_numbers_are_no_json(cfg):
         coco_json([person('/x/a.png', 0, scores=np.full(14, np.nan))], people, 0.3)
 
 
-@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
-def test_frames_and_broken_pictures_and_several_folders(run, cfg, model, tmp_path):
+@pytest.mark.filterwarnings('ignore:skipped an unlabeled image')
+def test_frames_and_broken_images_and_several_folders(run, cfg, model, tmp_path):
     small_run.write_people(tmp_path / 'one', ['a.png'])
-    (tmp_path / 'one' / 'broken.png').write_text('no picture')
+    (tmp_path / 'one' / 'broken.png').write_text('no image')
     small_run.write_people(tmp_path / 'two', ['a.png'], size=(60, 50))
     writer = cv2.VideoWriter(
         str(tmp_path / 'two' / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 2, (64, 48))
@@ -266,12 +266,12 @@ def test_frames_and_broken_pictures_and_several_folders(run, cfg, model, tmp_pat
     assert [person['image_id'] for person in content['annotations']] == [1, 2, 3, 4]
 
 
-@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
+@pytest.mark.filterwarnings('ignore:skipped an unlabeled image')
 def test_nothing_to_predict_is_an_error(cfg, model, tmp_path):
-    with pytest.raises(ValueError, match='no unlabelled image or video'):
+    with pytest.raises(ValueError, match='no unlabeled image or video'):
         find_people(cfg, str(tmp_path))
-    (tmp_path / 'broken.png').write_text('no picture')
-    with pytest.raises(ValueError, match='none of the 1 people has a picture'):
+    (tmp_path / 'broken.png').write_text('no image')
+    with pytest.raises(ValueError, match='none of the 1 people has an image'):
         export(model, find_people(cfg, str(tmp_path)))
 
 
@@ -305,7 +305,7 @@ def test_a_checkpoint_of_another_model_is_an_error(cfg, tmp_path):
         load_plain(cfg, str(tmp_path / 'a.pth'))
 
 
-def test_pictures_that_are_shown_turned_are_upright_in_the_json(cfg, model, tmp_path):
+def test_images_that_are_shown_turned_are_upright_in_the_json(cfg, model, tmp_path):
     exif, rng = Image.Exif(), np.random.default_rng(0)
     exif[0x0112] = 6
     stored = Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8))

@@ -130,7 +130,7 @@ def test_it_predicts_what_the_run_predicts_to_the_bit(
     model = init_model(str(published.config), str(published.checkpoint), device='cpu')
     for found, wanted in zip(predictions(model, model.cfg), expected):
         assert np.array_equal(found, wanted)
-    # The flip counts, which is where joints in another order would show.
+    # The flip counts, which is where keypoints in another order would show.
     whole.teacher.test_cfg['flip_test'] = whole.student.test_cfg['flip_test'] = False
     assert not np.array_equal(predictions(whole, original)[0], expected[0])
     other = 'student' if which == 'teacher' else 'teacher'
@@ -139,14 +139,14 @@ def test_it_predicts_what_the_run_predicts_to_the_bit(
 
 
 def test_the_inferencer_takes_it_and_nothing_needs_the_plugin(run, published, tmp_path):
-    picture = str(run.parents[1] / 'labelled' / 'a.png')
+    image = str(run.parents[1] / 'labeled' / 'a.png')
     code = (
         'import sys\n'
         'sys.modules["mmpose_mum"] = None\n'  # an import of it fails
         'from mmpose.apis import MMPoseInferencer\n'
         f'infer = MMPoseInferencer(pose2d={str(published.config)!r}, det_model="whole_image", '
         f'pose2d_weights={str(published.checkpoint)!r}, device="cpu")\n'
-        f'found = next(infer({picture!r}, out_dir={str(tmp_path)!r}))\n'
+        f'found = next(infer({image!r}, out_dir={str(tmp_path)!r}))\n'
         'print(len(found["predictions"][0][0]["keypoints"]))')
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
                           text=True, cwd=str(tmp_path))
@@ -186,16 +186,16 @@ def test_inference_by_the_trainings_own_config_is_the_published_models(
     training.write_text((run.parents[1] / 'original.py').read_text() + (
         "\nmodel['backbone'] = dict()\ndata_mode = 'topdown'\ndataset_type = 'CocoDataset'\n"
         "visualizer = dict(type='PoseLocalVisualizer', name='training')\n"))
-    picture = str(run.parents[1] / 'unlabelled' / 'c.png')
+    image = str(run.parents[1] / 'unlabeled' / 'c.png')
     (tmp_path / 'data').symlink_to(run.parents[1])
     monkeypatch.chdir(tmp_path)
 
     def infer(config, checkpoint):
         config, checkpoint = str(config), str(checkpoint)
-        found = inference_topdown(init_model(config, checkpoint, device='cpu'), picture)
+        found = inference_topdown(init_model(config, checkpoint, device='cpu'), image)
         inferred = next(MMPoseInferencer(
             pose2d=config, pose2d_weights=checkpoint, det_model='whole_image', device='cpu')(
-                picture, return_vis=True, draw_heatmap=True))
+                image, return_vis=True, draw_heatmap=True))
         cfg = Config.fromfile(config)
         cfg.merge_from_dict(dict(
             load_from=checkpoint, work_dir=str(tmp_path / 'work'), log_level='ERROR'))
@@ -213,11 +213,11 @@ def test_a_training_config_without_an_empty_backbone_serves_init_model_with_opti
         run, published):
     """As they were written before: they trained, as the one of this run has."""
     config = str(run.parents[1] / 'original.py')
-    picture = str(run.parents[1] / 'unlabelled' / 'c.png')
+    image = str(run.parents[1] / 'unlabeled' / 'c.png')
     with pytest.raises(AttributeError, match='backbone'):
         init_model(config, str(run), device='cpu')
     found, expected = (
-        inference_topdown(model, picture)[0].pred_instances.keypoints for model in (
+        inference_topdown(model, image)[0].pred_instances.keypoints for model in (
             init_model(config, str(run), device='cpu', cfg_options={}),
             init_model(str(published.config), str(published.checkpoint), device='cpu')))
     assert np.array_equal(found, expected)
@@ -273,7 +273,7 @@ def test_the_first_of_several_test_sets_tells_the_keypoints():
                     dict(type='RepeatDataset', dataset=coco, times=2)):
         found = joints_of(dict(test_dataloader=dict(dataset=dataset)))
         assert found['num_keypoints'] == 17 and found['dataset_name'] == 'coco'
-    with pytest.raises(ValueError, match='do not say which joints'):
+    with pytest.raises(ValueError, match='do not say which keypoints'):
         joints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
 
 

@@ -32,7 +32,7 @@ train_dataloader = dict(batch_size=8, sampler=dict(batch_size=8), dataset=dict(d
     dict(_base_.train_dataloader.dataset.datasets[0], data_root=root,
          ann_file='annotations/train.json'),
     dict(_base_.train_dataloader.dataset.datasets[1], data_root=root,
-         ann_file='annotations/{unlabelled}.json')]))
+         ann_file='annotations/{unlabeled}.json')]))
 """
 
 
@@ -51,7 +51,7 @@ def configs_fixture(tmp_path, data):
         path = tmp_path / 'configs' / f'{name}.py'
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(**dict(
-            dict(configs=ROOT / 'configs', data=data, unlabelled='train'), **kwargs)) + SHORT)
+            dict(configs=ROOT / 'configs', data=data, unlabeled='train'), **kwargs)) + SHORT)
         return path
     return write
 

@@ -29,14 +29,14 @@ def load(name):
 
 def convert(cfg, **options):
     cfg = load(cfg) if isinstance(cfg, str) else cfg
-    return semi_supervised(cfg, **{'unlabeled': 'pictures', 'sites': ['input'], **options})
+    return semi_supervised(cfg, **{'unlabeled': 'images', 'sites': ['input'], **options})
 
 
-def labelled(cfg):
+def labeled(cfg):
     return cfg.train_dataloader.dataset.datasets[0]
 
 
-def unlabelled(cfg):
+def unlabeled(cfg):
     return cfg.train_dataloader.dataset.datasets[1]
 
 

@@ -27,7 +27,7 @@ ROOT, TYPE = 30., (4., -3.)  # relative depth; logits of the right and of the le
 
 
 def hand_output(head, keypoints, depths):
-    """Encodes joints and their depths (B, 6) by MMPose; the root and the hands are the same."""
+    """Encodes keypoints and their depths (B, 6) by MMPose; the root and the hands are the same."""
     heatmaps, roots = [], []
     for k, depth in zip(keypoints, depths):
         encoded = head.decoder.encode(

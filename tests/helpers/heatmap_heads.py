@@ -41,7 +41,7 @@ def heatmaps_with(peaks, values, size=(64, 48)):
     return heatmaps
 
 
-# Heads, of one or several heatmaps a joint
+# Heads, of one or several heatmaps a keypoint
 
 COMBINED = dict(
     type='UDPHeatmap', input_size=INPUT_SIZE, heatmap_size=HEATMAP_SIZE, heatmap_type='combined')

@@ -1,4 +1,4 @@
-"""Hidden joints in batches, and what a HiddenLabelHook uses of a Runner."""
+"""Hidden keypoints in batches, and what a HiddenLabelHook uses of a Runner."""
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +30,7 @@ class FakeRunner:
 
 
 def with_hidden(batch):
-    """Adds hidden joints to the unlabelled samples of ``tiny_loader_batch``."""
+    """Adds hidden keypoints to the unlabeled samples of ``tiny_loader_batch``."""
     for branch in BRANCHES[1:]:
         for sample in batch['data_samples'][branch]:
             if sample is not None:

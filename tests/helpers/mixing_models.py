@@ -49,15 +49,15 @@ def images(batch=4, size=SIZE, **kwargs):
 
 
 def make_pointwise(backbone):
-    """Keeps the centre of each convolution only, so that pixels do not see their neighbours."""
+    """Keeps the center of each convolution only, so that pixels do not see their neighbors."""
     for parent in backbone.modules():
         for name, module in parent.named_children():
             if isinstance(module, nn.MaxPool2d):
                 setattr(parent, name, nn.MaxPool2d(1, module.stride))
             elif isinstance(module, nn.Conv2d):
                 rows, cols = module.kernel_size
-                centre = module.weight.data[..., rows // 2, cols // 2].clone()
-                module.weight.data.zero_()[..., rows // 2, cols // 2] = centre * 3
+                center = module.weight.data[..., rows // 2, cols // 2].clone()
+                module.weight.data.zero_()[..., rows // 2, cols // 2] = center * 3
             elif isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(0, .1)
                 module.weight.data.uniform_(.5, 1.5)

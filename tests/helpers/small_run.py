@@ -1,4 +1,4 @@
-"""A finished training of a tiny semi-supervised model on noise, with 14 joints in its config."""
+"""A finished training of a tiny semi-supervised model on noise, with 14 keypoints in its config."""
 import atexit
 import json
 import os
@@ -26,19 +26,19 @@ REST = """
 metainfo = _base_.dataset_info
 crop = [dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=codec['input_size'])]
 test_pipeline = [dict(type='LoadImage'), *crop, dict(type='PackPoseInputs')]
-labelled = dict(type='CocoDataset', ann_file=root + 'labels.json', metainfo=metainfo,
-                data_prefix=dict(img=root + 'labelled/'))
+labeled = dict(type='CocoDataset', ann_file=root + 'labels.json', metainfo=metainfo,
+                data_prefix=dict(img=root + 'labeled/'))
 branches = ['sup', 'unsup_teacher', 'unsup_student']
 train_dataloader = dict(
     batch_size=4, num_workers=0,
     sampler=dict(type='SemiSupervisedSampler', batch_size=4, source_ratio=[1, 1]),
     dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(labelled, pipeline=[
+        dict(labeled, pipeline=[
             dict(type='LoadImage'),
             dict(type='PoseMultiBranch', branch_field=branches, sup=[
                 *crop, dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')])]),
         dict(type='UnlabeledPoseDataset', metainfo=metainfo,
-             data_prefix=dict(img=root + 'unlabelled/'), pipeline=[
+             data_prefix=dict(img=root + 'unlabeled/'), pipeline=[
                  dict(type='LoadUnlabeledImage'),
                  dict(type='PoseMultiBranch', branch_field=branches,
                       unsup_teacher=[dict(type='WeakView', input_size=codec['input_size'])],
@@ -53,7 +53,7 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=2, by_epoch=False))
 val_dataloader = dict(
     batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(labelled, test_mode=True, pipeline=test_pipeline))
+    dataset=dict(labeled, test_mode=True, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = [dict(type='PCKAccuracy', thr=0.1), dict(
     type='TorsoPCKAccuracy', thr=0.2, torso=('left_shoulder', 'right_hip'))]
@@ -66,7 +66,7 @@ randomness = dict(seed=0)
 
 
 def write_people(root: Path, names, size=(90, 120), joints=14) -> dict:
-    """Write pictures of noise, one person each, and return their json in COCO's layout."""
+    """Write images of noise, one person each, and return their json in COCO's layout."""
     rng, (width, height) = np.random.default_rng(0), size
     root.mkdir(parents=True, exist_ok=True)
     content = dict(images=[], annotations=[], categories=[dict(id=1, name='person')])
@@ -91,9 +91,9 @@ def train() -> Path:
     """
     root = Path(tempfile.mkdtemp(prefix='small_run_'))
     atexit.register(shutil.rmtree, str(root), ignore_errors=True)
-    labels = write_people(root / 'labelled', ['a.png', 'b.png'])
+    labels = write_people(root / 'labeled', ['a.png', 'b.png'])
     (root / 'labels.json').write_text(json.dumps(labels))
-    write_people(root / 'unlabelled', ['c.png', 'd.png', 'e.png'])
+    write_people(root / 'unlabeled', ['c.png', 'd.png', 'e.png'])
     model = tiny_config(num_keypoints=14, unsup_weight=1.)
     model['estimator']['test_cfg']['flip_test'] = True
     model['estimator']['backbone']['init_cfg'] = dict(type='Normal', layer='Conv2d', std=0.1)

@@ -1,4 +1,4 @@
-"""Random views of one image, and its joints in them, for tests of pseudo targets."""
+"""Random views of one image, and its keypoints in them, for tests of pseudo targets."""
 import numpy as np
 import torch
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
@@ -16,10 +16,10 @@ def make_view(rng, input_size, flip, ratio=None, udp=False):
     width, height = input_size
     scale = (ratio or rng.uniform(.85, 1.15)) * 300
     make = get_udp_warp_matrix if udp else get_warp_matrix
-    centre = IMAGE_SIZE / 2 + rng.uniform(-30, 30, 2)
+    center = IMAGE_SIZE / 2 + rng.uniform(-30, 30, 2)
     matrix = np.eye(3)
     matrix[:2] = make(
-        centre, np.array([scale, scale * height / width]), rng.uniform(-60, 60),
+        center, np.array([scale, scale * height / width]), rng.uniform(-60, 60),
         output_size=input_size)
     if flip:
         matrix = matrix @ [[-1, 0, IMAGE_SIZE[0] - 1], [0, 1, 0], [0, 0, 1]]
@@ -27,7 +27,7 @@ def make_view(rng, input_size, flip, ratio=None, udp=False):
 
 
 def seen_in(matrix, flip, joints):
-    """Returns an image's joints in a view. In a mirrored one, left and right trade names."""
+    """Returns an image's keypoints in a view. In a mirrored one, left and right trade names."""
     joints = joints @ matrix[:2, :2].T + matrix[:2, 2]
     return joints[FLIP_INDICES] if flip else joints
 
@@ -41,10 +41,10 @@ def identity_views(batch=1, flips=(False, )):
 
 
 def seen_twice(seed, input_size=INPUT_SIZE, spread=110, **options):
-    """Puts joints into random views of the teacher and the student, flipped as in ``FLIPS``.
+    """Puts keypoints into random views of the teacher and the student, flipped as in ``FLIPS``.
 
     Returns:
-        The views of the teacher and of the student, and the joints (B, K, 2), float32, in pixels
+        The views of the teacher and of the student, and the keypoints (B, K, 2), float32, in pixels
         of the teachers' inputs and of the students'.
     """
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def seen_twice(seed, input_size=INPUT_SIZE, spread=110, **options):
 
 
 def renamed(in_teacher):
-    """Gives the teacher's joints (B, K, ...) the names that they have in the student's view."""
+    """Gives the teacher's keypoints (B, K, ...) the names that they have in the student's view."""
     swapped = torch.tensor(FLIPS[0]) ^ torch.tensor(FLIPS[1])
     in_teacher = torch.as_tensor(in_teacher)
     where = swapped.view(-1, *[1] * (in_teacher.ndim - 1))
@@ -64,7 +64,7 @@ def renamed(in_teacher):
 
 
 def inside(keypoints, input_size=INPUT_SIZE, margin=0.):
-    """Tells which joints lie in the input, that many pixels from its border."""
+    """Tells which keypoints lie in the input, that many pixels from its border."""
     keypoints = torch.as_tensor(keypoints)
     return ((keypoints >= margin) & (keypoints <= torch.tensor(input_size) - 1 - margin)).all(-1)
 

@@ -105,7 +105,7 @@ def build(work_dir, iters, *, sampler=None, loop='ResumableTrainLoop', checkpoin
 
 
 def weights(runner):
-    """Returns what a Runner has learnt, and its optimiser's state."""
+    """Returns what a Runner has learned, and its optimizer's state."""
     state = runner.optim_wrapper.state_dict()['state']
     return [*runner.model.state_dict().values(), *(x for s in state.values() for x in s.values())]
 

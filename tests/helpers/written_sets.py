@@ -1,4 +1,4 @@
-"""Pictures and jsons that are written to a folder, for the tests of what is wrong with such."""
+"""Images and jsons that are written to a folder, for the tests of what is wrong with such."""
 import json
 
 import numpy as np
@@ -24,8 +24,8 @@ UNSUP = [
          unsup_student=[dict(type='StrongView', input_size=SIZE)])]
 
 
-def picture(width=80, height=60):
-    """Makes a smooth picture, upright: its top is dark, its bottom left is red."""
+def make_image(width=80, height=60):
+    """Makes a smooth image, upright: its top is dark, its bottom left is red."""
     img = np.zeros((height, width, 3), np.uint8)
     img[height // 2:] = (200, 160, 140)
     img[height // 2:, :width // 2] = (40, 40, 220)
@@ -46,16 +46,16 @@ def coco(images=None, annotations=None):
                 if annotations is None else annotations)
 
 
-def labelled(tmp_path, annotations, pipeline=()):
-    """Writes the labels of ``a.png``, and returns the config of the labelled set."""
+def labeled(tmp_path, annotations, pipeline=()):
+    """Writes the labels of ``a.png``, and returns the config of the labeled set."""
     for i, annotation in enumerate(annotations):
         annotation.update(dict(
             id=i, image_id=1, category_id=1, area=900, iscrowd=0, num_keypoints=3,
             keypoints=annotation.get('keypoints', [9, 9, 2] * 3)), )
     write(tmp_path, dict(coco(annotations=annotations), categories=[dict(id=1, name='person')]),
-          'labelled.json')
+          'labeled.json')
     return dict(
-        type='CocoDataset', ann_file=str(tmp_path / 'labelled.json'), metainfo=METAINFO,
+        type='CocoDataset', ann_file=str(tmp_path / 'labeled.json'), metainfo=METAINFO,
         data_prefix=dict(img=str(tmp_path)), pipeline=[dict(type='LoadImage'), dict(
             type='PoseMultiBranch', branch_field=BRANCHES, sup=list(pipeline) or [
                 dict(type='WeakView', input_size=SIZE)])])

@@ -98,13 +98,13 @@ def test_the_teacher_stays_in_evaluation_mode_and_keeps_its_statistics():
 
 # What each branch sees
 
-COLOURS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
+COLORS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
 
 
-def finds_colours(images, data_samples=None, mode='tensor'):
-    """A network that needs no training: heatmap k is high where the image has colour k."""
-    colours = (torch.tensor(COLOURS, dtype=torch.float32).flip(1) - 127.5) / 64  # BGR to RGB
-    distance = (images[:, None] - colours[None, :, :, None, None]).pow(2).sum(2)
+def finds_colors(images, data_samples=None, mode='tensor'):
+    """A network that needs no training: heatmap k is high where the image has color k."""
+    colors = (torch.tensor(COLORS, dtype=torch.float32).flip(1) - 127.5) / 64  # BGR to RGB
+    distance = (images[:, None] - colors[None, :, :, None, None]).pow(2).sum(2)
     return F.avg_pool2d((-distance).exp(), 5, 1, 2)[..., ::4, ::4]
 
 
@@ -120,19 +120,19 @@ def test_target_and_student_meet_at_the_same_joint_of_the_image(flip_probs, monk
     for _ in range(12):
         img = np.full((120, 90, 3), 90, np.uint8)
         points = [(30, 35), (60, 45), (35, 85), (62, 80)] + rng.uniform(-6, 6, (4, 2))
-        for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
-            cv2.circle(img, (x, y), 4, colour, -1)
+        for (x, y), color in zip(points.astype(int).tolist(), COLORS):
+            cv2.circle(img, (x, y), 4, color, -1)
         people.append(views(dict(
             img=img, img_shape=(120, 90), ori_shape=(120, 90), img_path='',
             flip_indices=[0, 1, 2, 3], bbox=np.array([[5, 5, 85, 115]], np.float32),
             bbox_score=np.ones(1, np.float32))))
     model = build(mix_unmix=False)
-    batch, labelled = pseudo_collate(people), tiny_loader_batch(1, 0)
+    batch, labeled = pseudo_collate(people), tiny_loader_batch(1, 0)
     for key in batch:
-        batch[key]['sup'] = labelled[key]['sup']
+        batch[key]['sup'] = labeled[key]['sup']
     batch = model.data_preprocessor(batch, training=True)
     for part in (model.teacher, model.student):
-        monkeypatch.setattr(part, 'forward', finds_colours)
+        monkeypatch.setattr(part, 'forward', finds_colors)
     losses = model.loss(**batch)
     assert losses['joints_used'] > .9
     assert losses['joint_distance'] < 3  # positions are whole heatmap pixels, of 4 pixels each
@@ -149,7 +149,7 @@ def test_mixing_is_undone_before_the_head():
     torch.testing.assert_close(losses[0], losses[1])
 
 
-def test_only_the_unlabelled_students_forward_is_mixed():
+def test_only_the_unlabeled_students_forward_is_mixed():
     model = build(mix_unmix=dict(sites=['input']))
     seen = {'student': [], 'teacher': []}
     for name, images in seen.items():
@@ -157,8 +157,8 @@ def test_only_the_unlabelled_students_forward_is_mixed():
             lambda _, args, images=images: images.append(args[0]))
     batch = tiny_batch(model)
     model.loss(**batch)
-    labelled, strong = seen['student']
-    assert torch.equal(labelled, batch['inputs']['sup'])
+    labeled, strong = seen['student']
+    assert torch.equal(labeled, batch['inputs']['sup'])
     assert torch.equal(seen['teacher'][0], batch['inputs']['unsup_teacher'])
     own = batch['inputs']['unsup_student']
     assert not torch.equal(strong, own)  # but the same values at each pixel, of other images
@@ -180,7 +180,7 @@ def test_joint_cutout_hides_the_students_joints_and_not_the_teachers():
     assert (seen['teacher'] == 1).all() and set(seen['student'].unique().tolist()) == {0, 1}
     assert (batch['inputs']['unsup_student'] == 1).all()  # the loader's tensor is left alone
 
-    model.cutout['score_threshold'] = 1e9  # no joint is that sure
+    model.cutout['score_threshold'] = 1e9  # no keypoint is that sure
     model.loss(**batch)
     assert (seen['student'] == 1).all()
 
@@ -377,7 +377,7 @@ def test_a_batch_that_lacks_a_branch_is_named(branch, kind):
         model.train_step(raw, optim_wrapper)
 
 
-def test_unlabelled_branches_of_different_length_are_an_error():
+def test_unlabeled_branches_of_different_length_are_an_error():
     model = build()
     batch = tiny_batch(model)
     batch['inputs']['unsup_teacher'] = batch['inputs']['unsup_teacher'][1:]
@@ -459,12 +459,12 @@ def test_weights_scale_their_losses(weights):
 
 
 @pytest.mark.parametrize('use_target_weight', [True, False])
-def test_nothing_is_learnt_where_the_teacher_has_not_looked(use_target_weight, monkeypatch):
+def test_nothing_is_learned_where_the_teacher_has_not_looked(use_target_weight, monkeypatch):
     cfg = tiny_config(mix_unmix=False)
     cfg['estimator']['head']['loss']['use_target_weight'] = use_target_weight
     model = MODELS.build(dict(cfg, confidence=dict(mode='threshold', threshold=0.))).train()
     batch = tiny_batch(model)
-    # Some of the joints are surer than the mean.
+    # Some of the keypoints are surer than the mean.
     model.targets.threshold = model.loss(**batch)['teacher_confidence'].item()
     seen, forward = {}, model.student.forward
 

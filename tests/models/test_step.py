@@ -10,7 +10,7 @@ from helpers.target_views import FLIP_INDICES, identity_views
 from helpers.target_views import HEATMAP_SIZE as MAPS
 from helpers.target_views import INPUT_SIZE as VIEW
 from helpers.tiny_estimators import HEADS, in_the_middle, other_batch, other_config
-from mmpose_mum.models.step import UnlabelledStep
+from mmpose_mum.models.step import UnlabeledStep
 from mmpose_mum.models.targets.base import targets_of
 from mmpose_mum.testing import tiny_batch, tiny_config
 
@@ -34,9 +34,9 @@ def test_the_mixed_image_is_the_one_that_entered_the_student():
     _, batch, losses, entered, (step, ) = watched_step(
         tiny_config(mix_unmix=dict(sites=['input']), joint_cutout=CUTOUT))
     assert step.site == 'input' and step.prefix == ''
-    labelled, unlabelled = entered
-    assert torch.equal(step.mixed(), unlabelled)
-    assert not torch.equal(step.strong, unlabelled)
+    labeled, unlabeled = entered
+    assert torch.equal(step.mixed(), unlabeled)
+    assert not torch.equal(step.strong, unlabeled)
     # Before mixing and after the cutout, which fills with 0.
     original = batch['inputs']['unsup_student']
     changed = step.strong != original
@@ -48,8 +48,8 @@ def test_the_mixed_image_is_the_one_that_entered_the_student():
 @pytest.mark.parametrize('mix_unmix, site', [
     (dict(sites=['layer2']), 'layer2'), (dict(prob=0.), None), (False, None)], ids=str)
 def test_other_sites_leave_the_image_as_it_is(mix_unmix, site):
-    _, _, _, (_, unlabelled), (step, ) = watched_step(tiny_config(mix_unmix=mix_unmix))
-    assert step.site == site and torch.equal(step.strong, unlabelled)
+    _, _, _, (_, unlabeled), (step, ) = watched_step(tiny_config(mix_unmix=mix_unmix))
+    assert step.site == site and torch.equal(step.strong, unlabeled)
     if site is None:
         assert step.mixed() is None
     else:
@@ -83,7 +83,7 @@ def test_both_pairs_of_the_dual_model_are_handed_out():
 
 
 def assert_readable(step, goals, answers):
-    """Checks joints and heatmaps of four images with four joints."""
+    """Checks keypoints and heatmaps of four images with four keypoints."""
     assert step.teacher_joints().shape == step.student_joints().shape == (4, 4, 2)
     assert torch.isfinite(step.student_joints()).all()
     for maps, expected in ((step.target_heatmaps(), goals), (step.student_heatmaps(), answers)):
@@ -101,7 +101,7 @@ def test_joints_and_heatmaps_of_any_head(name, monkeypatch):
     *_, (step, ) = watched_step(
         other_config(name), lambda model: other_batch(name, model, monkeypatch), in_the_middle)
     assert_readable(step, *HAVE_HEATMAPS[name])
-    if name == 'offsets':  # the first of three maps a joint is its class map
+    if name == 'offsets':  # the first of three maps a keypoint is its class map
         assert torch.equal(step.target_heatmaps(), step.targets.maps[:, ::3])
 
 
@@ -118,7 +118,7 @@ def test_heatmaps_of_several_stages_are_those_of_the_last(name):
     output = several_stages.as_output(name, several_stages.whole(name, joints.numpy()))
     kind = targets_of(several_stages.build(name))
     targets = kind(output, identity_views(4), identity_views(4), FLIP_INDICES)
-    step = UnlabelledStep('', None, None, output, output, targets, kind, None, None)
+    step = UnlabeledStep('', None, None, output, output, targets, kind, None, None)
     assert step.target_heatmaps().shape == step.student_heatmaps().shape == (4, 6, *MAPS[::-1])
     torch.testing.assert_close(
         step.target_heatmaps(), step.student_heatmaps(), atol=1e-4, rtol=0)
@@ -130,5 +130,5 @@ def test_heatmaps_of_hands_are_the_highest_of_the_slices():
     output = hand_output(
         kind.head, np.full((4, 6, 2), 40, np.float32), np.tile(DEPTHS, (4, 1)))
     targets = kind(output, identity_views(4), identity_views(4), FLIP_INDICES)
-    step = UnlabelledStep('', None, None, output, output, targets, kind, None, None)
+    step = UnlabeledStep('', None, None, output, output, targets, kind, None, None)
     assert step.target_heatmaps().shape == step.student_heatmaps().shape == (4, 6, *MAPS[::-1])

@@ -16,11 +16,11 @@ _UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message h
 
 @HOOKS.register_module()
 class EMANHook(Hook):
-    """Exponential moving average of the student, normalisation statistics included.
+    """Exponential moving average of the student, normalization statistics included.
 
     ``teacher ← momentum · teacher + (1 − momentum) · student`` over parameters and floating point
     buffers (Cai et al., EMAN, CVPR 2021, equations 5 to 7); other buffers are copied. It counts the
-    steps that the optimiser has really made, so gradient accumulation and a gradient scaler that
+    steps that the optimizer has really made, so gradient accumulation and a gradient scaler that
     skips steps are right without further notice.
 
     The model starts with two equal ones, so the warm-up may begin with a copy. A teacher that was
@@ -34,7 +34,7 @@ class EMANHook(Hook):
 
     Args:
         momentum (float): The teacher's own share at each update, in [0, 1).
-        interval (int): Optimiser steps from one update to the next.
+        interval (int): Optimizer steps from one update to the next.
         burn_in (int): Iterations in which the teacher remains a copy of the student.
         statistics (str): ``'average'`` them like the weights, which is EMAN, or ``'copy'`` the
             student's, which is the plain moving average of weights that mean teachers use.
@@ -47,7 +47,7 @@ class EMANHook(Hook):
             ``EMAHook`` of MMEngine as well.
     """
 
-    priority = 'NORMAL'  # after the optimiser's step; before checkpoints are written
+    priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
 
     def __init__(self,
                  momentum: float = 0.999,
@@ -79,7 +79,7 @@ class EMANHook(Hook):
                 'validated and saved in their place: leave it out; tools/make_semi_config.py does')
 
     def before_train(self, runner) -> None:
-        """Pair the two models' tensors and start to count the optimiser's steps."""
+        """Pair the two models' tensors and start to count the optimizer's steps."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
@@ -105,7 +105,7 @@ class EMANHook(Hook):
         self._stop_counting()
 
     def _count_steps_of(self, optimizer) -> None:
-        # Not by register_step_post_hook: torch.compile takes those hooks off every optimiser. This
+        # Not by register_step_post_hook: torch.compile takes those hooks off every optimizer. This
         # is how learning rate schedulers count, too.
         step, inherited = optimizer.step, 'step' not in vars(optimizer)
 
@@ -124,7 +124,7 @@ class EMANHook(Hook):
         optimizer.step, self._stop_counting = counted, stop
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Update the teacher, if the optimiser has made enough steps since the last time."""
+        """Update the teacher, if the optimizer has made enough steps since the last time."""
         if get_world_size() > 1 and self._statistics:
             all_reduce_params(self._statistics, op='mean')
         if runner.iter < self.burn_in:

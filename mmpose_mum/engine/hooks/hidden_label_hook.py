@@ -18,33 +18,33 @@ WEAK = 'unsup_teacher'
 
 @HOOKS.register_module()
 class HiddenLabelHook(Hook):
-    """Compare the teacher's targets with true joints that the training does not see.
+    """Compare the teacher's targets with true keypoints that the training does not see.
 
-    For diagnosis, on "unlabelled" people whose labels are known: give ``UnlabeledPoseDataset``
+    For diagnosis, on "unlabeled" people whose labels are known: give ``UnlabeledPoseDataset``
     ``keep_hidden=True``. Every so many iterations the teacher looks once more, in float32, at the
-    weak view of that iteration's batch, before it is updated. A joint counts if its label is
+    weak view of that iteration's batch, before it is updated. A keypoint counts if its label is
     visible and lies inside the view; it is right if it is off by at most ``thr`` times the longer
-    side of the person's box. In a flipped view a joint has the name that it has for the teacher.
+    side of the person's box. In a flipped view a keypoint has the name that it has for the teacher.
 
     At each validation and at the end of the training, the shares since the last time go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
 
-    * ``hidden/PCK``, the share of right joints, and ``hidden/PCK_<joint>`` of each joint;
-    * ``hidden/confidence_0.3-0.4``, the share of right joints among those whose score lies in that
-      bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
-    * ``hidden/share_0.3-0.4``, the share of the joints that lies in that bin.
+    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<joint>`` of each keypoint;
+    * ``hidden/confidence_0.3-0.4``, the share of right keypoints among those whose score lies in
+      that bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
+    * ``hidden/share_0.3-0.4``, the share of the keypoints that lies in that bin.
 
-    A share of no joints is not written. The training remains what it is without the hook, to the
+    A share of no keypoints is not written. The training remains what it is without the hook, to the
     bit, and between two readouts nothing is read from the device.
 
     Args:
         interval (int): Iterations from one look to the next.
-        thr (float): Distance up to which a joint is right, in longer sides of the box.
+        thr (float): Distance up to which a keypoint is right, in longer sides of the box.
         bins (int): Bins of equal width for the scores between 0 and 1.
 
     Raises:
         ValueError: If an argument is out of its range; in training, if samples have no hidden
-            joints.
+            keypoints.
         TypeError: At the start of the training, if the model has no teacher and targets.
     """
 
@@ -57,7 +57,7 @@ class HiddenLabelHook(Hook):
         self.interval = interval
         self.thr = thr
         self.bins = bins
-        self._counts = None  # right and all joints (2, K + bins), by joint and by score
+        self._counts = None  # right and all keypoints (2, K + bins), by keypoint and by score
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
@@ -68,7 +68,7 @@ class HiddenLabelHook(Hook):
         self._counts = None
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Count right joints in this batch, if it is one of the ``interval``'s."""
+        """Count right keypoints in this batch, if it is one of the ``interval``'s."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         model = plain_model(runner.model)
@@ -105,36 +105,36 @@ class HiddenLabelHook(Hook):
         runner.visualizer.add_scalars(values, step=runner.iter)
         joints = sum(total[:len(names)])
         if not joints:
-            print_log('hidden joints: none of them lay inside a weak view', 'current')
+            print_log('hidden keypoints: none of them lay inside a weak view', 'current')
             return
         by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}
         best, worst = (pick(by_joint, key=by_joint.get) for pick in (max, min))
         print_log(
-            f"hidden joints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
+            f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
             f'{self.thr:g} of the box; best {best} {by_joint[best]:.1%}, worst {worst} '
             f'{by_joint[worst]:.1%}', 'current')
 
 
 def hidden_joints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Tensor, Tensor]:
-    """Carry the hidden joints of a batch into its views.
+    """Carry the hidden keypoints of a batch into its views.
 
     Args:
-        samples (Sequence[PoseDataSample]): Samples with hidden joints, boxes and ``warp_mat``.
+        samples (Sequence[PoseDataSample]): Samples with hidden keypoints, boxes and ``warp_mat``.
         size (tuple[int, int]): Height and width of the views, in pixels.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: On the host: the joints (B, K, 2) in pixels of the view,
+        tuple[Tensor, Tensor, Tensor]: On the host: the keypoints (B, K, 2) in pixels of the view,
         under the names that they have there; bool (B, K), which of them are visible and inside the
         view; (B, 1), the longer side of each person's box, in pixels of the view.
 
     Raises:
-        ValueError: If a sample has no hidden joints.
+        ValueError: If a sample has no hidden keypoints.
     """
     metas = [sample.metainfo for sample in samples]
     if not all('hidden_keypoints' in meta and 'hidden_visible' in meta for meta in metas):
         raise ValueError(
-            'an unlabelled sample has no hidden joints to compare the teacher with: set '
+            'an unlabeled sample has no hidden keypoints to compare the teacher with: set '
             'keep_hidden=True in the UnlabeledPoseDataset, whose ann_file must hold keypoints, and '
             'end its pipelines with WeakView and StrongView, or with PackPoseInputs whose '
             "meta_keys name 'hidden_keypoints' and 'hidden_visible'")
@@ -154,11 +154,11 @@ def hidden_joints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Ten
 
 
 def count_right(right: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:
-    """Count right joints and all that count, for each joint and for each bin of the scores.
+    """Count right keypoints and all that count, for each keypoint and for each bin of the scores.
 
     Args:
         right (Tensor): bool (B, K).
-        counts (Tensor): bool (B, K), the joints that count.
+        counts (Tensor): bool (B, K), the keypoints that count.
         scores (Tensor): (B, K).
         bins (int): Bins of equal width between 0 and 1; the outer ones are open.
 
@@ -175,9 +175,9 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     """Name and divide the counts of :func:`count_right`; see :class:`HiddenLabelHook`.
 
     Args:
-        right (list[int]): Right joints, by joint and then by bin.
-        total (list[int]): All joints that count, likewise.
-        names (Sequence[str]): Names of the joints.
+        right (list[int]): Right keypoints, by keypoint and then by bin.
+        total (list[int]): All keypoints that count, likewise.
+        names (Sequence[str]): Names of the keypoints.
 
     Returns:
         dict[str, float]: The scalars; those that would be a share of nothing are missing.
@@ -198,7 +198,7 @@ def plain_model(model: nn.Module) -> nn.Module:
 
 
 def joint_names(runner, number: int) -> List[str]:
-    """Return the joints' names by the training set's metainfo, or their numbers."""
+    """Return the keypoints' names by the training set's metainfo, or their numbers."""
     meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
     names = meta.get('keypoint_id2name', {})
     return [names.get(i, str(i)) for i in range(number)]

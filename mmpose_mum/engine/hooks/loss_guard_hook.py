@@ -1,4 +1,4 @@
-"""The hook that keeps a loss that is not a number out of weights, optimiser, teacher and files."""
+"""The hook that keeps a loss that is not a number out of weights, optimizer, teacher and files."""
 import logging
 import math
 from functools import wraps
@@ -24,11 +24,11 @@ class LossGuardHook(Hook):
     the step. The weights in memory are spoilt by then, but neither the teacher nor a checkpoint
     gets them, so the last checkpoint is good.
 
-    ``'skip'`` leaves out a step of the optimiser whose gradients are not all finite, wherever that
+    ``'skip'`` leaves out a step of the optimizer whose gradients are not all finite, wherever that
     comes from, and puts back the buffers (BatchNorm's statistics), which the forward has spoilt
-    already: weights, optimiser and teacher stay as they were. To know that, the host waits for each
+    already: weights, optimizer and teacher stay as they were. To know that, the host waits for each
     step's gradients, and buffers are copied at each iteration. The decision is the same in all
-    processes, which share their gradients. Optimiser wrappers with a gradient scaler, such as
+    processes, which share their gradients. Optimizer wrappers with a gradient scaler, such as
     ``AmpOptimWrapper``, leave such steps out themselves, and only the buffers are put back. The
     learning rate's schedule goes on, and the log shows the loss as it was.
 
@@ -72,7 +72,7 @@ class LossGuardHook(Hook):
             self._unguard()
 
     def _guard(self, optim_wrapper) -> None:
-        # The wrapper's, not the optimiser's, which EMANHook and the schedules wrap to count.
+        # The wrapper's, not the optimizer's, which EMANHook and the schedules wrap to count.
         step = optim_wrapper.step
         scales = hasattr(optim_wrapper, 'loss_scaler')  # it looks for itself
 

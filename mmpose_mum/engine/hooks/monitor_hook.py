@@ -19,12 +19,12 @@ FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used')
 _BEST = 'pseudo_labels_at_their_best'  # in the checkpoint's message hub
 
 # Healthy runs of 2,000 to 4,000 steps on Leeds Sports, of five methods, had confidences of 0.15
-# to 0.28, never below 0.55 of their highest. The views alone spread a joint by several per cent.
+# to 0.28, never below 0.55 of their highest. The views alone spread a keypoint by several per cent.
 NO_CONFIDENCE = 0.02  # mean score below which the teacher sees nothing
 LOST_CONFIDENCE = 0.25  # of the highest mean
 NO_SPREAD = 0.01  # standard deviation, in widths and heights of the input
 LOST_SPREAD = 0.1  # of the largest
-ONE_SPOT = 0.02  # standard deviation of the joints of an image, likewise
+ONE_SPOT = 0.02  # standard deviation of the keypoints of an image, likewise
 
 
 class _Pair:
@@ -39,21 +39,21 @@ class _Pair:
 
 @HOOKS.register_module()
 class PseudoLabelMonitorHook(Hook):
-    """Watch the unlabelled branch, and say once what is wrong with it, why, and what helps.
+    """Watch the unlabeled branch, and say once what is wrong with it, why, and what helps.
 
     After the burn-in, over the last ``window`` iterations:
 
-    * **no signal**: ``unsup_loss`` was exactly 0, or no joint counted (``joints_used``);
+    * **no signal**: ``unsup_loss`` was exactly 0, or no keypoint counted (``joints_used``);
     * **background**: ``teacher_confidence`` is near 0, or has fallen to a quarter of its highest
       mean while ``unsup_loss``, by its weight, has fallen too: both agree that there is nothing;
-    * **one place**: a joint lies at the same place of the input in all images, or has come to
-      spread by less than a tenth of the most that it did, or all joints of an image lie at one
+    * **one place**: a keypoint lies at the same place of the input in all images, or has come to
+      spread by less than a tenth of the most that it did, or all keypoints of an image lie at one
       spot, whatever the head.
 
     Each symptom is told when it appears, and when it has gone; then it may be told again. Also told
-    is, at the start, that the unlabelled images will never count.
+    is, at the start, that the unlabeled images will never count.
 
-    The figures are those that MMEngine has read from the device for its log. For the joints, the
+    The figures are those that MMEngine has read from the device for its log. For the keypoints, the
     teacher looks once more at the weak view every ``interval`` iterations, and is read once. The
     training remains what it is without the hook, to the bit. With several processes the figures are
     those of all, so that all of them stop.
@@ -82,7 +82,7 @@ class PseudoLabelMonitorHook(Hook):
         self.on_collapse = on_collapse
 
     def before_train(self, runner) -> None:
-        """Check the model, and whether its unlabelled images will ever count."""
+        """Check the model, and whether its unlabeled images will ever count."""
         model = getattr(runner.model, 'module', runner.model)
         if not (hasattr(model, 'pairs') and hasattr(model, 'targets')):
             raise TypeError(f'{type(self).__name__} needs a model with a teacher and targets, such '
@@ -91,7 +91,7 @@ class PseudoLabelMonitorHook(Hook):
         self._pairs = {prefix: _Pair(self.window, self.window // self.interval, best.get(prefix))
                        for prefix in model.pairs()}
         if model.unsup_weight == 0 or model.burn_in >= runner.max_iters:
-            _tell('the unlabelled images never count: '
+            _tell('the unlabeled images never count: '
                   + ('unsup_weight is 0' if model.unsup_weight == 0 else
                      f'the burn-in of {model.burn_in} iterations is as long as the training of '
                      f'{runner.max_iters}. Shorten it (in the model and in EMANHook)'))
@@ -156,14 +156,14 @@ class PseudoLabelMonitorHook(Hook):
 
 
 def moments(joints: Tensor) -> Tensor:
-    """Sum up a batch's joints, so that the sums of several batches may be added.
+    """Sum up a batch's keypoints, so that the sums of several batches may be added.
 
     Args:
         joints (Tensor): (B, K, 2), in widths and heights of the input.
 
     Returns:
         Tensor: float32 (2 + 4·K), on the same device: the number of images, the sum over them of
-        the variance of an image's joints, and the joints' sums and sums of squares.
+        the variance of an image's keypoints, and the keypoints' sums and sums of squares.
     """
     joints = joints.float()
     apart = joints.var(1, unbiased=False).sum()
@@ -172,15 +172,15 @@ def moments(joints: Tensor) -> Tensor:
 
 
 def spreads(sums: Tensor) -> List[float]:
-    """Tell how widely joints are spread, from sums of :func:`moments`.
+    """Tell how widely keypoints are spread, from sums of :func:`moments`.
 
     Args:
         sums (Tensor): (2 + 4·K).
 
     Returns:
-        list[float]: In widths and heights of the input: the standard deviation of a joint over the
-        images, that of the median joint; and that of the joints within an image. The latter is
-        infinite for one joint, which cannot be apart from others.
+        list[float]: In widths and heights of the input: the standard deviation of a keypoint over
+        the images, that of the median keypoint; and that of the keypoints within an image. The
+        latter is infinite for one keypoint, which cannot be apart from others.
     """
     sums = sums.double()
     number, apart = sums[:2]
@@ -199,19 +199,20 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
     if used > 0 and loss > 0 or not np.isfinite(loss):
         return {}
     if used > 0:
-        why = ('unsup_loss is exactly 0 although joints count: student and target are the same '
+        why = ('unsup_loss is exactly 0 although keypoints count: student and target are the same '
                "constant, or the head's loss has a weight of 0. Look at them by "
                'tools/browse_branches.py')
     elif targets.mode == 'threshold' and confidence < targets.threshold:
-        why = (f"no joint counts, as the teacher's confidence, {confidence:.3g} on average, does "
-               f'not reach the threshold of {targets.threshold:g}. Lower it, or lengthen burn_in')
+        why = (f"no keypoint counts, as the teacher's confidence, {confidence:.3g} on average, "
+               f'does not reach the threshold of {targets.threshold:g}. Lower it, or lengthen '
+               'burn_in')
     elif targets.mode == 'soft' and confidence <= 0:
-        why = ("no joint counts, as the teacher's confidence is not above 0. Lengthen burn_in, or "
-               'start from a trained checkpoint (load_from)')
+        why = ("no keypoint counts, as the teacher's confidence is not above 0. Lengthen burn_in, "
+               'or start from a trained checkpoint (load_from)')
     else:
-        why = ("no joint counts, as none of the teacher's lies inside the student's view: the two "
-               'views do not overlap, or the teacher has its joints outside. Look at the boxes and '
-               'at the rotation and scale of both views by tools/browse_branches.py')
+        why = ("no keypoint counts, as none of the teacher's lies inside the student's view: the "
+               'two views do not overlap, or the teacher has its keypoints outside. Look at the '
+               'boxes and at the rotation and scale of both views by tools/browse_branches.py')
     return {'no signal': why}
 
 
@@ -220,7 +221,7 @@ def _background(loss: float, confidence: float, best: dict) -> Dict[str, str]:
     if confidence < NO_CONFIDENCE:
         why = (f'teacher_confidence is {confidence:.3g} on average: the teacher sees nothing. '
                'Lengthen burn_in until the supervised loss has fallen well, or start from a '
-               'trained checkpoint (load_from); see that labelled training alone works')
+               'trained checkpoint (load_from); see that labeled training alone works')
     elif confidence < LOST_CONFIDENCE * best['confidence'] and loss < best['loss']:
         why = (f"teacher_confidence has fallen from {best['confidence']:.3g} to {confidence:.3g} "
                'while unsup_loss fell: teacher and student agree on background. Lower '
@@ -232,16 +233,16 @@ def _background(loss: float, confidence: float, best: dict) -> Dict[str, str]:
 
 def _one_place(spread: float, apart: float, best: dict) -> Dict[str, str]:
     if spread < NO_SPREAD or spread < LOST_SPREAD * best['spread']:
-        why = (f"the teacher's joints lie at the same place in all images (standard deviation "
+        why = (f"the teacher's keypoints lie at the same place in all images (standard deviation "
                f"{spread:.2g} of the input, at most {best['spread']:.2g} before)")
     elif apart < ONE_SPOT:
-        why = f"all the teacher's joints of an image lie at one spot (within {apart:.2g})"
+        why = f"all the teacher's keypoints of an image lie at one spot (within {apart:.2g})"
     else:
         return {}
     return {'collapse to one place': why + (
         '. Lengthen burn_in until the teacher tells images apart, or start from a trained '
         'checkpoint (load_from); lower unsup_weight; see that the views are moved '
-        '(tools/browse_branches.py), and that labelled training alone works')}
+        '(tools/browse_branches.py), and that labeled training alone works')}
 
 
 def _tell(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The hook that gives the labelled images another pipeline late in the training: RTMPose's."""
+"""The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
 from typing import Iterator, List
 
 from mmcv.transforms import Compose
@@ -7,21 +7,21 @@ from mmpose.registry import HOOKS, TRANSFORMS
 
 
 @HOOKS.register_module()
-class LabelledPipelineSwitchHook(Hook):
+class LabeledPipelineSwitchHook(Hook):
     """MMDetection's ``PipelineSwitchHook`` for semi-supervised training, which counts iterations.
 
     The pipeline of the branch ``sup`` is exchanged in every ``PoseMultiBranch`` that has one; the
-    unlabelled views stay as they are. The first batch of the new pipeline is number
+    unlabeled views stay as they are. The first batch of the new pipeline is number
     ``switch_iter``, counted from 0, whatever the workers have loaded ahead: they are started anew,
     at the same place in the sampler's stream, so that no sample is lost or seen twice.
 
     Args:
         switch_iter (int): Iterations that are trained with the original pipeline.
-        switch_pipeline (list[dict]): The labelled images' pipeline from then on.
+        switch_pipeline (list[dict]): The labeled images' pipeline from then on.
 
     Raises:
         ValueError: If ``switch_iter`` is negative, or when the training starts, if its data have no
-            labelled branch.
+            labeled branch.
     """
 
     def __init__(self, switch_iter: int, switch_pipeline: List[dict]) -> None:
@@ -32,9 +32,9 @@ class LabelledPipelineSwitchHook(Hook):
         self._has_switched = False
 
     def before_train(self, runner) -> None:
-        """Look for the labelled branches, and switch at once after a resume behind the switch."""
-        if not list(_labelled_branches(runner.train_dataloader.dataset)):
-            raise ValueError('LabelledPipelineSwitchHook finds no PoseMultiBranch with a branch '
+        """Look for the labeled branches, and switch at once after a resume behind the switch."""
+        if not list(_labeled_branches(runner.train_dataloader.dataset)):
+            raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
                              '`sup` in the training data, whose pipeline it could exchange')
         if runner.iter >= self.switch_iter:
             # The loop itself is about to skip as many batches as were trained before the resume.
@@ -47,11 +47,11 @@ class LabelledPipelineSwitchHook(Hook):
 
     def _switch(self, runner, start_batch: int) -> None:
         loader = runner.train_dataloader
-        for branches in _labelled_branches(loader.dataset):
+        for branches in _labeled_branches(loader.dataset):
             # One each, as they were: a pipeline may hold a state.
             branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
         self._has_switched = True
-        runner.logger.info(f'The labelled images have their second pipeline from iteration '
+        runner.logger.info(f'The labeled images have their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')
         # Workers have copies of the dataset, and persistent ones outlive their iterator.
         loop = runner.train_loop
@@ -63,7 +63,7 @@ class LabelledPipelineSwitchHook(Hook):
         loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
 
 
-def _labelled_branches(dataset) -> Iterator[dict]:
+def _labeled_branches(dataset) -> Iterator[dict]:
     """Yield the pipelines by branch of each ``PoseMultiBranch`` in a dataset that has labels."""
     for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
         branches = getattr(step, 'branch_pipelines', {})
@@ -71,4 +71,4 @@ def _labelled_branches(dataset) -> Iterator[dict]:
             yield branches
     inner = getattr(dataset, 'dataset', None)
     for part in [inner] if inner is not None else getattr(dataset, 'datasets', ()):
-        yield from _labelled_branches(part)
+        yield from _labeled_branches(part)

@@ -1,4 +1,6 @@
-"""The hook that shows what happens to the unlabelled images: panels, and figures of each joint."""
+"""The hook that shows what happens to the unlabeled images: panels, and figures of each
+keypoint.
+"""
 from typing import Dict, List, Sequence
 
 import torch
@@ -17,24 +19,24 @@ BINS = 10  # of the teacher's confidence
 
 @HOOKS.register_module()
 class PseudoLabelVisualizationHook(Hook):
-    """Draw the unlabelled images of a step, and sum up what became of their joints.
+    """Draw the unlabeled images of a step, and sum up what became of their keypoints.
 
     Every ``interval`` iterations a panel of the very step that was trained goes to the visualizer's
-    backends, whichever the config has: as ``vis_data/vis_image/unlabelled_<iteration>.png``, in
+    backends, whichever the config has: as ``vis_data/vis_image/unlabeled_<iteration>.png``, in
     TensorBoard, or elsewhere. :func:`mmpose_mum.visualization.draw_panel` says what is on it.
 
     With it go scalars over all steps since the last panel (``vis_data/scalars.json``), by which
     ``tools/plot_run.py`` draws the run:
 
-    * ``unsup/share_0.3-0.4``, the share of all joints whose score by the teacher lies in that bin,
-      the upper end excluded. The first and last bin take the scores below 0 and above 1;
-    * ``unsup/used_<joint>``, the share of a joint's that count;
+    * ``unsup/share_0.3-0.4``, the share of all keypoints whose score by the teacher lies in that
+      bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
+    * ``unsup/used_<joint>``, the share of a keypoint's that count;
     * ``unsup/agreement_<joint>`` and ``unsup/agreement``, the share of these in which the student's
-      joint lies within 5 % of the input's width and height of the target's. A joint none of which
-      counts has none.
+      keypoint lies within 5 % of the input's width and height of the target's. A keypoint none of
+      which counts has none.
 
     Those of a dual model's second network begin with ``second_``, as in the log. Nothing is drawn
-    during the burn-in, in which no unlabelled image is looked at.
+    during the burn-in, in which no unlabeled image is looked at.
 
     The training remains what it is without the hook, to the bit: no model runs for it, and between
     two panels nothing is read from the device. With several processes, the first one draws its own
@@ -46,7 +48,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     Raises:
         ValueError: If an argument is out of its range.
-        TypeError: At the start of the training, if the model has no unlabelled branches.
+        TypeError: At the start of the training, if the model has no unlabeled branches.
     """
 
     def __init__(self, interval: int = 500, num_images: int = 4) -> None:
@@ -60,7 +62,7 @@ class PseudoLabelVisualizationHook(Hook):
         """Begin to watch the model."""
         model = plain_model(runner.model)
         if not hasattr(model, 'watchers'):
-            raise TypeError(f'{type(self).__name__} needs a model with unlabelled branches, such '
+            raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._steps: Dict[str, object] = {}  # of this iteration, by the pair's prefix
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
@@ -90,7 +92,7 @@ class PseudoLabelVisualizationHook(Hook):
                 panel = draw_panel(
                     step, model.data_preprocessor, meta.get('skeleton_links', ()),
                     num_images=self.num_images, title=f'{prefix}iteration {iteration}')
-                runner.visualizer.add_image(f'{prefix}unlabelled', panel, step=iteration)
+                runner.visualizer.add_image(f'{prefix}unlabeled', panel, step=iteration)
 
     def _watch(self, step) -> None:
         self._steps[step.prefix] = step
@@ -102,14 +104,15 @@ class PseudoLabelVisualizationHook(Hook):
 
 @torch.no_grad()
 def count_joints(step) -> Tensor:
-    """Count a step's joints: those used and all, by joint and by score, and those agreed upon.
+    """Count a step's keypoints: those used and all, by keypoint and by score, and those agreed
+    upon.
 
     Args:
-        step (UnlabelledStep): The step.
+        step (UnlabeledStep): The step.
 
     Returns:
-        Tensor: int64 (3, K + BINS), on the step's device: the joints that are used; all; and, by
-        joint alone, those used in which the student agrees with the target.
+        Tensor: int64 (3, K + BINS), on the step's device: the keypoints that are used; all; and, by
+        keypoint alone, those used in which the student agrees with the target.
     """
     used = step.targets.weights > 0
     height, width = step.strong.shape[2:]
@@ -126,10 +129,10 @@ def figures(counts: Tensor, names: Sequence[str]) -> Dict[str, float]:
 
     Args:
         counts (Tensor): (3, K + BINS).
-        names (Sequence[str]): Names of the K joints.
+        names (Sequence[str]): Names of the K keypoints.
 
     Returns:
-        dict[str, float]: Shares by name; those that would be of no joint are missing.
+        dict[str, float]: Shares by name; those that would be of no keypoint are missing.
     """
     used, total, agreed = counts.tolist()
     joints = len(names)

@@ -28,7 +28,7 @@ _WORDS = dict(
 class ResumableTrainLoop(IterBasedTrainLoop):
     """MMEngine's ``IterBasedTrainLoop`` that resumes to the bit, and at once.
 
-    k iterations, a resume and n − k more are n iterations, bit for bit on one processor, wherever k
+    k iterations, a resume and n − k more are n iterations, bit for bit on one CPU, wherever k
     lies. Nothing has to be stored for it but the iteration, because everything random follows from
     a place:
 
@@ -45,7 +45,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     The run's and the sampler's seeds are the checkpoint's, so they need not be in the config. A
     validation that was due at the checkpoint's iteration, and is not in it, is made up for.
 
-    With gradient accumulation this holds for checkpoints between two steps of the optimiser: let
+    With gradient accumulation this holds for checkpoints between two steps of the optimizer: let
     their interval be a multiple of ``accumulative_counts``, as gradients are not stored. A sampler
     without a ``start_batch`` is replayed as MMEngine does, without these guarantees.
 
@@ -81,7 +81,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if any(isinstance(hook, PipelineSwitchHook) for hook in runner.hooks):
             raise ValueError(
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
-                'and would never switch here. Put LabelledPipelineSwitchHook(switch_iter=…, '
+                'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
                 'switch_pipeline=…) in its place, as tools/make_semi_config.py does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')

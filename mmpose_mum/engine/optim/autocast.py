@@ -1,4 +1,4 @@
-"""Mixed precision by torch.autocast on whatever device the model is on, processors included."""
+"""Mixed precision by torch.autocast on whatever device the model is on, CPUs included."""
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -7,11 +7,11 @@ from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
 
-def processor_has_bfloat16() -> bool:
-    """Tell whether this machine's processor multiplies bfloat16 in hardware.
+def cpu_has_bfloat16() -> bool:
+    """Tell whether this machine's CPU multiplies bfloat16 in hardware.
 
     Without that, autocast on the CPU is slower than float32. PyTorch has no public question for
-    it, so the answer is read from Linux' list of processor flags; False elsewhere.
+    it, so the answer is read from Linux' list of CPU flags; False elsewhere.
     """
     try:
         with open('/proc/cpuinfo') as f:
@@ -30,7 +30,7 @@ class AutocastOptimWrapper(OptimWrapper):
     ``AmpOptimWrapper``.
 
     Args:
-        enabled (bool | str): ``'auto'`` switches autocast on except on processors that have no
+        enabled (bool | str): ``'auto'`` switches autocast on except on CPUs that have no
             bfloat16 instructions; True and False force it.
         **kwargs: Those of MMEngine's ``OptimWrapper``.
 
@@ -50,7 +50,7 @@ class AutocastOptimWrapper(OptimWrapper):
         device = next(model.parameters()).device.type
         enabled = self.enabled
         if enabled == 'auto':
-            enabled = device != 'cpu' or processor_has_bfloat16()
+            enabled = device != 'cpu' or cpu_has_bfloat16()
         with super().optim_context(model):
             with torch.autocast(device, torch.bfloat16) if enabled else nullcontext():
                 yield

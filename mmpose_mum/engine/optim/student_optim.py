@@ -1,4 +1,4 @@
-"""Optimise the student alone: the teacher follows by averaging, never by gradient."""
+"""Optimize the student alone: the teacher follows by averaging, never by gradient."""
 from typing import Optional
 
 from mmengine.optim import OptimWrapper
@@ -10,12 +10,12 @@ from torch import nn
 class StudentOptimWrapperConstructor:
     """Hand the student, not the whole semi-supervised model, to the usual constructor.
 
-    MMEngine's constructor puts frozen parameters into the optimiser too, so the teacher would
+    MMEngine's constructor puts frozen parameters into the optimizer too, so the teacher would
     double its state; and ``paramwise_cfg`` and layer decay look at parameter names, which here
     would all begin with ``student.``.
 
     Args:
-        optim_wrapper_cfg (dict): Config of the optimiser wrapper. Its key ``base_constructor``,
+        optim_wrapper_cfg (dict): Config of the optimizer wrapper. Its key ``base_constructor``,
             if present, names the constructor that does the work. Defaults to MMEngine's
             ``DefaultOptimWrapperConstructor``.
         paramwise_cfg (dict, optional): As for that constructor, with the plain model's names.
@@ -28,7 +28,7 @@ class StudentOptimWrapperConstructor:
             dict(type=base, optim_wrapper_cfg=optim_wrapper_cfg, paramwise_cfg=paramwise_cfg))
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the wrapper of the optimiser for ``model.student``.
+        """Build the wrapper of the optimizer for ``model.student``.
 
         Raises:
             TypeError: If the model has no student.

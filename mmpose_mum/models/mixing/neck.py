@@ -23,7 +23,7 @@ class MixUnMix(BaseModule):
     in the input or at the entrance of one of the backbone's stages, drawn anew for each forward;
     the neck puts every cell back before the head. A transformer's patches are mixed like pixels,
     while its class token stays with the image that it came from. At all other times the neck does
-    nothing, so that the labelled branch, validation and inference see an ordinary model. It has no
+    nothing, so that the labeled branch, validation and inference see an ordinary model. It has no
     parameters, and a wrapped neck keeps its names in the state dict.
 
     Args:

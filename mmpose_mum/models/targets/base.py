@@ -14,17 +14,17 @@ _KINDS: List[Type['PoseTargets']] = []  # each subclass registers itself
 
 
 class PseudoTargets(NamedTuple):
-    """What the student is to reproduce in its view of the unlabelled images.
+    """What the student is to reproduce in its view of the unlabeled images.
 
     Attributes:
-        keypoints: (B, K, 2), the teacher's joints in pixels of the student's input.
+        keypoints: (B, K, 2), the teacher's keypoints in pixels of the student's input.
         scores: (B, K), how sure the teacher is of them, see :class:`PoseTargets`.
-        weights: (B, K) float, each joint's weight in the loss.
+        weights: (B, K) float, each keypoint's weight in the loss.
         maps: What else the head's loss compares the output with: for heads with one heatmap a
             joint (B, K, h, w); other things for other heads, see there; None for those whose loss
-            needs the joints alone.
+            needs the keypoints alone.
         valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None where
-            that does not matter, since the maps were made from the joints.
+            that does not matter, since the maps were made from the keypoints.
     """
     keypoints: Tensor
     scores: Tensor
@@ -37,7 +37,7 @@ class PoseTargets:
     """Pseudo targets of one kind of head; :func:`targets_of` finds the kind.
 
     A score has one meaning for all heads, so that a threshold carries over: how sure the head is
-    that the joint lies where it says, within about the width of the head's own label. 1 is an
+    that the keypoint lies where it says, within about the width of the head's own label. 1 is an
     output as sharp as the label itself, 0 one that says nothing.
 
     ================================  ============================================================
@@ -53,13 +53,13 @@ class PoseTargets:
     VisPredictHead                    that of its pose head; its visibility is about something else
     ================================  ============================================================
 
-    Joints that do not count get no gradient, whatever the head's loss is and does with weights:
+    Keypoints that do not count get no gradient, whatever the head's loss is and does with weights:
     the loss gets the student's own output there, detached.
 
     Args:
-        head (nn.Module): The head. Its codec (``decoder``) tells where a joint lies in the input,
-            and its loss is used as it is.
-        confidence (dict, optional): ``mode`` is ``'none'`` (every joint counts fully),
+        head (nn.Module): The head. Its codec (``decoder``) tells where a keypoint lies in the
+            input, and its loss is used as it is.
+        confidence (dict, optional): ``mode`` is ``'none'`` (every keypoint counts fully),
             ``'threshold'`` (it counts when the teacher's score reaches ``threshold``) or
             ``'soft'`` (its score, clipped to [0, 1], is its weight in the head's loss; MMPose's
             OHKM, SmoothL1 and combined losses square weights).
@@ -108,7 +108,7 @@ class PoseTargets:
             teacher_views (dict): ``warp_mat`` float (B, 3, 3), image pixel → pixel of the input,
                 and ``flip`` bool (B,), of the teacher's view.
             student_views (dict): The same of the student's.
-            flip_indices (Sequence[int]): K indices of the joints' mirror images.
+            flip_indices (Sequence[int]): K indices of the keypoints' mirror images.
 
         Returns:
             PseudoTargets: float32.
@@ -119,7 +119,7 @@ class PoseTargets:
             return self._carry(output, matrix, mirrored, flip_indices)
 
     def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
-        """Find the joints in an output, in its own view.
+        """Find the keypoints in an output, in its own view.
 
         Args:
             output (Any): An output of the head.
@@ -142,22 +142,23 @@ class PoseTargets:
                 two students each has its own. Defaults to the one that this was made for.
 
         Returns:
-            Tensor: Scalar, in the unit that the head's loss has for labelled images.
+            Tensor: Scalar, in the unit that the head's loss has for labeled images.
         """
         with _float32(output) as output:
             return self._loss(output, targets, self.head if head is None else head)
 
     @torch.no_grad()
     def distance(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor]:
-        """Measure how far the student's joints lie from the target's, and how many joints count.
+        """Measure how far the student's keypoints lie from the target's, and how many keypoints
+        count.
 
         Args:
             output (Any): The student's output.
             targets (PseudoTargets): Targets in the student's view.
 
         Returns:
-            tuple[Tensor, Tensor]: Scalars: the mean distance over the joints that count, in pixels
-            of the input, and their share of all.
+            tuple[Tensor, Tensor]: Scalars: the mean distance over the keypoints that count, in
+            pixels of the input, and their share of all.
         """
         used = (targets.weights > 0).float()
         distance = (self.joints(output)[0] - self._goals(targets)).norm(dim=-1)
@@ -174,7 +175,7 @@ class PoseTargets:
         raise NotImplementedError
 
     def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
-        """Return the maps of joints in pixels of the input, and weights (B, K)."""
+        """Return the maps of keypoints in pixels of the input, and weights (B, K)."""
         raise NotImplementedError
 
     def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
@@ -183,7 +184,7 @@ class PoseTargets:
 
     def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
-        """Carry the joints over and encode them there; ``matrix`` is of the input's pixels."""
+        """Carry the keypoints over and encode them there; ``matrix`` is of the input's pixels."""
         keypoints, scores = (
             swap_left_right(x, flip_indices, mirrored) for x in self._joints(output))
         keypoints = warp_keypoints(keypoints, matrix)
@@ -192,7 +193,7 @@ class PoseTargets:
         return PseudoTargets(keypoints, scores, self._weights(weights, scores), maps)
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
-        """Return the joints (B, K, 2) with which the student's are compared."""
+        """Return the keypoints (B, K, 2) with which the student's are compared."""
         return targets.keypoints
 
     @staticmethod
@@ -261,7 +262,7 @@ def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
         for key in ('warp_mat', 'flip'):
             if key not in sample.metainfo:
                 raise KeyError(
-                    f'an unlabelled sample has no {key!r} in its metainfo: its pipeline must end '
+                    f'an unlabeled sample has no {key!r} in its metainfo: its pipeline must end '
                     "with WarpTopdownAffine and PackPoseInputs(meta_keys=(…, 'flip', 'warp_mat'))")
     warp_mat = np.stack([s.metainfo['warp_mat'] for s in data_samples]).astype(np.float32)
     flip = np.array([bool(s.metainfo['flip']) for s in data_samples])

@@ -20,7 +20,7 @@ from ...functional.codecs import encode_coordinates, encode_gaussians, encode_si
 from ...functional.warp import swap_left_right, warp_distributions
 from .base import PoseTargets, PseudoTargets, detached_where
 
-# Share of the crop within which a joint is right: MMPose's own accuracy of regression heads.
+# Share of the crop within which a keypoint is right: MMPose's own accuracy of regression heads.
 NEAR = .05
 
 
@@ -29,7 +29,8 @@ class SimCCTargets(PoseTargets):
 
     (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
     does, they are the teacher's own, carried over, so that its doubts go with them: a doubtful
-    joint's label is blunt, as a heatmap would be low. Else they are the codec's of its joints.
+    keypoint's label is blunt, as a heatmap would be low. Else they are the codec's of its
+    keypoints.
 
     Args:
         head (nn.Module): The head.
@@ -95,14 +96,14 @@ class SimCCTargets(PoseTargets):
 
 
 class RegressionTargets(PoseTargets):
-    """Targets of RegressionHead: the joints alone, without ``maps``.
+    """Targets of RegressionHead: the keypoints alone, without ``maps``.
 
     Args:
         head (nn.Module): The head.
         confidence (dict, optional): See :class:`PoseTargets`; only the mode ``'none'``.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if ``confidence`` is to choose among joints.
+        ValueError: As :class:`PoseTargets`; also if ``confidence`` is to choose among keypoints.
     """
 
     heads = (RegressionHead, )
@@ -150,7 +151,7 @@ class RegressionTargets(PoseTargets):
 
 
 class RLETargets(RegressionTargets):
-    """Targets of RLEHead: the joints alone; its own scale says how sure it is.
+    """Targets of RLEHead: the keypoints alone; its own scale says how sure it is.
 
     Args:
         head (nn.Module): The head.
@@ -178,7 +179,7 @@ class RLETargets(RegressionTargets):
         scale = detached_where(counts, output[..., 2:4])
         loss, weights = head.loss_module, targets.weights
         if not loss.use_target_weight:
-            # The loss's flow learns from each joint that it is given, whatever has no gradient
+            # The loss's flow learns from each keypoint that it is given, whatever has no gradient
             # outside of it. A copy shares the flow.
             loss, weights = copy.copy(loss), counts[..., 0].float()
             loss.use_target_weight = True
@@ -186,7 +187,7 @@ class RLETargets(RegressionTargets):
 
 
 class IntegralTargets(RegressionTargets):
-    """Targets of IntegralRegressionHead: the joints alone, as its loss needs no heatmaps.
+    """Targets of IntegralRegressionHead: the keypoints alone, as its loss needs no heatmaps.
 
     Args:
         head (nn.Module): The head.
@@ -236,7 +237,8 @@ class IntegralTargets(RegressionTargets):
 
 
 class DSNTTargets(IntegralTargets):
-    """Targets of DSNTHead: the joints, and as ``maps`` the codec's heatmaps of them (B, K, h, w).
+    """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
+    w).
 
     Args:
         head (nn.Module): The head.

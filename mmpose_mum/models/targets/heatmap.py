@@ -29,7 +29,7 @@ class HeatmapTargets(PoseTargets):
 
     Raises:
         ValueError: As :class:`PoseTargets`; also if the codec's targets are not heatmaps of one
-            channel a joint.
+            channel a keypoint.
     """
 
     heads = (HeatmapHead, )
@@ -115,7 +115,7 @@ class LevelTargets(HeatmapTargets):
     """Targets of MSPNHead, whose units have labels of different widths, by their level.
 
     ``maps`` holds for each of the student's units the heatmaps (B, K, h, w) of the teacher's last
-    unit of the same level. Joints and scores are those of the very last unit.
+    unit of the same level. Keypoints and scores are those of the very last unit.
 
     Args:
         head (nn.Module): The head.
@@ -144,10 +144,10 @@ class LevelTargets(HeatmapTargets):
 
 
 class OffsetTargets(PoseTargets):
-    """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a joint.
+    """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a keypoint.
 
     Interpolated offsets would be wrong, and classes blurred, so that ``maps`` (B, 3 K, h, w) is
-    what the codec makes of the joints in the student's view.
+    what the codec makes of the keypoints in the student's view.
 
     Args:
         head (nn.Module): The head.
@@ -212,7 +212,7 @@ def input_to_heatmap(codec) -> np.ndarray:
     """Return the map from a pixel of the input to the heatmap pixel that the codec encodes it at.
 
     MSRA's heatmaps divide by the stride, UDP's by (n − 1) / (m − 1). Megvii's floor the quotient,
-    so that a heatmap pixel stands for the centre of its cell, half a pixel further.
+    so that a heatmap pixel stands for the center of its cell, half a pixel further.
 
     Args:
         codec (BaseKeypointCodec): A codec of MMPose.
@@ -221,14 +221,14 @@ def input_to_heatmap(codec) -> np.ndarray:
         np.ndarray: float32 (3, 3).
 
     Raises:
-        ValueError: If the codec's targets are not heatmaps of one channel a joint.
+        ValueError: If the codec's targets are not heatmaps of one channel a keypoint.
     """
     name = type(codec).__name__
     plain = name in ('MSRAHeatmap', 'MegviiHeatmap') or (
         name == 'UDPHeatmap' and codec.heatmap_type == 'gaussian')
     if not plain:
         raise ValueError(
-            f'the codec {name} makes no heatmaps of one channel a joint, which this head has; '
+            f'the codec {name} makes no heatmaps of one channel a keypoint, which this head has; '
             "MSRAHeatmap, MegviiHeatmap and UDPHeatmap(heatmap_type='gaussian') do")
     matrix = _scaling(codec.scale_factor)
     if name == 'MegviiHeatmap':
@@ -247,7 +247,7 @@ def _losses_of(head: nn.Module, count: int) -> List[nn.Module]:
 
 
 def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTargets) -> Tensor:
-    # Where the teacher has not looked, and in joints that do not count, the student is its own
+    # Where the teacher has not looked, and in keypoints that do not count, the student is its own
     # target: no gradient, whatever the head's loss is and does with weights.
     counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
     goal = torch.where(counts, maps, output.detach())
@@ -255,12 +255,12 @@ def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTarge
 
 
 class HandTargets(HeatmapTargets):
-    """Targets of InternetHead: two hands' joints in depth, their distance, and which are there.
+    """Targets of InternetHead: two hands' keypoints in depth, their distance, and which are there.
 
     ``maps`` is a tuple of the heatmaps (B, K, d, h, w), each slice carried over; the depth of one
     hand's root relative to the other's (B, 1), in the codec's units, which counts where the teacher
     sees both; and the probabilities of the two hands (B, 2). A mirror image exchanges the hands, so
-    that the depth changes its sign. Views differ in the picture's plane alone, so that the joints'
+    that the depth changes its sign. Views differ in the image's plane alone, so that the keypoints'
     depths stay.
 
     Args:
@@ -289,7 +289,7 @@ class HandTargets(HeatmapTargets):
         return tuple(int(n) for n in codec.image_size)
 
     def heatmaps(self, output: List[Tensor]) -> Tensor:
-        """Return each joint's heatmap (B, K, h, w), the highest of its slices."""
+        """Return each keypoint's heatmap (B, K, h, w), the highest of its slices."""
         return output[0].amax(2)
 
     def _dense(self, output: List[Tensor]) -> List[Tensor]:

@@ -10,12 +10,12 @@ from .base import PoseTargets, PseudoTargets, targets_of
 
 
 class VisibilityTargets(PoseTargets):
-    """Targets of VisPredictHead: those of its pose head, and which joints are visible.
+    """Targets of VisPredictHead: those of its pose head, and which keypoints are visible.
 
-    ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a joint
-    is visible. Joints that leave the student's crop are not: a label has 0 there. The visibility
-    counts for every joint; the scores are the pose head's, since a joint may well be visible and
-    hard to place.
+    ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a
+    keypoint is visible. Keypoints that leave the student's crop are not: a label has 0 there. The
+    visibility counts for every keypoint; the scores are the pose head's, since a keypoint may well
+    be visible and hard to place.
 
     Args:
         head (nn.Module): The head.

@@ -20,7 +20,7 @@ def test_weights_and_activations_are_channels_last_and_the_output_stays():
     for name, weight in model.named_parameters():
         if weight.ndim == 4:
             assert weight.is_contiguous(memory_format=torch.channels_last), name
-    assert {id(p) for p in model.parameters()} == parameters  # the optimiser's are still these
+    assert {id(p) for p in model.parameters()} == parameters  # the optimizer's are still these
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

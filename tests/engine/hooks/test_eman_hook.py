@@ -96,7 +96,7 @@ def test_gradient_accumulation_updates_at_real_steps_alone(burn_in):
     assert trainer.message_hub.get_info('eman_updates') == (2 if burn_in else 4)
 
 
-def test_interval_counts_optimiser_steps():
+def test_interval_counts_optimizer_steps():
     model = Pair()
     trainer = Trainer(
         model, EMANHook(momentum=.5, warm_up=False, interval=2), accumulative_counts=2)
@@ -269,7 +269,7 @@ def test_beside_the_channels_last_hook_in_any_order(hook_first):
 
 
 def test_torch_compile_does_not_stop_the_updates():
-    """PyTorch's compiler takes the hooks off the optimisers, so the steps must count without."""
+    """PyTorch's compiler takes the hooks off the optimizers, so the steps must count without."""
     torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1))
     weight = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=0.1)

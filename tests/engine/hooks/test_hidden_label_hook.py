@@ -1,4 +1,4 @@
-"""The hook measures the teacher's targets by the true joints of their views."""
+"""The hook measures the teacher's targets by the true keypoints of their views."""
 import copy
 import json
 import uuid
@@ -39,7 +39,7 @@ def person(rng, number, visible=(1, 1, 1, 1)):
 
 
 def loader_batch(number=8, people=None, seed=0, **view):
-    """Makes the unlabelled branches of a batch whose weak samples hold the transformed joints."""
+    """Makes the unlabeled branches of a batch whose weak samples hold the transformed keypoints."""
     rng = np.random.default_rng(seed)
     np.random.seed(seed)
     weak = WeakView(INPUT_SIZE, **view)
@@ -51,7 +51,7 @@ def loader_batch(number=8, people=None, seed=0, **view):
 
 
 class Oracle(nn.Module):
-    """A teacher that knows the joints of its view, and may change its answer."""
+    """A teacher that knows the keypoints of its view, and may change its answer."""
 
     def __init__(self, change=lambda heatmaps: heatmaps):
         super().__init__()
@@ -60,7 +60,7 @@ class Oracle(nn.Module):
         self.change = change
 
     def forward(self, inputs, data_samples, mode):
-        """Encodes where MMPose's transforms have put the joints."""
+        """Encodes where MMPose's transforms have put the keypoints."""
         assert mode == 'tensor' and not torch.is_grad_enabled() and not self.training
         assert tuple(inputs.shape[1:]) == (3, *INPUT_SIZE[::-1])
         heatmaps = [self.codec.encode(s.gt_instances.transformed_keypoints, np.ones((1, 4)))
@@ -116,7 +116,7 @@ def test_the_joints_lie_where_mmpose_puts_them_and_those_outside_do_not_count():
     assert total[:4].tolist() == inside.sum(0).tolist() == right[:4].tolist()
 
 
-def test_unlabelled_joints_do_not_count_under_the_name_that_they_have_in_the_view():
+def test_unlabeled_joints_do_not_count_under_the_name_that_they_have_in_the_view():
     rng = np.random.default_rng(0)
     people = [person(rng, i, visible=(1, 1, 0, 1)) for i in range(4)]
     people += [dict(person(rng, i, visible=(0, 1, 1, 1)),
@@ -234,7 +234,7 @@ def test_arguments_out_of_range(arguments):
 
 
 class CoordinateOracle(nn.Module):
-    """A teacher with a regression head that knows the joints of its view."""
+    """A teacher with a regression head that knows the keypoints of its view."""
 
     def forward(self, inputs, data_samples, mode):
         """Tells them in widths and heights of the input."""

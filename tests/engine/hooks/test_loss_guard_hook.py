@@ -1,4 +1,4 @@
-"""A loss that is not finite reaches neither weights, optimiser, teacher, statistics nor files."""
+"""A loss that is not finite reaches neither weights, optimizer, teacher, statistics nor files."""
 import copy
 import uuid
 
@@ -26,7 +26,7 @@ def spoil_pixels(batch, branch='sup'):
 
 
 def spoil_labels(batch):
-    """Gives the second labelled sample a heatmap that is not finite."""
+    """Gives the second labeled sample a heatmap that is not finite."""
     batch['data_samples']['sup'][1].gt_fields.heatmaps[0, 3, 3] = float('inf')
     return batch
 

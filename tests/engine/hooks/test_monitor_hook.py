@@ -35,7 +35,7 @@ class Batches(Dataset):
 
 
 def one_peak(heatmaps, height=.8):
-    """Each joint has a peak of its own place, in every image the same."""
+    """Each keypoint has a peak of its own place, in every image the same."""
     made = torch.zeros_like(heatmaps)
     for joint in range(made.shape[1]):
         made[:, joint, 5 + 3 * joint, 4 + 2 * joint] = height
@@ -43,7 +43,7 @@ def one_peak(heatmaps, height=.8):
 
 
 def one_spot(heatmaps):
-    """All joints of an image have a peak at one place, which differs by image."""
+    """All keypoints of an image have a peak at one place, which differs by image."""
     made = torch.zeros_like(heatmaps)
     for image in range(len(made)):
         made[image, :, 3 + 5 * image, 4 + 2 * image] = .8
@@ -108,14 +108,14 @@ def test_a_healthy_training_is_told_nothing_and_stays_the_same_to_the_bit(tmp_pa
 def test_a_teacher_that_answers_always_the_same_has_collapsed_to_one_place(tmp_path, said):
     train(tmp_path, monitor(), answer=one_peak)
     text, = said
-    assert 'iteration 6: collapse to one place: the teacher\'s joints lie at the same' in text
+    assert 'iteration 6: collapse to one place: the teacher\'s keypoints lie at the same' in text
     assert 'Lengthen burn_in' in text
 
 
 def test_joints_at_one_spot_of_each_image(tmp_path, said):
     train(tmp_path, monitor(), answer=one_spot)
     text, = said
-    assert "collapse to one place: all the teacher's joints of an image lie at one spot" in text
+    assert "collapse to one place: all the teacher's keypoints of an image lie at one spot" in text
 
 
 def test_a_teacher_that_sees_nothing(tmp_path, said):
@@ -136,7 +136,7 @@ def test_views_that_do_not_overlap(tmp_path, said):
 
     train(tmp_path, monitor(), change=shift, answer=varied)
     text, = said
-    assert 'no signal: no joint counts' in text and 'boxes' in text and 'rotation' in text
+    assert 'no signal: no keypoint counts' in text and 'boxes' in text and 'rotation' in text
 
 
 def test_a_confidence_that_is_too_strict(tmp_path, said):
@@ -160,13 +160,13 @@ def test_a_loss_of_exactly_zero_although_joints_count(tmp_path, said):
     hook.before_train = lambda runner: (no_loss(runner, hook), before(runner))
     train(tmp_path, hook, answer=varied)
     text, = said
-    assert 'unsup_loss is exactly 0 although joints count' in text
+    assert 'unsup_loss is exactly 0 although keypoints count' in text
 
 
 @pytest.mark.parametrize('options, word', [
     (dict(unsup_weight=0.), 'unsup_weight is 0'),
     (dict(burn_in=12), 'burn-in of 12 iterations is as long as the training of 12')], ids=str)
-def test_unlabelled_images_that_never_count(tmp_path, said, options, word):
+def test_unlabeled_images_that_never_count(tmp_path, said, options, word):
     train(tmp_path, monitor(), **options)
     text, = said
     assert 'never count' in text and word in text
@@ -273,7 +273,7 @@ def test_both_students_of_the_dual_model_are_watched(tmp_path, said):
 
 
 class Looks(nn.Module):
-    """A teacher whose joints spread at random, or are one pixel off in each twelfth image."""
+    """A teacher whose keypoints spread at random, or are one pixel off in each twelfth image."""
 
     def __init__(self):
         super().__init__()
@@ -281,7 +281,7 @@ class Looks(nn.Module):
         self.generator = torch.Generator().manual_seed(0)
 
     def forward(self, inputs, data_samples, mode):
-        """Answers by heatmaps with one peak a joint."""
+        """Answers by heatmaps with one peak a keypoint."""
         self.looks += 1
         heatmaps = torch.zeros(len(inputs), 4, 24, 16)
         for image in range(len(inputs)):

@@ -1,4 +1,4 @@
-"""The labelled images get their second pipeline at the right batch, and no sample is lost."""
+"""The labeled images get their second pipeline at the right batch, and no sample is lost."""
 import logging
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from mmpose.registry import TRANSFORMS
 from torch.utils.data import DataLoader, Dataset
 
 from mmpose_mum.datasets import PoseMultiBranch, SemiSupervisedSampler
-from mmpose_mum.engine import LabelledPipelineSwitchHook
+from mmpose_mum.engine import LabeledPipelineSwitchHook
 from mmpose_mum.models.estimator import BRANCHES
 
 BATCH, ITERS, SWITCH = 4, 9, 5
@@ -58,7 +58,7 @@ class Both(torch.utils.data.ConcatDataset):
 
 def run(workers, *, switch=SWITCH, wrap=lambda dataset: dataset, resume=0, persistent=True):
     """Trains nothing, in MMEngine's own loop; returns the batches of (pipeline, number)."""
-    hook = LabelledPipelineSwitchHook(switch, [dict(type='MarkSample', name='second')])
+    hook = LabeledPipelineSwitchHook(switch, [dict(type='MarkSample', name='second')])
     data = Both([wrap(Numbers(0, 7, 'sup')), Numbers(100, 11, 'unsup_teacher')])
     loader = DataLoader(
         data, BATCH, sampler=SemiSupervisedSampler(data, BATCH, seed=3), num_workers=workers,
@@ -95,7 +95,7 @@ def numbers_of(batches):
 
 
 def pipelines_of(batches):
-    """Returns the names of the labelled samples' pipelines, batch by batch."""
+    """Returns the names of the labeled samples' pipelines, batch by batch."""
     return [{name for name, number in batch if number < 100} for batch in batches]
 
 
@@ -104,8 +104,8 @@ def test_the_switch_is_exact_and_the_stream_goes_on(workers, persistent):
     seen = run(workers, persistent=persistent)
     assert numbers_of(seen) == expected()
     assert pipelines_of(seen) == [{'first'}] * SWITCH + [{'second'}] * (ITERS - SWITCH)
-    unlabelled = {name for batch in seen for name, number in batch if number >= 100}
-    assert unlabelled == {'first'}
+    unlabeled = {name for batch in seen for name, number in batch if number >= 100}
+    assert unlabeled == {'first'}
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -144,9 +144,9 @@ def test_it_reaches_into_wrappers(wrap):
 
 
 def test_data_without_labels_and_a_negative_iteration_are_errors():
-    hook = LabelledPipelineSwitchHook(3, [])
+    hook = LabeledPipelineSwitchHook(3, [])
     loader = SimpleNamespace(dataset=Numbers(0, 3, 'unsup_teacher'))
     with pytest.raises(ValueError, match='no PoseMultiBranch with a branch `sup`'):
         hook.before_train(SimpleNamespace(train_dataloader=loader, iter=0))
     with pytest.raises(ValueError, match='at least 0, got -1'):
-        LabelledPipelineSwitchHook(-1, [])
+        LabeledPipelineSwitchHook(-1, [])

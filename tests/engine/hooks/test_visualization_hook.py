@@ -56,11 +56,11 @@ def train(work_dir, *hooks, cfg=None, backends=('LocalVisBackend', )):
 
 
 def written(work_dir):
-    """Returns the pictures by name, and the scalars."""
-    pictures = {path.name: cv2.imread(str(path))
-                for path in work_dir.glob('*/vis_data/vis_image/*.png')}
-    return pictures, [json.loads(line) for path in work_dir.glob('*/vis_data/scalars.json')
-                      for line in path.read_text().splitlines()]
+    """Returns the images by name, and the scalars."""
+    images = {path.name: cv2.imread(str(path))
+              for path in work_dir.glob('*/vis_data/vis_image/*.png')}
+    return images, [json.loads(line) for path in work_dir.glob('*/vis_data/scalars.json')
+                    for line in path.read_text().splitlines()]
 
 
 def test_the_training_is_the_same_to_the_bit_and_panels_are_written(tmp_path):
@@ -76,9 +76,9 @@ def test_the_training_is_the_same_to_the_bit_and_panels_are_written(tmp_path):
     assert all(torch.equal(optimizer[i]['exp_avg_sq'], other[i]['exp_avg_sq']) for i in other)
     assert runner.model.watchers == []
 
-    pictures, scalars = written(tmp_path / 'with')
-    assert set(pictures) == {'unlabelled_3.png', 'unlabelled_6.png'}
-    assert all(picture.shape[0] == 58 + 2 * 196 for picture in pictures.values())
+    images, scalars = written(tmp_path / 'with')
+    assert set(images) == {'unlabeled_3.png', 'unlabeled_6.png'}
+    assert all(image.shape[0] == 58 + 2 * 196 for image in images.values())
     assert [entry['step'] for entry in scalars] == [3, 6]
     for entry in scalars:
         shares = [value for key, value in entry.items() if key.startswith('unsup/share_')]
@@ -111,16 +111,16 @@ def test_the_panel_is_of_the_step_that_was_trained(tmp_path, monkeypatch):
 def test_both_students_of_the_dual_model_are_shown(tmp_path):
     cfg = dict(tiny_config(mix_unmix=False), type='DualPoseEstimator')
     train(tmp_path, PseudoLabelVisualizationHook(interval=6), cfg=cfg)
-    pictures, scalars = written(tmp_path)
-    assert set(pictures) == {'unlabelled_6.png', 'second_unlabelled_6.png'}
+    images, scalars = written(tmp_path)
+    assert set(images) == {'unlabeled_6.png', 'second_unlabeled_6.png'}
     assert 'second_unsup/agreement' in {key for entry in scalars for key in entry}
 
 
 def test_there_is_nothing_to_show_in_the_burn_in(tmp_path):
     cfg = tiny_config(burn_in=4)
     train(tmp_path, PseudoLabelVisualizationHook(interval=2), cfg=cfg)
-    pictures, scalars = written(tmp_path)
-    assert set(pictures) == {'unlabelled_6.png'}
+    images, scalars = written(tmp_path)
+    assert set(images) == {'unlabeled_6.png'}
     assert [entry['step'] for entry in scalars] == [6]
 
 
@@ -132,9 +132,9 @@ def test_tensorboard_gets_panels_and_scalars(tmp_path):
     runner.visualizer.close()
     folder, = tmp_path.glob('*/vis_data')
     events = EventAccumulator(str(folder)).Reload()
-    assert [image.step for image in events.Images('unlabelled')] == [3, 6]
-    encoded = np.frombuffer(events.Images('unlabelled')[1].encoded_image_string, np.uint8)
-    local = cv2.imread(str(folder / 'vis_image/unlabelled_6.png'))
+    assert [image.step for image in events.Images('unlabeled')] == [3, 6]
+    encoded = np.frombuffer(events.Images('unlabeled')[1].encoded_image_string, np.uint8)
+    local = cv2.imread(str(folder / 'vis_image/unlabeled_6.png'))
     np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR), local)
     assert [entry.step for entry in events.Scalars('unsup/agreement')] == [3, 6]
 
@@ -223,7 +223,7 @@ def test_each_panel_begins_to_count_anew():
             hook.after_train_iter(runner, runner.iter)
     assert [step for step, _ in found] == [2, 4]
     assert [values['unsup/share_0.9-1.0'] for _, values in found] == [.5, 1.]
-    assert {'unsup/used_0', 'unsup/used_3'} < set(found[0][1])  # a set that names no joints
+    assert {'unsup/used_0', 'unsup/used_3'} < set(found[0][1])  # a set that names no keypoints
     hook.after_train(runner)
     assert model.watchers == []
 
@@ -240,7 +240,7 @@ def test_between_panels_nothing_is_read_from_the_device():
 
 
 def test_what_it_cannot_watch_is_an_error():
-    with pytest.raises(TypeError, match='unlabelled branches.*Conv2d'):
+    with pytest.raises(TypeError, match='unlabeled branches.*Conv2d'):
         PseudoLabelVisualizationHook().before_train(SimpleNamespace(model=nn.Conv2d(1, 1, 1)))
     for arguments in (dict(interval=0), dict(num_images=0)):
         with pytest.raises(ValueError, match='must be at least 1'):

@@ -141,7 +141,7 @@ def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_s
 
 
 def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabelledPipelineSwitchHook'):
+    with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabeledPipelineSwitchHook'):
         run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
 
 

@@ -17,10 +17,10 @@ ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValL
 
 
 @METRICS.register_module()
-class CentreOfPredictions(BaseMetric):
+class CenterOfPredictions(BaseMetric):
     """The mean of all that was predicted, which tells any two models apart; and one by one."""
 
-    default_prefix = 'centre'
+    default_prefix = 'center'
 
     def process(self, data_batch, data_samples):
         """Keep each sample's id and mean."""
@@ -37,7 +37,7 @@ class Notes(Hook):
     """Notes which hooks are called, and the mean of each batch's outputs and who made them."""
 
     def __init__(self):
-        self.called, self.centres, self.predict_on = [], [], []
+        self.called, self.centers, self.predict_on = [], [], []
 
     def before_val(self, runner):
         """Note it."""
@@ -55,7 +55,7 @@ class Notes(Hook):
         """Note it, and the outputs."""
         self.called.append(f'after_val_iter {batch_idx}')
         self.predict_on.append(runner.model.semi_test_cfg['predict_on'])
-        self.centres += [float(output.pred_instances.keypoints.mean()) for output in outputs]
+        self.centers += [float(output.pred_instances.keypoints.mean()) for output in outputs]
 
     def after_val_epoch(self, runner, metrics=None):
         """Note it, and the metrics."""
@@ -81,7 +81,7 @@ def runner(tmp_path_factory):
         ann_file=str(work / 'labels.json'), data_prefix=dict(img=f'{work}/people/'))
     cfg.val_evaluator = [
         dict(type='CocoMetric', ann_file=str(work / 'labels.json'), score_mode='bbox'),
-        *cfg.val_evaluator, dict(type='CentreOfPredictions')]
+        *cfg.val_evaluator, dict(type='CenterOfPredictions')]
     # What MMEngine dumps is only made pretty by yapf, for seconds.
     with patch('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, True)):
         runner = Runner.from_cfg(cfg)
@@ -113,8 +113,8 @@ def test_metrics_are_those_of_two_passes_to_the_bit(runner):
     expected, _, loaded_twice = validate(runner, TWO_PASSES)
     found, _, loaded = validate(runner, ONE_PASS)
     assert list(found) == list(expected) and found == expected
-    assert {'teacher/coco/AP', 'student/PCK', 'teacher/centre/mean'} < set(found)
-    assert found['teacher/centre/mean'] != found['student/centre/mean']
+    assert {'teacher/coco/AP', 'student/PCK', 'teacher/center/mean'} < set(found)
+    assert found['teacher/center/mean'] != found['student/center/mean']
     assert loaded == [0, 1, 2] and loaded_twice == [0, 1, 2, 0, 1, 2]
     again, *_ = validate(runner, ONE_PASS)  # nothing of the first is left
     assert again == found
@@ -130,7 +130,7 @@ def test_hooks_are_called_as_by_mmengines_loop_with_the_chosen_models_outputs(ru
     finally:
         settings['predict_on'] = 'teacher'
     assert notes.called == expected.called
-    assert notes.centres == expected.centres and set(notes.predict_on) == {predict_on}
+    assert notes.centers == expected.centers and set(notes.predict_on) == {predict_on}
     assert plain == {key.split('/', 1)[1]: value for key, value in metrics.items()
                      if key.startswith(predict_on)}
 

@@ -5,7 +5,7 @@ from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from mmpose_mum.engine.optim import autocast
-from mmpose_mum.engine.optim.autocast import AutocastOptimWrapper, processor_has_bfloat16
+from mmpose_mum.engine.optim.autocast import AutocastOptimWrapper, cpu_has_bfloat16
 
 
 def wrapper(**kwargs):
@@ -41,7 +41,7 @@ def test_off_is_float32():
 
 @pytest.mark.parametrize('has_bfloat16', [True, False])
 def test_auto_asks_the_processor(has_bfloat16, monkeypatch):
-    monkeypatch.setattr(autocast, 'processor_has_bfloat16', lambda: has_bfloat16)
+    monkeypatch.setattr(autocast, 'cpu_has_bfloat16', lambda: has_bfloat16)
     model, optim_wrapper = wrapper()
     assert optim_wrapper.enabled == 'auto'
     expected = torch.bfloat16 if has_bfloat16 else torch.float32
@@ -58,7 +58,7 @@ def test_the_processors_flags_are_read(cpuinfo, expected, tmp_path, monkeypatch)
     (tmp_path / 'cpuinfo').write_text(cpuinfo)
     monkeypatch.setattr(
         autocast, 'open', lambda path: open(tmp_path / 'cpuinfo'), raising=False)
-    assert processor_has_bfloat16() is expected
+    assert cpu_has_bfloat16() is expected
 
 
 def test_without_a_list_of_flags_there_is_none(monkeypatch):
@@ -67,7 +67,7 @@ def test_without_a_list_of_flags_there_is_none(monkeypatch):
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(autocast, 'open', missing, raising=False)
-    assert processor_has_bfloat16() is False
+    assert cpu_has_bfloat16() is False
 
 
 def test_gradient_accumulation_is_left_to_the_base_class():

@@ -1,4 +1,4 @@
-"""The optimiser holds the student alone, under the plain model's parameter names."""
+"""The optimizer holds the student alone, under the plain model's parameter names."""
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -24,9 +24,9 @@ def parameters_of(optim_wrapper):
 
 
 def test_no_teacher_parameter_and_every_student_one(model):
-    optimised = parameters_of(build(model))
-    assert optimised == {id(p) for p in model.student.parameters()}
-    assert not optimised & {id(p) for p in model.teacher.parameters()}
+    optimized = parameters_of(build(model))
+    assert optimized == {id(p) for p in model.student.parameters()}
+    assert not optimized & {id(p) for p in model.teacher.parameters()}
 
 
 def test_a_wrapped_model_is_unwrapped(model):

@@ -113,7 +113,7 @@ def test_default_sites_and_that_mixing_there_is_undone(name):
             behind = neck._inspected[site].behind
             neck._site_probs = torch.tensor([float(j == i) for j in range(len(sites))])
             with neck.mixing(2, images.device):
-                # Where all cells of two images change places, no pixel gets another neighbour.
+                # Where all cells of two images change places, no pixel gets another neighbor.
                 neck.permutation = swapped
                 raw = backbone(images)
                 unmixed = tensors_of(neck(raw))
@@ -126,7 +126,7 @@ def test_default_sites_and_that_mixing_there_is_undone(name):
         with neck.mixing(2, images.device):
             neck.permutation = exchanged
             unmixed = tensors_of(neck(backbone(images)))
-        assert not any(torch.equal(u, e) for u, e in zip(unmixed, expected))  # other neighbours
+        assert not any(torch.equal(u, e) for u, e in zip(unmixed, expected))  # other neighbors
 
 
 @pytest.mark.parametrize('limit', [1, 2, 3, 4])

@@ -457,7 +457,7 @@ def test_gradients_of_a_pointwise_network_are_those_without_mixing():
 
     def gradient_of(outputs):
         loss = sum((output ** 3).sum() for output in outputs)
-        # The other taps would see the neighbours, which are mixed ones.
+        # The other taps would see the neighbors, which are mixed ones.
         return torch.autograd.grad(loss, weight)[0][..., 3, 3]
 
     expected = gradient_of(model.backbone(x))

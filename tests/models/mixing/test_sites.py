@@ -230,22 +230,22 @@ def test_the_backbone_is_left_as_it_was(training):
     assert backbone.layer2[0].with_cp
 
 
-def test_a_frozen_backbone_is_analysed_too():
+def test_a_frozen_backbone_is_analyzed_too():
     backbone = MODELS.build(RESNET).requires_grad_(False)
     assert outputs_behind_site(backbone, 'layer2', SIZE, (2, 2)) == [False, True, True, True]
 
 
-def test_a_site_is_analysed_where_gradients_are_off():
+def test_a_site_is_analyzed_where_gradients_are_off():
     with torch.no_grad():
         assert behind(RESNET, 'layer2') == [False, True, True, True]
 
 
-def test_a_backbone_on_the_meta_device_is_analysed_too():
+def test_a_backbone_on_the_meta_device_is_analyzed_too():
     backbone = MODELS.build(RESNET).to('meta')
     assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]
 
 
-def test_a_backbone_of_another_precision_is_analysed_too():
+def test_a_backbone_of_another_precision_is_analyzed_too():
     backbone = MODELS.build(RESNET).double()
     assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]
     assert backbone.conv1.weight.dtype == torch.float64

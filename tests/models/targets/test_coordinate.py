@@ -1,4 +1,4 @@
-"""Targets of heads that tell coordinates lie where the joints lie in the student's view."""
+"""Targets of heads that tell coordinates lie where the keypoints lie in the student's view."""
 import numpy as np
 import pytest
 import torch
@@ -72,7 +72,7 @@ def logits_for(head, labels):
     loss = head.loss_module
     if loss.label_softmax:
         return labels * loss.label_beta / loss.beta
-    total = labels.sum(-1, keepdim=True).clamp(min=1e-6)  # 0 for joints without a label
+    total = labels.sum(-1, keepdim=True).clamp(min=1e-6)  # 0 for keypoints without a label
     return (labels / total).clamp(min=1e-12).log() / loss.beta
 
 
@@ -114,7 +114,7 @@ def test_targets_lie_where_the_joints_lie_in_the_students_view(name):
     for seed in range(4):
         first, second, in_teacher, in_student = seen_twice(seed)
         made = targets(as_output(ideal(name, head, in_teacher)), first, second, FLIP_INDICES)
-        # A joint outside of the teacher's view has no label, and a head cannot say where it is.
+        # A keypoint outside of the teacher's view has no label, and a head cannot say where it is.
         seen = renamed(inside(in_teacher))
         error = (made.keypoints - torch.from_numpy(in_student))[seen].abs().max()
         assert error < (.6 if name.startswith(('simcc', 'rtm')) else 1e-2)  # bins are half a pixel

@@ -197,7 +197,7 @@ def test_on_the_meta_device():
 
 # Megvii's blur reflects at the border, which moves the peaks of blobs that it cuts.
 BORDER = 3
-EXACT = ('msra unbiased', 'udp')  # their Gaussians' centres lie between pixels
+EXACT = ('msra unbiased', 'udp')  # their Gaussians' centers lie between pixels
 SIZES = [((192, 256), (48, 64)), ((64, 96), (16, 24)), ((128, 96), (64, 48)), ((96, 96), (24, 32))]
 
 
@@ -205,8 +205,8 @@ def is_udp(codec):
     return type(codec).__name__ == 'UDPHeatmap'
 
 
-def centre_of_mass(heatmaps):
-    """Returns the sub-pixel centres (K, 2) of blobs far from the border."""
+def center_of_mass(heatmaps):
+    """Returns the sub-pixel centers (K, 2) of blobs far from the border."""
     mass = heatmaps.double() / heatmaps.double().sum((1, 2), keepdim=True)
     rows, cols = torch.arange(mass.shape[1]).double(), torch.arange(mass.shape[2]).double()
     return torch.stack([mass.sum(1) @ cols, mass.sum(2) @ rows], -1)
@@ -231,14 +231,14 @@ def test_the_map_into_the_heatmap_is_where_the_codec_encodes(name, input_size, h
     if name in EXACT:
         inner = ((expected > 6.5) & (expected < torch.tensor(heatmap_size) - 7.5)).all(-1)
         assert inner.sum() >= 5
-        assert (centre_of_mass(heatmaps[inner]) - expected[inner]).abs().max() < .03
+        assert (center_of_mass(heatmaps[inner]) - expected[inner]).abs().max() < .03
 
 
 def carried(name, seed, sizes=SIZES[0], ratio=None):
-    """Encodes joints in random teachers' views and carries them into random students' views.
+    """Encodes keypoints in random teachers' views and carries them into random students' views.
 
     Returns:
-        The codec, the targets, and the joints (B, K, 2) in pixels of the students' and teachers'
+        The codec, the targets, and the keypoints (B, K, 2) in pixels of the students' and teachers'
         inputs. Of the four images one, the other, none and both views are flipped.
     """
     rng = np.random.default_rng(seed)
@@ -253,7 +253,7 @@ def carried(name, seed, sizes=SIZES[0], ratio=None):
     targets = HeatmapTargets(SimpleNamespace(decoder=codec))(
         heatmaps, views(matrices[0], flips[0]), views(matrices[1], flips[1]), FLIP_INDICES)
     in_teacher, in_student = torch.from_numpy(in_teacher), torch.from_numpy(in_student)
-    # What the target looks like comes from the joints of the same name.
+    # What the target looks like comes from the keypoints of the same name.
     swapped = torch.tensor(flips[0]) ^ torch.tensor(flips[1])
     seen = torch.where(swapped[:, None, None], in_teacher[:, FLIP_INDICES], in_teacher)
     return codec, targets, in_student, seen
@@ -292,7 +292,7 @@ def test_carried_blobs_lie_on_the_encoded_ones_to_a_tenth_of_a_pixel(name):
         both = well_inside(in_student, codec, 8) & well_inside(in_teacher, codec, 8)
         assert both.any()
         expected = torch.stack([encode(codec, k) for k in in_student])
-        difference = centre_of_mass(targets.maps[both]) - centre_of_mass(expected[both])
+        difference = center_of_mass(targets.maps[both]) - center_of_mass(expected[both])
         assert difference.abs().max() < .1
 
 

@@ -1,4 +1,4 @@
-"""Targets of heads that tell visibility or hands in depth, beside joints."""
+"""Targets of heads that tell visibility or hands in depth, beside keypoints."""
 import numpy as np
 import pytest
 import torch
@@ -71,7 +71,7 @@ def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_joints(pose, 
 
 @pytest.mark.parametrize('use_sigmoid', [True, False])
 @pytest.mark.parametrize('pose', POSES)
-def test_the_visibility_is_learnt_for_every_joint_and_the_pose_where_it_counts(pose, use_sigmoid):
+def test_the_visibility_is_learned_for_every_joint_and_the_pose_where_it_counts(pose, use_sigmoid):
     head = visibility_head(pose, use_sigmoid)
     targets = targets_of(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180)
@@ -86,7 +86,7 @@ def test_the_visibility_is_learnt_for_every_joint_and_the_pose_where_it_counts(p
     assert loss.ndim == 0
     assert (found[0].grad[~counts] == 0).all() and (found[0].grad[counts] != 0).any()
     assert (found[1].grad != 0).all()
-    # The visibility is learnt right: its gradient vanishes at the target.
+    # The visibility is learned right: its gradient vanishes at the target.
     visible = made.maps[1].clamp(1e-4, 1 - 1e-4)
     visible = (visible if use_sigmoid else visible.logit()).requires_grad_()
     targets.loss((found[0].detach(), visible), made).backward()
@@ -121,7 +121,7 @@ def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():
     targets = targets_of(head)
     assert type(targets) is HandTargets and targets.input_size == INPUT_SIZE
     first, second, in_teacher, in_student = seen_twice(0, spread=60)
-    # A joint's depth has its name too.
+    # A keypoint's depth has its name too.
     flipped = np.array(FLIPS[0])[:, None]
     of_teacher = np.where(flipped, DEPTHS[FLIP_INDICES], DEPTHS)
     made = targets(hand_output(head, in_teacher, of_teacher), first, second, FLIP_INDICES)
@@ -155,7 +155,7 @@ def test_what_makes_a_joint_count_can_be_asked(make):
 def test_the_loss_of_hands_is_the_heads_three_losses(left_hand):
     head = hand_head()
     targets = targets_of(head)
-    # Half of the joints leave the view to the left.
+    # Half of the keypoints leave the view to the left.
     keypoints = np.array([[[10, 60]] * 3 + [[60, 60]] * 3], np.float32)
     teacher = hand_output(head, keypoints, DEPTHS[None])
     teacher[2] = teacher[2] * torch.tensor([1., -1. if left_hand else 1.])

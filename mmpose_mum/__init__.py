@@ -64,10 +64,11 @@ def _check_host(load=import_module):
 
 _check_host()  # first: a misfit shall be named as such, not as an error deep in the host
 
-from . import datasets, engine, evaluation, models  # noqa: E402
+from . import _moved, datasets, engine, evaluation, models  # noqa: E402
 from .checkpoint.safe_globals import allow_mmengine_checkpoints  # noqa: E402
 from .convert import semi_supervised  # noqa: E402
 
 allow_mmengine_checkpoints()
+_moved.install()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

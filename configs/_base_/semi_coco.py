@@ -21,3 +21,6 @@ semi_coco_unlabeled = dict(
 semi_coco_train_cfg = dict(_base_.semi_train_loop, max_iters=200000, val_interval=5000)
 semi_coco_steps = dict(
     type='MultiStepLR', milestones=[140000, 180000], gamma=0.1, by_epoch=False)
+
+# old names, for one release
+semi_coco_unlabelled = semi_coco_unlabeled

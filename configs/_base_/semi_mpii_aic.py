@@ -27,3 +27,6 @@ semi_aic_unlabeled = dict(
             unsup_teacher=[dict(type='WeakView', input_size=(256, 256))],
             unsup_student=[dict(type='StrongView', input_size=(256, 256))])
     ])
+
+# old names, for one release
+semi_aic_unlabelled = semi_aic_unlabeled

@@ -1,4 +1,5 @@
 """The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
+import warnings
 from typing import Iterator, List
 
 from mmcv.transforms import Compose
@@ -61,6 +62,16 @@ class LabeledPipelineSwitchHook(Hook):
         loader._iterator = None
         loader.sampler.start_batch = start_batch
         loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
+
+
+@HOOKS.register_module()
+class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
+    """The old name of :class:`LabeledPipelineSwitchHook`, kept for one release."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        warnings.warn('LabelledPipelineSwitchHook is LabeledPipelineSwitchHook now; the old name '
+                      'goes in the next release', DeprecationWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
 
 
 def _labeled_branches(dataset) -> Iterator[dict]:

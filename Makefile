@@ -6,19 +6,19 @@ ARGS ?=
 .PHONY: demo test lint bench setup clean
 
 demo: setup  ## train on the embedded demo: supervised against Pose-MUM
-	@$(PY) tools/demo.py $(ARGS)
+	@$(PY) dev/demo.py $(ARGS)
 
 test: setup  ## run the tests (ARGS='-m slow' for the long ones)
 	@$(PY) -m pytest $(ARGS)
 
 bench: setup  ## measure time and memory (ARGS='--device cuda'): docs/performance.md
-	@for part in ops step memory options loader validation; do $(PY) tools/benchmark.py $$part $(ARGS) || exit; done
+	@for part in ops step memory options loader validation; do $(PY) dev/benchmark.py $$part $(ARGS) || exit; done
 
 lint: setup
 	@$(PY) -m ruff check .
 
 setup:  ## make .venv, or see that it is up to date
-	@$(PYTHON) tools/setup_env.py
+	@$(PYTHON) dev/setup_env.py
 
 clean:  ## remove the environment and everything that was built
 	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .ruff_cache .hypothesis

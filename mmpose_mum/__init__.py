@@ -19,7 +19,7 @@ _HOST = {
         None,
         'this mmcv was built without its ops or for another PyTorch; uninstall it and install a '
         'wheel that was built for this PyTorch, or compile one in a checkout of mmpose_mum: '
-        'python tools/build_mmcv.py mmcv==2.1.0 build build.log; '
+        'python dev/build_mmcv.py mmcv==2.1.0 build build.log; '
         'pip install --no-deps --force-reinstall build/mmcv-*.whl',
     ),
     'mmdet': ('3.2.0', 'pip install mmdet==3.2.0 mmcv==2.1.0 (mmdet up to 3.3 needs mmcv < 2.2)'),
@@ -64,10 +64,11 @@ def _check_host(load=import_module):
 
 _check_host()  # first: a misfit shall be named as such, not as an error deep in the host
 
-from . import datasets, engine, evaluation, models  # noqa: E402
-from .conversion import semi_supervised  # noqa: E402
-from .safe_globals import allow_mmengine_checkpoints  # noqa: E402
+from . import _moved, datasets, engine, evaluation, models  # noqa: E402
+from .checkpoint.safe_globals import allow_mmengine_checkpoints  # noqa: E402
+from .convert import semi_supervised  # noqa: E402
 
 allow_mmengine_checkpoints()
+_moved.install()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

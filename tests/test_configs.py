@@ -102,11 +102,11 @@ def test_semi_supervised_config_fits_together(path):
     loader = cfg.train_dataloader
     assert loader.sampler.type == 'SemiSupervisedSampler'
     assert loader.sampler.batch_size == loader.batch_size
-    labelled, unlabelled = loader.dataset.datasets
-    assert unlabelled.type == 'UnlabeledPoseDataset' and labelled.type != unlabelled.type
-    assert labelled.get('metainfo') == unlabelled.get('metainfo')
+    labeled, unlabeled = loader.dataset.datasets
+    assert unlabeled.type == 'UnlabeledPoseDataset' and labeled.type != unlabeled.type
+    assert labeled.get('metainfo') == unlabeled.get('metainfo')
     size = tuple(cfg.codec.input_size)
-    load, views = unlabelled.pipeline
+    load, views = unlabeled.pipeline
     assert load.get('input_size', size) == size
     assert views.unsup_teacher[-1].input_size == views.unsup_student[-1].input_size == size
 
@@ -118,7 +118,7 @@ def test_semi_supervised_config_fits_together(path):
     else:
         assert hooks['EMANHook'].get('burn_in', 0) == cfg.model.get('burn_in', 0)
         assert cfg.optim_wrapper.constructor == 'StudentOptimWrapperConstructor'
-    # MMPose's 512 counts labelled images only.
+    # MMPose's 512 counts labeled images only.
     assert cfg.get('auto_scale_lr', {}).get('base_batch_size') != 512
     assert cfg.train_cfg.type == 'ResumableTrainLoop' and 'by_epoch' not in cfg.train_cfg
     assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'
@@ -190,7 +190,7 @@ def test_the_readme_names_every_config():
     assert not [name_of(path) for path in INDEXED if f'`{name_of(path)}`' not in readme]
 
 
-# Passes over the unlabelled people, at which the learning rate is divided, by the benchmark.
+# Passes over the unlabeled people, at which the learning rate is divided, by the benchmark.
 @pytest.mark.parametrize('name, batch, passes, steps', [
     ('res18_coco_1k', 32, 70, (50, 60)),
     ('res18_coco_5k', 32, 100, (70, 90)),
@@ -220,8 +220,8 @@ def test_evaluation_is_the_benchmarks(path):
         assert (metric.nms_mode, metric.nms_thr, metric.keypoint_score_thr) == ('oks_nms', 0.9, 0.2)
     estimator = cfg.model.get('estimator', cfg.model)
     assert estimator.test_cfg.flip_test is False
-    labelled = cfg.train_dataloader.dataset.get('datasets', [cfg.train_dataloader.dataset])[0]
-    steps = [step.type for step in labelled.pipeline[0].get('sup', labelled.pipeline)]
+    labeled = cfg.train_dataloader.dataset.get('datasets', [cfg.train_dataloader.dataset])[0]
+    steps = [step.type for step in labeled.pipeline[0].get('sup', labeled.pipeline)]
     assert 'RandomHalfBody' not in steps and 'RandomBBoxTransform' in steps
 
 
@@ -246,9 +246,9 @@ def test_baselines_differ_from_pose_mum_in_the_method_alone(labels):
 def test_sigma_and_flip_pairs_of_mpii_with_aic():
     for name, sigma in (('res18', 2), ('hrnet_w32', 3)):
         cfg = parsed(ROOT / f'pose_mum/{name}_mpii_aic.py')
-        labelled, unlabelled = cfg.train_dataloader.dataset.datasets
-        steps = {step.type: step for step in labelled.pipeline[0].sup}
+        labeled, unlabeled = cfg.train_dataloader.dataset.datasets
+        steps = {step.type: step for step in labeled.pipeline[0].sup}
         codecs = [cfg.codec, cfg.model.estimator.head.decoder, steps['GenerateTarget'].encoder]
         assert [codec.sigma for codec in codecs] == [sigma] * 3
-        metainfo = parse_pose_metainfo(dict(unlabelled.metainfo))
+        metainfo = parse_pose_metainfo(dict(unlabeled.metainfo))
         assert metainfo['num_keypoints'] == cfg.model.estimator.head.out_channels == 16

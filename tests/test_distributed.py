@@ -6,7 +6,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import small_run
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
@@ -15,11 +14,12 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import nn
 
+from helpers import small_run
 from mmpose_mum.engine.cpu_launch import launch, train
-from mmpose_mum.engine.eman_hook import paired_tensors
+from mmpose_mum.engine.hooks.eman_hook import paired_tensors
 from mmpose_mum.functional.seeding import seed_of
 from mmpose_mum.functional.tiles import sample_tile_permutation
-from mmpose_mum.models import mix_unmix
+from mmpose_mum.models.mixing import neck as mix_unmix
 from mmpose_mum.testing import CODEC, tiny_config
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))
 import dist_train_cpu  # noqa: E402
 
 ITERS, EVERY, BURN_IN = 6, 3, 2
-LABELLED, UNLABELLED = 10, 12
+LABELED, UNLABELED = 10, 12
 SETTINGS = f"""
 train_cfg = dict(type='ResumableTrainLoop', max_iters={ITERS}, val_interval={EVERY})
 default_hooks['checkpoint'].update(interval={EVERY})
@@ -38,7 +38,7 @@ AVERAGE = 'student.backbone.bn1.running_mean'
 
 @HOOKS.register_module()
 class Recorder(Hook):
-    """Keeps what this process sees and what it has learnt, in a file of its own."""
+    """Keeps what this process sees and what it has learned, in a file of its own."""
 
     priority = 'ABOVE_NORMAL'  # before EMANHook
 
@@ -105,9 +105,9 @@ def scenarios(root):
 def root(tmp_path_factory):
     """The folder of all trainings, when they are through."""
     root = tmp_path_factory.mktemp('distributed')
-    labels = small_run.write_people(root / 'labelled', [f'l{i}.png' for i in range(LABELLED)])
+    labels = small_run.write_people(root / 'labeled', [f'l{i}.png' for i in range(LABELED)])
     (root / 'labels.json').write_text(json.dumps(labels))
-    small_run.write_people(root / 'unlabelled', [f'u{i}.png' for i in range(UNLABELLED)])
+    small_run.write_people(root / 'unlabeled', [f'u{i}.png' for i in range(UNLABELED)])
     write_config(root, 'plain', model_of())
     group_norm = model_of('hrnet', mix_unmix=dict(sites=['stage2'], group_size=2))
     group_norm['estimator']['backbone'].update(norm_cfg=dict(type='GN', num_groups=2))
@@ -154,7 +154,7 @@ def test_student_and_teacher_are_the_same_in_all_processes_at_every_moment(root,
 
 def test_each_process_has_images_and_permutations_of_its_own(root):
     first, second = records(root, 'straight')
-    for branch, size in (('sup', LABELLED), ('unsup_teacher', UNLABELLED)):
+    for branch, size in (('sup', LABELED), ('unsup_teacher', UNLABELED)):
         seen = [sum((r['images'][i][branch] for i in range(ITERS)), []) for r in (first, second)]
         together = [image for pair in zip(*seen) for image in pair]
         assert len(together) == 2 * 2 * ITERS  # two of each branch a process
@@ -209,7 +209,7 @@ def test_two_processes_are_one_with_the_doubled_batch(root, monkeypatch):
         assert sum(moved) > 20
 
 
-def test_accumulated_gradients_move_the_teacher_with_the_optimiser_alone(root):
+def test_accumulated_gradients_move_the_teacher_with_the_optimizer_alone(root):
     for record in records(root, 'accumulating'):
         states = record['states']
         for part in ('student', 'teacher'):
@@ -220,8 +220,8 @@ def test_accumulated_gradients_move_the_teacher_with_the_optimiser_alone(root):
 
 def test_networks_that_teach_each_other_learn_the_same_in_all_processes(root):
     first, second = (r['states'][ITERS] for r in records(root, 'dual'))
-    learnt = [name for name in first if not name.endswith(('running_mean', 'running_var'))]
-    assert_equal({n: first[n] for n in learnt}, {n: second[n] for n in learnt})
+    learned = [name for name in first if not name.endswith(('running_mean', 'running_var'))]
+    assert_equal({n: first[n] for n in learned}, {n: second[n] for n in learned})
     assert not torch.equal(first['teacher.backbone.conv1.weight'],
                            first['student.backbone.conv1.weight'])
 

@@ -31,7 +31,7 @@ PLACES = {
     'my_plain_mmpose_config.py':
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
 }
-SIZE = (64, 96)  # width and height of a generated picture
+SIZE = (64, 96)  # width and height of a generated image
 BOX = [4., 6., 50., 80.]
 
 
@@ -39,12 +39,12 @@ def name_of(block):
     return f'{block[0].name}:{block[1]["file"] or "without file"}'
 
 
-def write_pictures(folder: Path, number=3):
+def write_images(folder: Path, number=3):
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for i in range(number):
-        picture = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f'{i}.jpg'), picture)
+        image = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{i}.jpg'), image)
 
 
 def write_video(path: Path):
@@ -56,7 +56,7 @@ def write_video(path: Path):
 
 
 def coco_json(joints: int) -> dict:
-    """Three pictures with a person each, whose joints lie on a diagonal."""
+    """Three images with a person each, whose keypoints lie on a diagonal."""
     keypoints = [[10 + i, 12 + 2 * i, 2] for i in range(joints)]
     return dict(
         images=[dict(id=i, file_name=f'{i}.jpg', width=SIZE[0], height=SIZE[1]) for i in range(3)],
@@ -73,11 +73,11 @@ def write_data(dataset, joints: int):
     if 'datasets' in dataset:
         return
     root = Path(dataset.get('data_root') or '')
-    pictures = root / dataset.data_prefix.img
-    if pictures.suffix:
-        write_video(pictures)
+    images = root / dataset.data_prefix.img
+    if images.suffix:
+        write_video(images)
     else:
-        write_pictures(pictures)
+        write_images(images)
     contents = {
         root / (dataset.get('ann_file') or ''): coco_json(joints),
         Path(dataset.get('bbox_file') or ''):
@@ -112,8 +112,8 @@ def test_config_trains(block, tmp_path, monkeypatch):
     cfg = Config.fromfile('config.py')
     sources = cfg.train_dataloader.dataset
     write_data(sources, cfg.model.estimator.head.out_channels)
-    labelled, unlabelled = DATASETS.build(sources).datasets
-    batch = pseudo_collate([labelled[0], unlabelled[0], unlabelled[-1]])
+    labeled, unlabeled = DATASETS.build(sources).datasets
+    batch = pseudo_collate([labeled[0], unlabeled[0], unlabeled[-1]])
     if cfg.model.estimator.backbone.type == 'ResNet':  # a smaller one, to be quick
         cfg.model.estimator.backbone.depth = 18
         cfg.model.estimator.head.in_channels = 512
@@ -132,9 +132,10 @@ def test_paths_in_the_docs_exist(page):
     text = page.read_text(encoding='utf-8')
     for link in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
         assert (page.parent / link).exists(), link
-    named = re.findall(r'(?<![\w/.])(?:tools|configs|tests|docs)/[\w./-]*\w\.(?:py|sh|md)\b', text)
+    named = re.findall(
+        r'(?<![\w/.])(?:tools|dev|configs|tests|docs)/[\w./-]*\w\.(?:py|sh|md)\b', text)
     for path in named:
-        # MMPose's joints are looked up in MMPose.
+        # MMPose's keypoints are looked up in MMPose.
         assert (ROOT / path).exists() or path.startswith('configs/_base_/datasets/'), path
 
 

@@ -41,7 +41,7 @@ class NoHostTensors(TorchDispatchMode):
 
 
 def meta_step(cfg, hook=None, iteration=0):
-    """Runs forward, losses, backward, optimiser and EMAN; returns what it logged and ran."""
+    """Runs forward, losses, backward, optimizer and EMAN; returns what it logged and ran."""
     model = MODELS.build(cfg).to('meta').train()
     batch = tiny_batch(model)
     optim_wrapper = OptimWrapper(torch.optim.Adam(model.student.parameters(), lr=1e-3))

@@ -20,7 +20,8 @@ def checkout(tmp_path_factory):
         shutil.copy(str(ROOT / name), str(copy))
     skip = shutil.ignore_patterns('__pycache__', '.mim')
     shutil.copytree(str(ROOT / 'mmpose_mum'), str(copy / 'mmpose_mum'), ignore=skip)
-    for name in ('configs/pose_mum/one.py', 'tools/one.py', 'model-index.yml', 'tests/test_one.py'):
+    for name in ('configs/pose_mum/one.py', 'tools/one.py', 'dev/one.py', 'model-index.yml',
+                 'tests/test_one.py'):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text('# ' + name)
     return copy
@@ -43,7 +44,7 @@ def test_wheel_holds_the_package_its_configs_and_tools(checkout, tmp_path):
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / 'mmpose_mum').rglob('*.py')
                if '.mim' not in path.parts}
     assert sources <= names
-    assert not [name for name in names if name.startswith(('tests', 'configs', 'tools'))]
+    assert not [name for name in names if name.startswith(('tests', 'configs', 'tools', 'dev'))]
     assert not (checkout / 'mmpose_mum' / '.mim').exists(), 'building a wheel left a trace'
 
 

@@ -17,11 +17,11 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[1]
 BATCH = 4
-EVERY = 5  # iterations from one checkpoint to the next; a pass has 4 or 5 labelled batches
+EVERY = 5  # iterations from one checkpoint to the next; a pass has 4 or 5 labeled batches
 ITERS = 12
 reads = []  # ids of the images that this process has read
 
@@ -157,14 +157,14 @@ def test_iterations_and_a_resume_are_as_many_iterations(
 
 
 def test_a_switched_pipeline_is_the_same_after_a_resume(demo, tmp_path):
-    """Before the switch and behind it; LabelledPipelineSwitchHook starts the workers anew."""
+    """Before the switch and behind it; LabeledPipelineSwitchHook starts the workers anew."""
 
     def switching(folder):
         cfg = config(demo, tmp_path / folder, **{'train_dataloader.num_workers': 2})
-        labelled = cfg.train_dataloader.dataset.datasets[0].pipeline[0].sup
+        labeled = cfg.train_dataloader.dataset.datasets[0].pipeline[0].sup
         cfg.custom_hooks.append(dict(
-            type='LabelledPipelineSwitchHook', switch_iter=EVERY + 2, switch_pipeline=[
-                step for step in labelled if step['type'] != 'RandomBBoxTransform']))
+            type='LabeledPipelineSwitchHook', switch_iter=EVERY + 2, switch_pipeline=[
+                step for step in labeled if step['type'] != 'RandomBBoxTransform']))
         return cfg
 
     train(switching('straight'))

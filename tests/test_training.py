@@ -19,8 +19,8 @@ from mmpose.datasets.transforms import (
 from mmpose.registry import MODELS
 
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
-from mmpose_mum.datasets.demo import generate_demo
-from mmpose_mum.models.semi_supervised import BRANCHES
+from mmpose_mum.demo.data import generate_demo
+from mmpose_mum.models.estimator import BRANCHES
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
 
 CONFIGS = Path(__file__).parents[1] / 'configs' / 'demo'
@@ -74,7 +74,7 @@ def test_pose_mum_config_trains_validates_stores_and_resumes(demo, tmp_path):
     first = run('pose_mum', demo, tmp_path, 5)
     logged = scalars(first)
     assert len(logged['train/sup_loss_kpt']) == 5
-    # After the burn-in the unlabelled images count, ever more.
+    # After the burn-in the unlabeled images count, ever more.
     assert logged['train/unsup_weight'] == pytest.approx([4 / 3, 8 / 3, 4])
     for key in ('unsup_loss', 'teacher_confidence', 'joints_used', 'joint_distance'):
         assert len(logged['train/' + key]) == 3 and np.isfinite(logged['train/' + key]).all()
@@ -112,16 +112,16 @@ def test_a_loader_batch_that_is_not_the_samplers_is_an_error(demo, tmp_path):
             'train_dataloader.batch_size': 4, 'train_dataloader.sampler.batch_size': 64})
 
 
-COLOURS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
+COLORS = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
 
 
 def dots(rng):
-    """Returns a picture of four dots, one a joint; none is another's mirror image."""
+    """Returns an image of four dots, one a keypoint; none is another's mirror image."""
     height, width = 120, 90
     img = rng.integers(80, 100, (height, width, 3), dtype=np.uint8)
     points = np.stack([rng.uniform(20, 70, 4), rng.uniform(20, 100, 4)], -1).astype(np.float32)
-    for (x, y), colour in zip(points.astype(int).tolist(), COLOURS):
-        cv2.circle(img, (x, y), 5, colour, -1)
+    for (x, y), color in zip(points.astype(int).tolist(), COLORS):
+        cv2.circle(img, (x, y), 5, color, -1)
     return dict(
         img=img, img_shape=(height, width), ori_shape=(height, width), img_path='', id=0, img_id=0,
         bbox=np.array([[5, 5, 85, 115]], np.float32), bbox_score=np.ones(1, np.float32),
@@ -131,19 +131,19 @@ def dots(rng):
 
 @pytest.mark.slow
 def test_the_unsupervised_branch_alone_teaches_the_student_what_the_teacher_sees():
-    """The teacher has learnt to find dots; the student starts from nothing and sees no label."""
+    """The teacher has learned to find dots; the student starts from nothing and sees no label."""
     torch.manual_seed(0)
     np.random.seed(0)
     rng = np.random.default_rng(0)
-    labelled = PoseMultiBranch(BRANCHES, sup=[
+    labeled = PoseMultiBranch(BRANCHES, sup=[
         GetBBoxCenterScale(), TopdownAffine(INPUT_SIZE), GenerateTarget(dict(CODEC)),
         PackPoseInputs()])
-    unlabelled = PoseMultiBranch(BRANCHES, unsup_teacher=[WeakView(INPUT_SIZE)], unsup_student=[
+    unlabeled = PoseMultiBranch(BRANCHES, unsup_teacher=[WeakView(INPUT_SIZE)], unsup_student=[
         StrongView(INPUT_SIZE, photometric=None)])
 
-    def batch(num_labelled, num_unlabelled):
-        return pseudo_collate([labelled(dots(rng)) for _ in range(num_labelled)]
-                              + [unlabelled(dots(rng)) for _ in range(num_unlabelled)])
+    def batch(num_labeled, num_unlabeled):
+        return pseudo_collate([labeled(dots(rng)) for _ in range(num_labeled)]
+                              + [unlabeled(dots(rng)) for _ in range(num_unlabeled)])
 
     def build(**weights):
         model = MODELS.build(tiny_config('hrnet', **weights))

@@ -1,7 +1,7 @@
-"""Draw what a semi-supervised model does with unlabelled people, without training it.
+"""Draw what a semi-supervised model does with unlabeled people, without training it.
 
-The panels of `PseudoLabelVisualizationHook`, for people spread over the unlabelled source: weak and
-strong view, mixed tiles, heatmaps, used and rejected joints. The model is in evaluation mode.
+The panels of `PseudoLabelVisualizationHook`, for people spread over the unlabeled source: weak and
+strong view, mixed tiles, heatmaps, used and rejected keypoints. The model is in evaluation mode.
 
     python tools/browse_branches.py CONFIG --checkpoint CHECKPOINT --out branches.png
 """
@@ -33,11 +33,11 @@ def parse_args(args=None):
 
 
 def training_batch(dataset, num: int) -> dict:
-    """Collate a labelled sample and ``num`` unlabelled ones, spread evenly over their source."""
-    labelled, unlabelled = dataset.datasets
-    step = max(1, len(unlabelled) // num)
+    """Collate a labeled sample and ``num`` unlabeled ones, spread evenly over their source."""
+    labeled, unlabeled = dataset.datasets
+    step = max(1, len(unlabeled) // num)
     return pseudo_collate(
-        [labelled[0], *(unlabelled[i * step % len(unlabelled)] for i in range(num))])
+        [labeled[0], *(unlabeled[i * step % len(unlabeled)] for i in range(num))])
 
 
 @torch.no_grad()
@@ -52,16 +52,16 @@ def draw(model, data: dict, links, height: int) -> np.ndarray:
 
 
 def main(args=None) -> None:
-    """Build the config's data and model and write the picture."""
+    """Build the config's data and model and write the image."""
     args = parse_args(args)
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     if 'estimator' not in cfg.model:
         raise SystemExit(f'{args.config} has a {cfg.model.type} and no SemiSupervisedPoseEstimator:'
-                         ' it has no unlabelled branches to show')
+                         ' it has no unlabeled branches to show')
     if not cfg.model.get('unsup_weight', 1):
-        raise SystemExit(f'{args.config} has unsup_weight=0, so that the unlabelled images are not '
+        raise SystemExit(f'{args.config} has unsup_weight=0, so that the unlabeled images are not '
                          'looked at: there is nothing to show')
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)

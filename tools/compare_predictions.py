@@ -1,8 +1,9 @@
 """Draw the same validation people as several models predict them, beside the ground truth.
 
 CHECKPOINT is a file, or a work dir for its last one. The people are spread evenly over the first
-config's validation set, so a rerun shows the same ones. Below each panel is the share of labelled
-joints that lie within 0.1 of the box's longer side; joints of a low score are drawn like others.
+config's validation set, so a rerun shows the same ones. Below each panel is the share of labeled
+keypoints that lie within 0.1 of the box's longer side; keypoints of a low score are drawn like
+others.
 
     python tools/compare_predictions.py NAME=CONFIG:CHECKPOINT … --out people.png
 """
@@ -70,7 +71,7 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def build_dataset(cfg: Config, **changes):
-    """Build a config's validation set, with its labelled boxes instead of detected ones."""
+    """Build a config's validation set, with its labeled boxes instead of detected ones."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     options = dict(cfg.val_dataloader.dataset, **changes)
     options.pop('bbox_file', None)
@@ -81,13 +82,14 @@ def build_dataset(cfg: Config, **changes):
 
 
 def check_joints(models: Models) -> None:
-    """Exit unless all models' data have the same joints in the same order."""
+    """Exit unless all models' data have the same keypoints in the same order."""
     joints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
               for name, (cfg, _) in models.items()}
     first = next(iter(joints))
     for name in joints:
         if joints[name] != joints[first]:
-            raise SystemExit(f'joints of {name}, {first} differ: {joints[name]}, {joints[first]}')
+            raise SystemExit(f'keypoints of {name}, {first} differ: {joints[name]}, '
+                             f'{joints[first]}')
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
@@ -106,17 +108,17 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
 
 
 def share_right(sample: PoseDataSample) -> float:
-    """Return the share of labelled joints that are right, NaN if none is labelled."""
+    """Return the share of labeled keypoints that are right, NaN if none is labeled."""
     truth = sample.gt_instances
-    labelled = truth.keypoints_visible.reshape(1, -1) > 0
+    labeled = truth.keypoints_visible.reshape(1, -1) > 0
     size = np.full((1, 2), np.max(truth.bboxes[0, 2:] - truth.bboxes[0, :2]))
     _, share, count = keypoint_pck_accuracy(
-        sample.pred_instances.keypoints, truth.keypoints, labelled, THRESHOLD, size)
+        sample.pred_instances.keypoints, truth.keypoints, labeled, THRESHOLD, size)
     return float(share) if count else float('nan')
 
 
 def draw_panel(visualizer, image: np.ndarray, box, joints, shown, lines: Sequence[str]):
-    """Draw joints (K, 2) that are shown (K, ) on the image around the box, with lines below."""
+    """Draw keypoints (K, 2) that are shown (K, ) on the image around the box, with lines below."""
     scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
     shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
     image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -172,12 +174,12 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
     for i, samples in enumerate(zip(*columns.values())):
         truth = samples[0].gt_instances
         image, box = cv2.imread(samples[0].img_path), truth.bboxes[0]
-        labelled = truth.keypoints_visible.reshape(-1) > 0
-        panels = [draw_panel(visualizer, image, box, truth.keypoints[0], labelled, (
-            'ground truth', f'{labelled.sum()} of {len(labelled)} joints labelled'))]
+        labeled = truth.keypoints_visible.reshape(-1) > 0
+        panels = [draw_panel(visualizer, image, box, truth.keypoints[0], labeled, (
+            'ground truth', f'{labeled.sum()} of {len(labeled)} keypoints labeled'))]
         for name, sample in zip(columns, samples):
             panels.append(draw_panel(
-                visualizer, image, box, sample.pred_instances.keypoints[0], labelled | True,
+                visualizer, image, box, sample.pred_instances.keypoints[0], labeled | True,
                 (name, f'PCK@{THRESHOLD}: {100 * shares[name][i]:.0f} %')))
         tiles.append(cv2.copyMakeBorder(cv2.hconcat(panels), *[BORDER] * 4, cv2.BORDER_CONSTANT))
     width = min(len(tiles), max(2, 8 // len(panels)))  # of the sheet, in people

@@ -1,4 +1,4 @@
-"""Find people in a folder of pictures and videos, for UnlabeledPoseDataset's ``bbox_file``.
+"""Find people in a folder of images and videos, for UnlabeledPoseDataset's ``bbox_file``.
 
     python tools/detect_people.py FOLDER --config DET_CONFIG --checkpoint FILE --out boxes.json
 
@@ -6,7 +6,7 @@ Any detector of MMDetection serves; one's config and checkpoint come by
 
     mim download mmdet --config rtmdet_m_8xb32-300e_coco --dest .
 
-The result is a json in COCO's result format. Its ``image_id`` is the picture's path below the
+The result is a json in COCO's result format. Its ``image_id`` is the image's path below the
 folder, ``clip.mp4#000120`` for a frame of a video; its ``category_id`` is 1. Started again after an
 interruption, the tool goes on where it was.
 """
@@ -19,9 +19,9 @@ from typing import Dict, Iterator, List, Sequence
 from mmdet.apis import DetInferencer
 from mmengine.utils import ProgressBar
 
-from mmpose_mum.datasets.json_text import decode_text, parse_json
-from mmpose_mum.datasets.pictures import folder_of, list_pictures
-from mmpose_mum.datasets.transforms import LoadUnlabeledImage
+from mmpose_mum.coco.json_text import decode_text, parse_json
+from mmpose_mum.datasets.images import folder_of, list_images
+from mmpose_mum.datasets.loading import LoadUnlabeledImage
 
 BATCH = 8
 
@@ -52,7 +52,7 @@ def labels_of(categories: Sequence[str], classes: Sequence[str]) -> List[int]:
 
 
 def boxes_of(prediction, labels: Sequence[int], score_thr: float) -> List[dict]:
-    """List the boxes of one picture that count."""
+    """List the boxes of one image that count."""
     found = prediction.pred_instances.cpu().numpy()
     boxes = []
     for (x1, y1, x2, y2), score, label in zip(
@@ -64,7 +64,7 @@ def boxes_of(prediction, labels: Sequence[int], score_thr: float) -> List[dict]:
 
 def detect(inferencer, folder: str, names: Sequence[str], labels: Sequence[int],
            score_thr: float) -> Iterator[Dict[str, list]]:
-    """Yield the boxes of the pictures by name, None for one that cannot be read, by batches."""
+    """Yield the boxes of the images by name, None for one that cannot be read, by batches."""
     load, bar = LoadUnlabeledImage(), ProgressBar(len(names))
     for batch in (names[i:i + BATCH] for i in range(0, len(names), BATCH)):
         loaded = {name: load(dict(img_path=os.path.join(folder, name))) for name in batch}
@@ -99,10 +99,10 @@ def read_part(path: Path, settings: dict) -> Dict[str, list]:
 
 
 def main(args=None) -> None:
-    """Detect, picture by picture, and write the json when all is done."""
+    """Detect, image by image, and write the json when all is done."""
     args = parse_args(args)
     try:
-        names = list_pictures(args.source, args.frame_rate)
+        names = list_images(args.source, args.frame_rate)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(str(error)) from error
     inferencer = DetInferencer(
@@ -125,13 +125,13 @@ def main(args=None) -> None:
     if not result:
         part.unlink()
         raise SystemExit(f'found no {" or ".join(args.category)} with a score of at least '
-                         f'{args.score_thr:g} in {len(names)} pictures, {unreadable} of which '
+                         f'{args.score_thr:g} in {len(names)} images, {unreadable} of which '
                          'cannot be read: nothing written')
     complete = args.out.with_name(args.out.name + '.tmp')
     complete.write_text(json.dumps(result))
     complete.replace(args.out)  # at once: never a json that lacks its end
     part.unlink()
-    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} pictures, {unreadable} of '
+    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images, {unreadable} of '
           'which cannot be read')
 
 

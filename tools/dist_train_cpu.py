@@ -1,4 +1,4 @@
-"""Train in several processes on the processor, as tools/dist_train.sh does on several GPUs.
+"""Train in several processes on the CPU, as tools/dist_train.sh does on several GPUs.
 
     python tools/dist_train_cpu.py CONFIG --processes 2 [arguments of MMPose's training script]
 

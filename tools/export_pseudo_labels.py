@@ -1,11 +1,11 @@
-"""Write a model's joints of unlabelled people as a COCO json, to be corrected and trained with.
+"""Write a model's keypoints of unlabeled people as a COCO json, to be corrected and trained with.
 
     python tools/export_pseudo_labels.py CONFIG CHECKPOINT --out people.json
 
 Of a semi-supervised run it is the teacher's, of the people that it was trained with; a plain model,
-such as ``tools/publish_model.py`` writes, is told where there are some. A joint whose score is too
-low, or that lies outside of the picture, is written as not labelled; the scores of all joints are
-kept as ``keypoint_scores``. The checkpoint may come from a stranger; a config is a program.
+such as ``tools/publish_model.py`` writes, is told where there are some. A keypoint whose score is
+too low, or that lies outside of the image, is written as not labeled; the scores of all keypoints
+are kept as ``keypoint_scores``. The checkpoint may come from a stranger; a config is a program.
 """
 import argparse
 import json
@@ -14,9 +14,9 @@ from tempfile import TemporaryFile
 
 from mmengine.device import get_device
 
-from mmpose_mum.engine.atomic_backend import write_whole
-from mmpose_mum.plain_config import read_config
-from mmpose_mum.pseudo_labels import coco_json, find_people, load_plain, predict
+from mmpose_mum.checkpoint.atomic_backend import write_whole
+from mmpose_mum.configs.plain import read_config
+from mmpose_mum.export.pseudo_labels import coco_json, find_people, load_plain, predict
 
 
 def parse_args(args=None):
@@ -25,13 +25,13 @@ def parse_args(args=None):
     parser.add_argument('config', help='of a semi-supervised training, or a plain one')
     parser.add_argument('checkpoint', help='of either')
     parser.add_argument('--out', required=True, type=Path, help='json to write')
-    parser.add_argument('--unlabeled', help='folder of pictures or videos with one person each, a '
+    parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
                         "video, or a json: COCO's, or a detector's results; defaults to the "
                         "config's")
-    parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
+    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
                         "json; defaults to the config's")
     parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='lowest score of a joint to write')
+                        help='lowest score of a keypoint to write')
     parser.add_argument('--batch-size', type=int, default=32)
     parser.add_argument('--device', help='such as cuda:0; by default the best there is')
     args = parser.parse_args(args)
@@ -57,11 +57,11 @@ def main(args=None) -> None:
                     args.out.with_name(args.out.name + '.part'))
     except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from error
-    print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} pictures '
-          f'below {people.root}; {count["labelled"]} of {count["joints"]} joints have a score of '
+    print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} images '
+          f'below {people.root}; {count["labeled"]} of {count["joints"]} keypoints have a score of '
           f'{args.score_thr:g} or more')
     if count['skipped']:
-        print(f'left out {count["skipped"]} people: their picture cannot be read, or they are not '
+        print(f'left out {count["skipped"]} people: their image cannot be read, or they are not '
               'in it')
     if count['repeated']:
         print(f'left out {count["repeated"]} people who are there already, with the same box in '

@@ -2,7 +2,7 @@
 
     python tools/make_semi_config.py \
         mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py \
-        --labeled labels.json --labeled-images pictures/ --val val.json \
+        --labeled labels.json --labeled-images images/ --val val.json \
         --unlabeled folder/of/people -o my_config.py
 
 What is written inherits from the original, and is meant to be read and changed.
@@ -20,11 +20,11 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
 from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
-from mmpose_mum.conversion import Options, overrides
-from mmpose_mum.conversion.model import build_without_weights
-from mmpose_mum.conversion.writer import base_name, config_text, find_config
+from mmpose_mum.convert import Options, overrides
+from mmpose_mum.convert.model import build_without_weights
+from mmpose_mum.convert.writer import base_name, config_text, find_config
+from mmpose_mum.datasets.dataset import SOURCE_NAMES
 from mmpose_mum.datasets.names import similar_name
-from mmpose_mum.datasets.sources import SOURCE_NAMES
 from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
 
 
@@ -34,26 +34,26 @@ def parse_args(args=None):
         description=__doc__.split('\n')[0], argument_default=argparse.SUPPRESS)
     parser.add_argument('config', help="the original: a path, or mmpose::… for one of MMPose's")
     parser.add_argument('--unlabeled', required=True,
-                        help='folder of pictures or videos with one person each, a video, or a '
+                        help='folder of images or videos with one person each, a video, or a '
                         "json: COCO's, or a detector's results")
     parser.add_argument('--labeled', help="json to use in place of the original's")
-    parser.add_argument('--labeled-images', help='folder of the pictures in --labeled; defaults to '
+    parser.add_argument('--labeled-images', help='folder of the images in --labeled; defaults to '
                         "the original's")
-    parser.add_argument('--unlabeled-images', help='folder of the pictures, if --unlabeled is a '
-                        'json; defaults to that of the labelled ones')
+    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
+                        'json; defaults to that of the labeled ones')
     parser.add_argument('--unlabeled-ann-file', help="json in COCO's layout that names the images, "
                         "if --unlabeled is a detector's results with numbers as image_id")
     parser.add_argument('--val', help="json to validate and test on in place of the original's, "
                         'with its boxes')
-    parser.add_argument('--val-images', help='folder of the pictures in --val; defaults to '
+    parser.add_argument('--val-images', help='folder of the images in --val; defaults to '
                         "--labeled-images, or else to the original's")
     parser.add_argument('-o', '--out', required=True, help='the config to write')
     parser.add_argument('--batch-size', type=int,
-                        help="labelled images per GPU; defaults to the original's")
-    parser.add_argument('--ratio', type=float, help='unlabelled images per labelled one, on top; '
+                        help="labeled images per GPU; defaults to the original's")
+    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled one, on top; '
                         'defaults to 1')
     parser.add_argument('--max-iters', type=int, help='defaults to 200000')
-    parser.add_argument('--burn-in', type=int, help='iterations on labelled images alone; defaults '
+    parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; defaults '
                         'to a fortieth of --max-iters')
     parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
                         'backbone; defaults to what is found')
@@ -92,21 +92,21 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'-o: a config ends in .py, got {out!r}')
 
 
-def check_training(cfg: Config, labelled: bool) -> str:
-    """Read the training data, and look for the first pictures.
+def check_training(cfg: Config, labeled: bool) -> str:
+    """Read the training data, and look for the first images.
 
     Args:
         cfg (Config): The semi-supervised config.
-        labelled (bool): Whether to read the labelled set, too. The original's may not be here.
+        labeled (bool): Whether to read the labeled set, too. The original's may not be here.
 
     Returns:
         str: How many people there are.
 
     Raises:
-        ValueError: If a set is empty, or its pictures are not where the config says.
+        ValueError: If a set is empty, or its images are not where the config says.
     """
     dataset = cfg.train_dataloader.dataset
-    if labelled:
+    if labeled:
         sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
     else:
         sources = {SOURCE_NAMES[1]: DATASETS.build(dataset.datasets[1])}
@@ -118,7 +118,7 @@ def check_training(cfg: Config, labelled: bool) -> str:
 
 
 def check_validation(cfg: Config) -> str:
-    """Read the validation data, and look for what the metrics read and for the first picture.
+    """Read the validation data, and look for what the metrics read and for the first image.
 
     Returns:
         str: How many people there are.
@@ -167,7 +167,7 @@ def check_written(cfg: Config, options: Options) -> List[str]:
     build_without_weights(cfg.model)
     with DefaultScope.overwrite_default_scope('mmpose'):
         files = _files(cfg.train_dataloader.dataset.datasets[0])
-        people = [check_training(cfg, labelled=bool(options.labeled) or all(
+        people = [check_training(cfg, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))]
         if (options.labeled or options.val) and cfg.get('val_dataloader'):
             people.append(check_validation(cfg))
@@ -186,19 +186,19 @@ def remedy(error: Exception) -> str:
 def summary(cfg: Config, options: Options, original: Config, out: str,
             people: List[str]) -> str:
     """Say what was written and how to train it."""
-    labelled, unlabelled = options.batch(original.train_dataloader.batch_size)
+    labeled, unlabeled = options.batch(original.train_dataloader.batch_size)
     steps = f'{options.max_iters} iterations, the first {options.burn_in} on labels alone'
     lines = [f'Wrote {out}.',
-             f'  batches   {labelled} labelled and {unlabelled} unlabelled images per GPU',
+             f'  batches   {labeled} labeled and {unlabeled} unlabeled images per GPU',
              f'  training  {steps}; the teacher has a momentum of {options.momentum}',
              f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}',
              f'  data      {", ".join(people)}']
-    if unlabelled < 2:
-        lines.append('  NOTE      a single unlabelled image has none to be mixed with: give a '
+    if unlabeled < 2:
+        lines.append('  NOTE      a single unlabeled image has none to be mixed with: give a '
                      'larger --batch-size or --ratio')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {out}']
-    if scale and scale != labelled + unlabelled:
+    if scale and scale != labeled + unlabeled:
         lines.append(f"The learning rate is the original's, for {scale} images a step on all GPUs; "
                      '--auto-scale-lr fits it to yours.')
     return '\n'.join(lines)

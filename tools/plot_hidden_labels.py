@@ -1,8 +1,9 @@
 """Draw how right the teacher's targets were in one or more runs with a HiddenLabelHook.
 
-Three panels: the share of right joints over the iterations; against the teacher's confidence, with
-the share of all joints in each bin as faint bars; and of each joint. The last two show the last
-readout. Runs of the same name, as of several seeds, are averaged over the readouts that all have.
+Three panels: the share of right keypoints over the iterations; against the teacher's confidence,
+with the share of all keypoints in each bin as faint bars; and of each keypoint. The last two show
+the last readout. Runs of the same name, as of several seeds, are averaged over the readouts that
+all have.
 
     python tools/plot_hidden_labels.py Pose-MUM=work_dirs/mum_0 Pose-MUM=work_dirs/mum_1 --out FILE
 """
@@ -12,7 +13,8 @@ from typing import Dict, List
 
 import matplotlib
 import numpy as np
-from run_scalars import read_scalars
+
+from mmpose_mum.visualization.scalars import read_scalars
 
 matplotlib.use('Agg')
 
@@ -80,25 +82,26 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
     figure, (over_time, by_score, by_joint) = plt.subplots(
         1, 3, figsize=(15, height), constrained_layout=True)
     for number, (name, readouts) in enumerate(runs.items()):
-        colour, readout = f'C{number % 10}', last[name]
+        color, readout = f'C{number % 10}', last[name]
         label = f'{name} ({readout[PCK]:.1%} at {max(readouts)})'
         over_time.plot(list(readouts), [r[PCK] for r in readouts.values()], marker='o',
-                       markersize=3, color=colour, label=label)
+                       markersize=3, color=color, label=label)
         shares = names_below(SHARE, [readout])
         ends = np.array([[float(x) for x in share.split('-')] for share in shares])
         middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(runs)
         right = [readout.get(CONFIDENCE + share, np.nan) for share in shares]
         by_score.bar(middle + (number - (len(runs) - 1) / 2) * width,
-                     [readout[SHARE + share] for share in shares], width, color=colour, alpha=.25)
-        by_score.plot(middle, right, marker='o', color=colour, label=name)
+                     [readout[SHARE + share] for share in shares], width, color=color, alpha=.25)
+        by_score.plot(middle, right, marker='o', color=color, label=name)
         places = np.arange(len(joints)) + .8 * ((number + .5) / len(runs) - .5)
         by_joint.barh(places, [readout.get(JOINT + joint, np.nan) for joint in joints],
-                      .8 / len(runs), color=colour, label=name)
-    over_time.set(xlabel='iterations', ylabel='right joints', ylim=(0, None),
+                      .8 / len(runs), color=color, label=name)
+    over_time.set(xlabel='iterations', ylabel='right keypoints', ylim=(0, None),
                   title="the teacher's targets")
     by_score.set(xlabel="the teacher's confidence", xlim=(0, 1), ylim=(0, 1.02),
-                 title='right joints (line), share of all (bars)')
-    by_joint.set(xlabel='right joints', yticks=range(len(joints)), xlim=(0, 1), title='by joint')
+                 title='right keypoints (line), share of all (bars)')
+    by_joint.set(xlabel='right keypoints', yticks=range(len(joints)), xlim=(0, 1),
+                 title='by keypoint')
     by_joint.set_yticklabels(joints)
     by_joint.invert_yaxis()
     over_time.legend()
@@ -109,7 +112,7 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
 
 
 def main(args=None) -> None:
-    """Read the runs and write the picture."""
+    """Read the runs and write the image."""
     args = parse_args(args)
     try:
         runs = read_runs(args.runs)

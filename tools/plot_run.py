@@ -1,9 +1,10 @@
 """Draw how a semi-supervised run went, from the scalars in its work dir, as a PNG.
 
-Losses and the unlabelled images' weight; the teacher's confidence, the share of joints used and the
-distance of student and target; a metric of teacher and student. With a
-`PseudoLabelVisualizationHook` also how sure the teacher was over time, and joint by joint how many
-counted and in how many of these the student agreed. What a run has not logged is left out and told.
+Losses and the unlabeled images' weight; the teacher's confidence, the share of keypoints used and
+the distance of student and target; a metric of teacher and student. With a
+`PseudoLabelVisualizationHook` also how sure the teacher was over time, and keypoint by keypoint how
+many counted and in how many of these the student agreed. What a run has not logged is left out and
+told.
 
     python tools/plot_run.py WORK_DIR -o run.png
 """
@@ -13,7 +14,8 @@ from typing import Callable, Dict, Iterator, List, Tuple
 
 import matplotlib
 import numpy as np
-from run_scalars import read_scalars
+
+from mmpose_mum.visualization.scalars import read_scalars
 
 matplotlib.use('Agg')
 
@@ -90,18 +92,18 @@ def lines(axes, series: Series, names) -> None:
     axes.legend(fontsize=8)
 
 
-def patches(axes, series: Series, **colours) -> None:
-    """Draw shares as coloured patches, a row for each scalar, a column for each readout."""
+def patches(axes, series: Series, **colors) -> None:
+    """Draw shares as colored patches, a row for each scalar, a column for each readout."""
     values, steps = table(series)
     edges = [max(0, 2 * steps[0] - steps[1]) if steps[1:] else 0, *steps]
     axes.set_facecolor('.8')
-    mesh = axes.pcolormesh(edges, np.arange(len(series) + 1), values, **colours)
+    mesh = axes.pcolormesh(edges, np.arange(len(series) + 1), values, **colors)
     axes.set(xlabel=TIME)
     axes.figure.colorbar(mesh, ax=axes, pad=.02, format=lambda share, _: f'{share:.0%}')
 
 
 def by_joint(axes, series: Series) -> None:
-    """Draw the shares of each joint, from the top."""
+    """Draw the shares of each keypoint, from the top."""
     patches(axes, series, vmin=0, vmax=1)
     axes.set_yticks(np.arange(len(series)) + .5)
     axes.set_yticklabels(series, fontsize=min(8, 240 / len(series)))
@@ -134,7 +136,7 @@ def plots(series: Series, metrics: Dict[str, Series],
     models = {model or 'model': points for model, points in metrics.get(metric, {}).items()}
     yield (metric or 'teacher and student', 'was it validated? see --metric',
            models and (lambda axes: lines(axes, models, sorted(models))))
-    yield 'weight of the unlabelled images', PLUGIN, over_time('unsup_weight')
+    yield 'weight of the unlabeled images', PLUGIN, over_time('unsup_weight')
     yield ('shares: confidence, use, agreement', PLUGIN,
            over_time('teacher_confidence', 'joints_used', 'unsup/agreement'))
     yield 'student to target, in pixels', PLUGIN, over_time('joint_distance')
@@ -143,9 +145,9 @@ def plots(series: Series, metrics: Dict[str, Series],
             continue
         title = {'': '', 'second_': ' (second)'}[pair]
         for name, what, draw in (
-                ('share', "joints by the teacher's confidence", by_confidence),
-                ('used', 'joints used', by_joint),
-                ('agreement', 'used joints that student and target agree on', by_joint)):
+                ('share', "keypoints by the teacher's confidence", by_confidence),
+                ('used', 'keypoints used', by_joint),
+                ('agreement', 'used keypoints that student and target agree on', by_joint)):
             found = below(series, f'{pair}unsup/{name}_')
             yield (what + title, HOOK,
                    found and (lambda axes, draw=draw, found=found: draw(axes, found)))
@@ -179,7 +181,7 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
 
 
 def main(args=None) -> None:
-    """Read the run and write the picture."""
+    """Read the run and write the image."""
     args = parse_args(args)
     try:
         series, metrics = read_run(Path(args.work_dir))

@@ -3,13 +3,13 @@
     python tools/publish_model.py work_dirs/my_config/iter_200000.pth my_model.pth
 
 writes ``my_model-0123abcd.pth`` (the first digits of its SHA-256), which holds nothing but tensors
-and the joints' metainfo, and ``my_model-0123abcd.py``, by which it is tested and used without this
-package. The checkpoint may come from a stranger; a config is a program, and is run.
+and the keypoints' metainfo, and ``my_model-0123abcd.py``, by which it is tested and used without
+this package. The checkpoint may come from a stranger; a config is a program, and is run.
 """
 import argparse
 from pathlib import Path
 
-from mmpose_mum.publish import MODELS_INSIDE, publish
+from mmpose_mum.export.publish import MODELS_INSIDE, publish
 
 
 def parse_args(args=None):

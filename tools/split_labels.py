@@ -1,4 +1,4 @@
-"""Split a COCO keypoint json into a labelled and an unlabelled one, so that others can redo it.
+"""Split a COCO keypoint json into a labeled and an unlabeled one, so that others can redo it.
 
     python tools/split_labels.py person_keypoints_train2017.json --out-dir semi_anns …
         --percent 1 5 10 20 --folds 5             # ….F@P.json, as ….1@10.json
@@ -6,25 +6,26 @@
         --image-ids mine.txt                      # or this: ….mine.json
     python tools/split_labels.py person_keypoints_train2017.json --check ….1@10.txt
 
-Every split is three files: the labelled json, ``…-unlabeled.json`` and ``….txt``. The text lists
-the labelled ids below a header with what they came from: it can be published, checked by
+Every split is three files: the labeled json, ``…-unlabeled.json`` and ``….txt``. The text lists
+the labeled ids below a header with what they came from: it can be published, checked by
 ``--check``, and given to ``--image-ids`` (unless it lists people). Files that are there with other
 content are left alone, and that is an error, unless ``--overwrite`` is given.
 
 * ``--percent`` draws images, of *all* images of the json, as semi-supervised detection does it. In
-  COCO's train2017 only about half of them have a person with joints; as every image is as likely,
-  P % of the images still have about P % of the labels. Folds are drawn independently; within a fold
-  a larger percentage contains the smaller ones. The order is that of a hash of seed, fold and id,
-  not a random generator's, so that no version of anything matters and jsons of the same images are
-  split alike. Labelled images keep their annotations as they are; the unlabelled ones keep every
-  box, also of people without any labelled joint, since to know which those are takes labels.
-* ``--protocol sshpe`` is the benchmark of Semi_Human_Pose (ICCV 2021): labelled are the first N
+  COCO's train2017 only about half of them have a person with keypoints; as every image is as
+  likely, P % of the images still have about P % of the labels. Folds are drawn independently;
+  within a fold a larger percentage contains the smaller ones. The order is that of a hash of seed,
+  fold and id, not a random generator's, so that no version of anything matters and jsons of the
+  same images are split alike. Labeled images keep their annotations as they are; the unlabeled ones
+  keep every box, also of people without any labeled keypoint, since to know which those are takes
+  labels.
+* ``--protocol sshpe`` is the benchmark of Semi_Human_Pose (ICCV 2021): labeled are the first N
   *people*, by the json's order of images, so that the last image may keep only some of its people.
-  Unlabelled are all people of the json, the labelled ones included. People who are a crowd, or have
-  no area, no box or no labelled joint, are in neither. The text lists ids of annotations.
+  Unlabeled are all people of the json, the labeled ones included. People who are a crowd, or have
+  no area, no box or no labeled keypoint, are in neither. The text lists ids of annotations.
 * ``--image-ids`` takes a text file with an image's id a line; ``#`` starts a comment.
 
-Unlabelled annotations have nothing but the id, the image's, the category's, box, area and iscrowd.
+Unlabeled annotations have nothing but the id, the image's, the category's, box, area and iscrowd.
 """
 import argparse
 import filecmp
@@ -50,7 +51,7 @@ def parse_args(args=None):
     parser.add_argument('--seed', type=int, help='of the draws by --percent (default: 0)')
     parser.add_argument('--num', type=int, nargs='+', help='people to label by --protocol sshpe '
                         '(default: 1000 5000 10000)')
-    parser.add_argument('--keep-hidden', action='store_true', help="leave the unlabelled people's "
+    parser.add_argument('--keep-hidden', action='store_true', help="leave the unlabeled people's "
                         'keypoints in their json, for diagnosis')
     parser.add_argument('--overwrite', action='store_true', help='replace files of other content')
     args = parser.parse_args(args)
@@ -126,15 +127,15 @@ def write_json(path: Path, source: Source, images, annotations, overwrite: bool)
 def write_split(folder: Path, source: Source, split: Split, overwrite: bool) -> None:
     """Write a split's three files, the text last, and print what is in them."""
     stem = f'{source.stem}.{split.name}'
-    images, labelled = source.labelled(split)
+    images, labeled = source.labeled(split)
     write_json(folder / f'{stem}.json', source, images,
-               (source.text[a.start:a.end] for a in labelled), overwrite)
-    others, unlabelled = source.unlabelled(split)
+               (source.text[a.start:a.end] for a in labeled), overwrite)
+    others, unlabeled = source.unlabeled(split)
     write_json(folder / f'{stem}-unlabeled.json', source, others,
-               (a.unlabeled for a in unlabelled), overwrite)
+               (a.unlabeled for a in unlabeled), overwrite)
     write_file(folder / f'{stem}.txt', split_text(source, split), overwrite)
-    print(f'{stem}: {len(images)} images with {sum(a.usable for a in labelled)} labelled people; '
-          f'unlabelled {len(others)} images with {len(unlabelled)} boxes', flush=True)
+    print(f'{stem}: {len(images)} images with {sum(a.usable for a in labeled)} labeled people; '
+          f'unlabeled {len(others)} images with {len(unlabeled)} boxes', flush=True)
 
 
 def main(args=None):

@@ -1,4 +1,4 @@
-# The 14 joints of Leeds Sports Pose Extended (Johnson and Everingham, CVPR 2011), in its order.
+# The 14 keypoints of Leeds Sports Pose Extended (Johnson and Everingham, CVPR 2011), in its order.
 dataset_info = dict(
     dataset_name='lspet',
     paper_info=dict(
@@ -42,7 +42,7 @@ dataset_info = dict(
         13: dict(link=('right_hip', 'left_hip'), id=13, color=[51, 153, 255]),
     },
     joint_weights=[1.] * 14,
-    # No OKS constants were published for this layout; COCO's for the joints that both have, and
+    # No OKS constants were published for this layout; COCO's for the keypoints that both have, and
     # the shoulder's for neck and head top.
     sigmas=[
         0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072, 0.079, 0.079, 0.072, 0.062, 0.079,

@@ -5,7 +5,7 @@ semi_mean_teacher_hook = dict(statistics='copy')
 
 semi_pose_cons = dict(mix_unmix=None, unsup_weight=1., burn_in=0, ramp_up=0)
 semi_pose_cons_hook = dict(momentum=0., burn_in=0)  # the network itself, as it was a step ago
-# SSHPE's views change no colours. Its hard one is the easy one and a second affine map upon it,
+# SSHPE's views change no colors. Its hard one is the easy one and a second affine map upon it,
 # which are a single, wider one here.
 semi_affine_pipeline = [
     dict(type='LoadUnlabeledImage', input_size=(192, 256)),

@@ -1,9 +1,9 @@
-# Labelled MPII, unlabelled AI Challenger with its annotators' boxes, × 1.25 as everywhere.
+# Labeled MPII, unlabeled AI Challenger with its annotators' boxes, × 1.25 as everywhere.
 #
-# No joint of AIC's is read, so its people get MPII's metainfo: all that the views take from it are
-# the pairs that a flip swaps, and those must be the model's. To look at AIC's 14 joints as hidden
-# labels (keep_hidden) they would first have to be mapped to MPII's 16 in the json: MMPose's
-# KeypointConverter does that to labelled samples only, and there is no pelvis or thorax in AIC.
+# No keypoint of AIC's is read, so its people get MPII's metainfo: all that the views take from it
+# are the pairs that a flip swaps, and those must be the model's. To look at AIC's 14 keypoints as
+# hidden labels (keep_hidden) they would first have to be mapped to MPII's 16 in the json: MMPose's
+# KeypointConverter does that to labeled samples only, and there is no pelvis or thorax in AIC.
 _base_ = './semi_sshpe.py'
 
 semi_mpii_metainfo = dict(from_file='configs/_base_/datasets/mpii.py')
@@ -12,7 +12,7 @@ semi_aic_epoch = 378000 // 32
 semi_mpii_hooks = dict(
     logger=_base_.semi_logger,
     checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/PCK'))
-semi_aic_unlabelled = dict(
+semi_aic_unlabeled = dict(
     type='UnlabeledPoseDataset',
     data_root='data/aic/',
     ann_file='annotations/aic_train.json',
@@ -27,3 +27,6 @@ semi_aic_unlabelled = dict(
             unsup_teacher=[dict(type='WeakView', input_size=(256, 256))],
             unsup_student=[dict(type='StrongView', input_size=(256, 256))])
     ])
+
+# old names, for one release
+semi_aic_unlabelled = semi_aic_unlabeled

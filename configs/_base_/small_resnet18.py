@@ -1,5 +1,5 @@
-# A model that learns within minutes on two processor cores: ResNet-18 of half width on 96×96 crops,
-# in bfloat16 and channels_last where the processor has bfloat16. The demo and Leeds Sports use it.
+# A model that learns within minutes on two CPU cores: ResNet-18 of half width on 96×96 crops,
+# in bfloat16 and channels_last where the CPU has bfloat16. The demo and Leeds Sports use it.
 _base_ = ['mmpose::_base_/default_runtime.py', './semi_supervised.py']
 
 max_iters = 1000

@@ -1,5 +1,6 @@
-# A small vision transformer for 14 joints on 96×96 crops, 8×8 patches of 12 pixels, by what differs
-# from a ResNet's config; under names of its own, for configs that have a model. Needs mmpretrain.
+# A small vision transformer for 14 keypoints on 96×96 crops, 8×8 patches of 12 pixels, by what
+# differs from a ResNet's config; under names of its own, for configs that have a model. Needs
+# mmpretrain.
 semi_vit_model = dict(
     backbone=dict(
         _delete_=True, type='mmpretrain.VisionTransformer',

@@ -1,4 +1,4 @@
-# The embedded demo's synthetic people, supervised by the labelled 5 %; exactly as one trains COCO.
+# The embedded demo's synthetic people, supervised by the labeled 5 %; exactly as one trains COCO.
 _base_ = '../_base_/small_resnet18.py'
 
 max_iters = 1200

@@ -1,5 +1,5 @@
 # PoseCons (Xie et al., ICCV 2021): the network is its own teacher, on an easy and a hard view with
-# joints cut out; sizes are the paper's at 256×192, for crops of 96×96.
+# keypoints cut out; sizes are the paper's at 256×192, for crops of 96×96.
 _base_ = './pose_mum.py'
 
 custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], momentum=0.)]

@@ -1,4 +1,4 @@
-# The same model on the same 200 labels, made better by the other 1,800 pictures without theirs.
+# The same model on the same 200 labels, made better by the other 1,800 images without theirs.
 _base_ = './supervised.py'
 
 max_iters = 3000
@@ -17,12 +17,12 @@ model = dict(
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
     unsup_weight=4., burn_in=burn_in, ramp_up=400)
 
-# The labels of the unlabelled pictures are known, and only looked at to judge the teacher.
-unlabelled = dict(
+# The labels of the unlabeled images are known, and only looked at to judge the teacher.
+unlabeled = dict(
     _base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800, keep_hidden=True,
     pipeline=_base_.semi_unsup_pipeline)
 train_dataloader = dict(
     _delete_=True, batch_size=32, num_workers=0,
     sampler=dict(type='SemiSupervisedSampler', batch_size=32, source_ratio=[1, 1]),
     dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabelled]))
+        dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabeled]))

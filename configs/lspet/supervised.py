@@ -16,7 +16,7 @@ model = dict(
         in_channels=64, out_channels=14, deconv_out_channels=(32, 32),
         deconv_kernel_sizes=(4, 4)))
 
-# What the labelled, the unlabelled and the validation images have in common.
+# What the labeled, the unlabeled and the validation images have in common.
 data = dict(data_root='data/lspet/', metainfo=_base_.dataset_info)
 train_dataloader = dict(
     batch_size=16,

@@ -1,5 +1,5 @@
 # The same training on MMPose's four real COCO images, linked at data/tiny_coco: a trial of the
-# machinery on a processor, without weights or downloads. Nothing can be learnt from it.
+# machinery on a CPU, without weights or downloads. Nothing can be learned from it.
 _base_ = './hrnet_w32_coco_10pct.py'
 
 train_cfg = dict(max_iters=4, val_interval=4)
@@ -8,10 +8,10 @@ custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], burn_in
 default_hooks = dict(logger=dict(interval=1))
 
 tiny = dict(data_root='data/tiny_coco/', ann_file='test_coco.json', data_prefix=dict(img=''))
-labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+labeled, unlabeled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(
     batch_size=8, num_workers=0, persistent_workers=False, sampler=dict(batch_size=8),
-    dataset=dict(datasets=[dict(labelled, **tiny), dict(unlabelled, **tiny)]))
+    dataset=dict(datasets=[dict(labeled, **tiny), dict(unlabeled, **tiny)]))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(bbox_file=None, **tiny))
 test_dataloader = val_dataloader

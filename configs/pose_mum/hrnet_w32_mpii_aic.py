@@ -28,4 +28,4 @@ train_dataloader = dict(
     dataset=dict(type='SemiSupervisedDataset', datasets=[
         dict(_base_.train_dataloader.dataset, metainfo=_base_.semi_mpii_metainfo, pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)]),
-        _base_.semi_aic_unlabelled]))
+        _base_.semi_aic_unlabeled]))

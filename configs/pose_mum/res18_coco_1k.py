@@ -1,4 +1,4 @@
-# ResNet-18 on SSHPE's benchmark: its first 1,000 people labelled, all of train2017 unlabelled.
+# ResNet-18 on SSHPE's benchmark: its first 1,000 people labeled, all of train2017 unlabeled.
 _base_ = '../baselines/supervised/res18_coco_1k.py'
 
 val_cfg = _base_.semi_val_loop
@@ -15,4 +15,4 @@ train_dataloader = dict(
         dict(_base_.train_dataloader.dataset, pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                  sup=_base_.train_pipeline)]),
-        dict(_base_.semi_coco_unlabelled, ann_file=split + '-unlabeled.json')]))
+        dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')]))

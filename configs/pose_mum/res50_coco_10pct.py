@@ -1,4 +1,4 @@
-# ResNet-50 on COCO with a tenth of train2017's labels, the rest of its people unlabelled.
+# ResNet-50 on COCO with a tenth of train2017's labels, the rest of its people unlabeled.
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
     '../_base_/semi_coco.py'
@@ -21,4 +21,4 @@ train_dataloader = dict(
         dict(_base_.train_dataloader.dataset, ann_file=split + '.json', pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                  sup=_base_.train_pipeline)]),
-        dict(_base_.semi_coco_unlabelled, ann_file=split + '-unlabeled.json')]))
+        dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')]))

@@ -1,8 +1,8 @@
-# ResNet-50 on COCO with 20 % of train2017's images labelled.
+# ResNet-50 on COCO with 20 % of train2017's images labeled.
 _base_ = './res50_coco_10pct.py'
 
 split = 'annotations/semi_anns/person_keypoints_train2017.1@20'
-labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+labeled, unlabeled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(dataset=dict(datasets=[
-    dict(labelled, ann_file=split + '.json'),
-    dict(unlabelled, ann_file=split + '-unlabeled.json')]))
+    dict(labeled, ann_file=split + '.json'),
+    dict(unlabeled, ann_file=split + '-unlabeled.json')]))

@@ -1,4 +1,4 @@
-"""AP-10K's layout: labelled animals, and a folder of pictures with one animal each."""
+"""AP-10K's layout: labeled animals, and a folder of images with one animal each."""
 
 _base_ = [
     'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py',
@@ -33,7 +33,7 @@ train_dataloader = dict(
         dict(_base_.train_dataloader.dataset, pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                  sup=_base_.train_pipeline)]),
-        dict(type='UnlabeledPoseDataset', data_prefix=dict(img='data/unlabelled_animals/'),
+        dict(type='UnlabeledPoseDataset', data_prefix=dict(img='data/unlabeled_animals/'),
              metainfo=dict(from_file='configs/_base_/datasets/ap10k.py'), pipeline=[
                  dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
                  dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,

@@ -1,4 +1,4 @@
-"""OneHand10K: labelled hands, and a COCO json that has nothing but boxes of more hands."""
+"""OneHand10K: labeled hands, and a COCO json that has nothing but boxes of more hands."""
 
 _base_ = [
     'mmpose::hand_2d_keypoint/topdown_heatmap/onehand10k/'
@@ -27,7 +27,7 @@ model = dict(
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
     unsup_weight=4., burn_in=burn_in, ramp_up=1000)
 
-# Hands are seen from every side, and the labelled ones are turned by up to 180° as well.
+# Hands are seen from every side, and the labeled ones are turned by up to 180° as well.
 view = dict(input_size=_base_.codec.input_size, rotate_factor=90.)
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
@@ -35,8 +35,8 @@ train_dataloader = dict(
         dict(_base_.train_dataloader.dataset, pipeline=[
             dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                  sup=_base_.train_pipeline)]),
-        dict(type='UnlabeledPoseDataset', data_root='data/unlabelled_hands/',
-             ann_file='boxes.json', data_prefix=dict(img='pictures/'),
+        dict(type='UnlabeledPoseDataset', data_root='data/unlabeled_hands/',
+             ann_file='boxes.json', data_prefix=dict(img='images/'),
              metainfo=dict(from_file='configs/_base_/datasets/onehand10k.py'), pipeline=[
                  dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
                  dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,

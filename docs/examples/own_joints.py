@@ -1,11 +1,11 @@
-"""Leeds Sports, as keypoints that MMPose does not know; unlabelled people of three kinds."""
+"""Leeds Sports, as keypoints that MMPose does not know; unlabeled people of three kinds."""
 
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
     '../../configs/_base_/semi_supervised.py'
 ]
 
-# Number, name and mirror image of each joint, in the order of the json.
+# Number, name and mirror image of each keypoint, in the order of the json.
 right, left, middle = [255, 128, 0], [0, 255, 0], [51, 153, 255]
 metainfo = dict(
     dataset_name='my_people',
@@ -58,13 +58,13 @@ model = dict(
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
     unsup_weight=4., burn_in=burn_in, ramp_up=1000)
 
-labelled = dict(
+labeled = dict(
     type='CocoDataset', data_root='data/lspet/', ann_file='annotations/train.json',
     data_prefix=dict(img='images/train/'), metainfo=metainfo, indices=200,
     pipeline=[dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
                    sup=_base_.train_pipeline)])
 view = dict(input_size=_base_.codec.input_size)
-unlabelled = dict(
+unlabeled = dict(
     type='UnlabeledPoseDataset', metainfo=metainfo, pipeline=[
         dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
         dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
@@ -73,16 +73,16 @@ unlabelled = dict(
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
     dataset=dict(type='SemiSupervisedDataset', datasets=[
-        labelled,
+        labeled,
         dict(type='ConcatDataset', datasets=[
-            # pictures of one person each
-            dict(unlabelled, data_prefix=dict(img='data/unlabelled_people/pictures/')),
+            # images of one person each
+            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/images/')),
             # a video of one person, two frames a second
-            dict(unlabelled, data_prefix=dict(img='data/unlabelled_people/clip.mp4'),
+            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/clip.mp4'),
                  frame_rate=2.),
-            # people whom tools/detect_people.py has found in larger pictures
-            dict(unlabelled, data_prefix=dict(img='data/unlabelled_people/scenes/'),
-                 bbox_file='data/unlabelled_people/boxes.json'),
+            # people whom tools/detect_people.py has found in larger images
+            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/scenes/'),
+                 bbox_file='data/unlabeled_people/boxes.json'),
         ])]))
 
 val_dataloader = dict(dataset=dict(

@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..datasets.pictures import missing_pictures
+from ..datasets.images import missing_images
 from ..datasets.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (
@@ -276,7 +276,7 @@ def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) 
     folder = dataset.data_prefix.get('img') or ''
     found = [dict(path=osp.join(folder, image['file_name']), width=image['width'],
                   height=image['height']) for image in images]
-    missing = missing_pictures([image['path'] for image in found], _LOOKED_FOR)
+    missing = missing_images([image['path'] for image in found], _LOOKED_FOR)
     if missing:
         raise ValueError(f'{missing} of the {what} set {dataset.ann_file!r} do not exist. The '
                          f'folder is {folder!r}: data_root and data_prefix (or, of the converter, '

@@ -1,16 +1,11 @@
-"""Registered data components: unlabelled people, their views, and mixed batches of both kinds."""
+"""Registered data components: unlabeled people, their views, and mixed batches of both kinds."""
+from .dataset import SemiSupervisedDataset
 from .generated import GeneratedPoseDataset
+from .loading import LoadUnlabeledImage
 from .photometric import PhotometricRandAugment
-from .samplers import SemiSupervisedSampler
-from .sources import SemiSupervisedDataset
-from .transforms import (
-    LoadUnlabeledImage,
-    PoseMultiBranch,
-    StrongView,
-    WarpTopdownAffine,
-    WeakView,
-)
+from .sampler import SemiSupervisedSampler
 from .unlabeled import UnlabeledPoseDataset
+from .views import PoseMultiBranch, StrongView, WarpTopdownAffine, WeakView
 
 __all__ = [
     'GeneratedPoseDataset', 'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch',

@@ -141,7 +141,7 @@ def decode_reduced(
     if img is None or img.shape[:2] != reduced:
         return None  # broken, or the two readers of its header disagree
     to_full = np.diag([factor, factor, 1.])
-    # Centres of pixels, each of which covers factor × factor. The last of the file's columns and
+    # Centers of pixels, each of which covers factor × factor. The last of the file's columns and
     # rows may reach beyond the full image, and come first if they are shown in reverse.
     to_full[:2, 2] = (factor - 1) / 2
     if orientation in _COLUMNS_REVERSED:

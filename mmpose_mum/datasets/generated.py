@@ -8,7 +8,7 @@ from mmpose.registry import DATASETS
 
 @DATASETS.register_module()
 class GeneratedPoseDataset(BaseCocoStyleDataset):
-    """Pictures of noise with joints at random places, with another dataset's joints and fields.
+    """Images of noise with keypoints at random places, with another dataset's keypoints and fields.
 
     Args:
         source (str): Type of the dataset to stand in for. Its metainfo is taken unless ``metainfo``
@@ -64,7 +64,7 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
 
 
 def _hands(random: np.random.Generator, keypoints: np.ndarray) -> dict:
-    """Make what InterHand's samples hold beside other datasets'; depths in millimetres."""
+    """Make what InterHand's samples hold beside other datasets'; depths in millimeters."""
     depth = random.uniform(-100, 100, (*keypoints.shape[:2], 1))
     return dict(
         rotation=0,

@@ -25,7 +25,7 @@ _REWRITTEN: Tuple[Tuple[str, Callable[[str], str]], ...] = (
 _SPELLINGS: Tuple[Tuple[str, Callable[[str], str]], ...] = (
     ('Unicode form (NFC or NFD, as macOS packs it)', lambda name: normalize('NFC', name)),
     ('upper or lower case', lambda name: normalize('NFC', name).casefold()),
-    ('suffix', lambda name: _is_picture(name) and osp.splitext(
+    ('suffix', lambda name: _is_image(name) and osp.splitext(
         normalize('NFC', name).casefold())[0]),
 )
 
@@ -122,6 +122,6 @@ def _list_folder(folder: str) -> List[str]:
         return []
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     kind, _ = mimetypes.guess_type(name, strict=False)
     return (kind or '').startswith(('image/', 'video/'))

@@ -1,4 +1,4 @@
-"""Changes of an image's colours that leave every joint where it is."""
+"""Changes of an image's colors that leave every keypoint where it is."""
 import cv2
 import mmcv
 import numpy as np
@@ -12,7 +12,7 @@ _RAMP = np.arange(256, dtype=np.uint8)[None]
 
 
 def _contrast(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend the image with its mean grey, like ``mmcv.adjust_contrast``."""
+    """Blend the image with its mean gray, like ``mmcv.adjust_contrast``."""
     mean = round(cv2.mean(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY))[0])
     table = cv2.addWeighted(_RAMP.astype(np.float32), factor,
                             np.full(_RAMP.shape, mean, np.float32), 1 - factor, 0)
@@ -20,7 +20,7 @@ def _contrast(img: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _color(img: np.ndarray, factor: float) -> np.ndarray:
-    """Blend the image with its grey version, like ``mmcv.adjust_color``."""
+    """Blend the image with its gray version, like ``mmcv.adjust_color``."""
     gray = cv2.cvtColor(cv2.cvtColor(img, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return cv2.addWeighted(img, factor, gray, 1 - factor, 0)
 
@@ -86,7 +86,7 @@ OPERATIONS = {
 
 @TRANSFORMS.register_module()
 class PhotometricRandAugment(BaseTransform):
-    """RandAugment of the operations that leave every joint where it is.
+    """RandAugment of the operations that leave every keypoint where it is.
 
     Required and modified key: ``img``, uint8 (H, W, 3). Place it behind ``WarpTopdownAffine``,
     where the image is small.

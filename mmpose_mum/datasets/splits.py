@@ -1,4 +1,4 @@
-"""Which people of a COCO keypoint json are labelled: draws that others can redo, and lists."""
+"""Which people of a COCO keypoint json are labeled: draws that others can redo, and lists."""
 import collections
 import functools
 import hashlib
@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Dict, Iterable, List, Set, Tuple
 
-from .json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
+from ..coco.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
 
 # To be raised whenever the same arguments give other ids, or the text's header changes.
 FORMAT = '# mmpose_mum split, format 1'
@@ -24,7 +24,7 @@ Split = collections.namedtuple('Split', 'name drawn kind ids')
 
 
 def is_usable(annotation: dict) -> bool:
-    """Tell whether someone can be trained on: no crowd, with area, a box and a labelled joint."""
+    """Tell whether someone can be trained on: no crowd, with area, a box and a labeled keypoint."""
     box, keypoints = annotation.get('bbox') or [], annotation.get('keypoints') or []
     return (not annotation.get('iscrowd') and annotation.get('area', 1) > 0
             and len(box) == 4 and min(box[2:]) > 0 and max(keypoints[2::3], default=0) > 0)
@@ -34,7 +34,7 @@ def _check_usable(annotation: dict) -> bool:
     try:
         return is_usable(annotation)
     except TypeError as error:
-        wanted = dict(bbox='4 numbers', area='a number', keypoints='x, y, v of each joint')
+        wanted = dict(bbox='4 numbers', area='a number', keypoints='x, y, v of each keypoint')
         raise ValueError(f'the annotation {annotation["id"]} needs ' + '; '.join(
             f'"{key}", {what}, and has {json.dumps(annotation[key])[:60]}'
             for key, what in wanted.items() if key in annotation)) from error
@@ -89,7 +89,7 @@ class Source:
 
     Args:
         path (str): The json.
-        keep_hidden (bool): Leave the unlabelled people's keypoints.
+        keep_hidden (bool): Leave the unlabeled people's keypoints.
 
     Attributes:
         members (dict): Every member's text; empty for the images and the annotations.
@@ -143,19 +143,19 @@ class Source:
         self.people = sum(a.usable for a in self.annotations)
         if not self.people:
             raise ValueError(f'{path} has nobody to label in {len(self.annotations)} annotations: '
-                             'each is a crowd, or has no area, no box or no labelled joint')
+                             'each is a crowd, or has no area, no box or no labeled keypoint')
 
-    def labelled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
-        """Return the ids of a split's labelled images, and its labelled annotations."""
+    def labeled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
+        """Return the ids of a split's labeled images, and its labeled annotations."""
         ids = set(split.ids)
         if split.kind == 'images':
             return ids, [a for a in self.annotations if a.image_id in ids]
         annotations = [a for a in self.annotations if a.id in ids]
         return {a.image_id for a in annotations}, annotations
 
-    def unlabelled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
-        """Return the ids of a split's unlabelled images, and their annotations."""
-        if split.kind == 'annotations':  # the benchmark's: all of them, the labelled ones again
+    def unlabeled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
+        """Return the ids of a split's unlabeled images, and their annotations."""
+        if split.kind == 'annotations':  # the benchmark's: all of them, the labeled ones again
             return set(self.images), [a for a in self.annotations if a.usable]
         ids = set(self.images).difference(split.ids)
         return ids, [a for a in self.annotations if a.image_id in ids]
@@ -252,16 +252,16 @@ def draw_split(source: Source, drawn: Dict[str, str], ids: Iterable[int] = ()) -
             raise ValueError(f'{source.path} does not have {len(unknown)} of the {len(ids)} images '
                              f'listed: {unknown[:5]}')
     split = Split(name, drawn, kind, ids)
-    if not any(a.usable for a in source.labelled(split)[1]):
-        raise ValueError(f'{name} labels {len(ids)} images in which nobody has a labelled joint: '
+    if not any(a.usable for a in source.labeled(split)[1]):
+        raise ValueError(f'{name} labels {len(ids)} images in which nobody has a labeled keypoint: '
                          'label more')
     return split
 
 
 def split_header(source: Source, split: Split) -> Dict[str, str]:
     """Return what a split's text says of its origin."""
-    images, labelled = source.labelled(split)
-    counts = {'images': len(images), 'people': sum(a.usable for a in labelled),
+    images, labeled = source.labeled(split)
+    counts = {'images': len(images), 'people': sum(a.usable for a in labeled),
               'source-images': len(source.images), 'source-people': source.people}
     return {**split.drawn, 'source': source.name, 'source-sha256': source.sha256,
             **{key: str(value) for key, value in counts.items()}, 'ids': split.kind,

@@ -1,4 +1,4 @@
-"""People without labels: pictures and videos as they are, or boxes from a json."""
+"""People without labels: images and videos as they are, or boxes from a json."""
 import logging
 import os.path as osp
 from collections import Counter
@@ -13,14 +13,14 @@ from mmpose.registry import DATASETS
 from ..coco.labels import check_category_names
 from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
 from .boxes import load_detections, usable_box
-from .pictures import folder_of, list_pictures, missing_pictures, picture_finder
+from .images import folder_of, image_finder, list_images, missing_images
 from .sizes import check_sizes, evenly, stated_size
-from .transforms import PIPELINE_METAINFO
+from .views import PIPELINE_METAINFO
 
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
-    """Images of people of whom no joint is known.
+    """Images of people of whom no keypoint is known.
 
     ``data_prefix['img']`` is a folder of images and videos, or a video. Without a json every image
     in it or below, and every frame that is taken of a video, is one person, who fills it. People
@@ -50,8 +50,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             has, or else to all.
         frame_rate (float): Frames to take per second of a video; those of a ``bbox_file`` are taken
             as they are. Defaults to 1.
-        metainfo (dict, optional): The labelled set's metainfo, as MMPose has it: its flip pairs are
-            needed. Defaults to COCO's 17 joints.
+        metainfo (dict, optional): The labeled set's metainfo, as MMPose has it: its flip pairs are
+            needed. Defaults to COCO's 17 keypoints.
         keep_hidden (bool): Whether to carry the annotations' keypoints along for diagnosis, see
             :class:`HiddenLabelHook`: ``hidden_keypoints``, float32 (1, K, 2) in pixels of the
             image, whatever the views do to it, and ``hidden_visible``, float32 (1, K). The training
@@ -108,13 +108,13 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             # LoadUnlabeledImage adds the box that covers the image: its size is known only then.
             origin, people = source, [
                 dict(img_id=i, file_name=name)
-                for i, name in enumerate(list_pictures(source, self.frame_rate))]
+                for i, name in enumerate(list_images(source, self.frame_rate))]
         folder = folder_of(source)
         for i, person in enumerate(people):
             person.update(id=i, img_path=osp.join(folder, person.pop('file_name')))
             person.setdefault('bbox_score', np.ones(1, dtype=np.float32))
-        print_log(f'{len(people)} unlabelled people in {origin}', 'current')
-        missing = missing_pictures([person['img_path'] for person in people])
+        print_log(f'{len(people)} unlabeled people in {origin}', 'current')
+        missing = missing_images([person['img_path'] for person in people])
         if missing:
             print_log(f'{missing} do not exist, of people in {origin}: see that data_root and '
                       'data_prefix are right', 'current', logging.WARNING)
@@ -132,7 +132,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             def find_image(detection: dict) -> Optional[dict]:
                 return find_entry(images, detection.get('image_id'))
         else:
-            exists = picture_finder(folder_of(self.data_prefix['img']))
+            exists = image_finder(folder_of(self.data_prefix['img']))
 
             def find_image(detection: dict) -> Optional[dict]:
                 name = str(detection.get('file_name', detection.get('image_id')))
@@ -142,7 +142,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     def _read_coco(self) -> CocoJson:
         if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'the json of the unlabelled set {self.ann_file!r} does not '
+            raise FileNotFoundError(f'the json of the unlabeled set {self.ann_file!r} does not '
                                     'exist')
         return read_coco(self.ann_file)
 
@@ -188,7 +188,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if not people:
             known = next(iter(coco.images), None)
             raise ValueError(
-                f'no unlabelled person in {self.ann_file!r}: it has {len(coco.images)} images and '
+                f'no unlabeled person in {self.ann_file!r}: it has {len(coco.images)} images and '
                 f'{sum(left_out.values())} annotations that count, none with a usable `bbox`'
                 + (f' (left out: {told})' if told else '')
                 + ('' if stray is None else f'. An `image_id` is {stray!r}, an image\'s `id` '
@@ -215,7 +215,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         told = {key: f'{category_name(coco, key)} ({found[key]} annotations)' for key in found}
         if not set(found) & set(counted):
             raise ValueError(
-                f'no unlabelled person in {self.ann_file!r}: the categories that count are '
+                f'no unlabeled person in {self.ann_file!r}: the categories that count are '
                 f'{counted}, those found {", ".join(told.values())}: set bbox_category_ids')
         print_log(f'{self.ann_file}: {", ".join(told[key] for key in found if key in counted)} '
                   f'count as people; left out: '
@@ -233,7 +233,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if keypoints.shape != (3 * joints, ):
             raise ValueError(
                 f'keep_hidden=True needs {3 * joints} numbers in `keypoints`, x, y and v of '
-                f'{joints} joints, but the annotation {annotation.get("id")} of '
+                f'{joints} keypoints, but the annotation {annotation.get("id")} of '
                 f'{self.ann_file!r} has {keypoints.size}')
         keypoints = keypoints.reshape(1, joints, 3)
         return dict(

@@ -18,7 +18,7 @@ TRAIN = Path(mmpose.__file__).parent / '.mim/tools/train.py'  # MMPose's own scr
 def launch(processes: int, worker: Callable[..., None], *args: Any) -> None:
     """Run ``worker(*args)`` in several processes of one gloo group, and wait for all of them.
 
-    They see no GPU, and share the processor's cores unless ``OMP_NUM_THREADS`` is set. They find
+    They see no GPU, and share the CPU's cores unless ``OMP_NUM_THREADS`` is set. They find
     each other by a file, so that no port has to be free. When one of them fails, the others are
     ended.
 

@@ -1,4 +1,4 @@
-"""PCK by the length of the torso, between any two joints of the dataset at hand."""
+"""PCK by the length of the torso, between any two keypoints of the dataset at hand."""
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -9,21 +9,21 @@ from mmpose.registry import METRICS
 
 @METRICS.register_module()
 class TorsoPCKAccuracy(PCKAccuracy):
-    """Share of joints that lie within a part of the torso's length from the truth.
+    """Share of keypoints that lie within a part of the torso's length from the truth.
 
-    MMPose's ``PCKAccuracy(norm_item='torso')`` measures the torso between joints 4 and 5, which is
-    right in JHMDB's order only. Here the joints are named; by the Leeds convention it reaches from
-    the left shoulder to the right hip. People of whom one of the two is not labelled, or of whom
-    both are the same point, do not count.
+    MMPose's ``PCKAccuracy(norm_item='torso')`` measures the torso between keypoints 4 and 5, which
+    is right in JHMDB's order only. Here the keypoints are named; by the Leeds convention it reaches
+    from the left shoulder to the right hip. People of whom one of the two is not labeled, or of
+    whom both are the same point, do not count.
 
     Args:
-        thr (float): Distance up to which a joint is right, in torso lengths.
+        thr (float): Distance up to which a keypoint is right, in torso lengths.
         torso (tuple[str, str]): Names of the torso's ends in the dataset's metainfo.
         collect_device (str): As for MMPose's metrics.
         prefix (str, optional): As for MMPose's metrics.
 
     Raises:
-        ValueError: When the dataset has no joint of such a name.
+        ValueError: When the dataset has no keypoint of such a name.
     """
 
     def __init__(self,
@@ -35,7 +35,7 @@ class TorsoPCKAccuracy(PCKAccuracy):
         self.torso = tuple(torso)
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Keep the joints of a batch, and each person's torso length in pixels."""
+        """Keep the keypoints of a batch, and each person's torso length in pixels."""
         ends = [self._index_of(name) for name in self.torso]
         first = len(self.results)
         super().process(data_batch, data_samples)
@@ -48,12 +48,12 @@ class TorsoPCKAccuracy(PCKAccuracy):
     def _index_of(self, name: str) -> int:
         names = self.dataset_meta['keypoint_name2id']
         if name not in names:
-            raise ValueError(f'the dataset has no joint {name!r} for the end of a torso; it has '
+            raise ValueError(f'the dataset has no keypoint {name!r} for the end of a torso; it has '
                              f'{", ".join(names)}')
         return names[name]
 
     def compute_metrics(self, results: list) -> Dict[str, float]:
-        """Return ``tPCK``, the mean over the joints of each joint's share."""
+        """Return ``tPCK``, the mean over the keypoints of each keypoint's share."""
         pred, truth, mask, size = (
             np.concatenate([result[key] for result in results])
             for key in ('pred_coords', 'gt_coords', 'mask', 'torso_size'))

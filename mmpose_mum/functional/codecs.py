@@ -1,6 +1,7 @@
-"""Encode batches of joints as MMPose's codecs do, by tensor operations on any device.
+"""Encode batches of keypoints as MMPose's codecs do, by tensor operations on any device.
 
-Rounding and borders are those of MMPose's NumPy codecs; the joints of a batch are encoded at once.
+Rounding and borders are those of MMPose's NumPy codecs; the keypoints of a batch are encoded at
+once.
 """
 import math
 from typing import Sequence, Tuple
@@ -42,19 +43,19 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
         of the Gaussian lies in the heatmap.
     """
     if unbiased:
-        centres = keypoints
+        centers = keypoints
         first, end = keypoints - 3 * sigma, keypoints + 3 * sigma + 1
     else:
         # The codec's conversions to int truncate towards 0.
         nearest = (keypoints + .5).trunc()
         first = (nearest - 3 * sigma).trunc()
         end = (nearest + 3 * sigma + 1).trunc()
-        centres = first + (6 * sigma + 1) // 2
+        centers = first + (6 * sigma + 1) // 2
     inside, profiles = torch.ones_like(keypoints[..., 0]).bool(), []
     for axis, length in enumerate(reversed(size)):
         pixels = torch.arange(length, device=keypoints.device, dtype=keypoints.dtype)
-        begin, stop, centre = (v[..., axis:axis + 1] for v in (first, end, centres))
-        profile = (-(pixels - centre)**2 / (2 * sigma**2)).exp()
+        begin, stop, center = (v[..., axis:axis + 1] for v in (first, end, centers))
+        profile = (-(pixels - center)**2 / (2 * sigma**2)).exp()
         if not unbiased:
             profile = profile * ((pixels >= begin) & (pixels < stop))
         profiles.append(profile)
@@ -70,11 +71,11 @@ def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> T
     Args:
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
         size (tuple[int, int]): Height and width of the heatmaps.
-        radius (float): Distance up to which a pixel is of a joint's class, in heatmap pixels.
+        radius (float): Distance up to which a pixel is of a keypoint's class, in heatmap pixels.
 
     Returns:
-        Tensor: (B, 3 K, *size); of each joint its class, 0 or 1, and the way to it from each pixel
-        in x and in y, in radii.
+        Tensor: (B, 3 K, *size); of each keypoint its class, 0 or 1, and the way to it from each
+        pixel in x and in y, in radii.
     """
     height, width = size
     options = dict(device=keypoints.device, dtype=keypoints.dtype)
@@ -101,7 +102,7 @@ def encode_simcc(keypoints: Tensor, input_size: Tuple[int, int], split_ratio: fl
 
     Returns:
         tuple[tuple[Tensor, Tensor], Tensor]: the labels of x (B, K, Wx) and y (B, K, Wy), and
-        float weights (B, K), 0 where a joint has no label; both labels are 0 there.
+        float weights (B, K), 0 where a keypoint has no label; both labels are 0 there.
     """
     nearest = (keypoints * split_ratio).round()
     inside, labels = torch.ones_like(keypoints[..., 0]).bool(), []

@@ -1,4 +1,4 @@
-"""Joint cutout: hide some of a person's joints, so that the student must infer them."""
+"""Joint cutout: hide some of a person's keypoints, so that the student must infer them."""
 from typing import Optional, Tuple
 
 import torch
@@ -12,20 +12,20 @@ def joint_cutout(images: Tensor,
                  num_joints: int = 5,
                  half_size: Tuple[float, float] = (10., 20.),
                  jitter: float = 10.) -> Tensor:
-    """Fill square patches around randomly chosen joints with 0.
+    """Fill square patches around randomly chosen keypoints with 0.
 
-    After Xie et al. (ICCV 2021), "joint cutout": there 5 joints, a jitter of 10 pixels and half
-    sizes of 10 to 19 pixels at 256×192. Images are normalised already, so 0 is the mean colour.
+    After Xie et al. (ICCV 2021), "joint cutout": there 5 keypoints, a jitter of 10 pixels and half
+    sizes of 10 to 19 pixels at 256×192. Images are normalized already, so 0 is the mean color.
     Runs on the device of the images, without a loop and without a host sync.
 
     Args:
         images (Tensor): (B, C, H, W).
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the images.
-        usable (Tensor, optional): bool (B, K), the joints that may be chosen; others only fill up
-            and cut nothing. Defaults to all.
+        usable (Tensor, optional): bool (B, K), the keypoints that may be chosen; others only fill
+            up and cut nothing. Defaults to all.
         num_joints (int): Patches per image; at most K of them.
         half_size (tuple[float, float]): Range of the patches' half side, in pixels.
-        jitter (float): Standard deviation of the patches' centres around the joints, in pixels.
+        jitter (float): Standard deviation of the patches' centers around the keypoints, in pixels.
 
     Returns:
         Tensor: Of the shape, dtype and memory format of ``images``.
@@ -36,8 +36,8 @@ def joint_cutout(images: Tensor,
     if usable is not None:
         keys = keys + usable.to(keys.dtype)  # the usable ones first
     chosen = keys.topk(min(num_joints, joints), dim=1).indices
-    centre = keypoints.gather(1, chosen[..., None].expand(-1, -1, 2))
-    centre = centre + torch.randn(centre.shape, device=device) * jitter
+    center = keypoints.gather(1, chosen[..., None].expand(-1, -1, 2))
+    center = center + torch.randn(center.shape, device=device) * jitter
     low, high = half_size
     half = torch.rand(chosen.shape, device=device) * (high - low) + low
     if usable is not None:
@@ -47,8 +47,8 @@ def joint_cutout(images: Tensor,
         pixels = torch.arange(size, device=device, dtype=position.dtype)
         return (pixels - position[..., None]).abs() <= half[..., None]
 
-    columns = within(images.shape[3], centre[..., 0])
-    rows = within(images.shape[2], centre[..., 1])
+    columns = within(images.shape[3], center[..., 0])
+    rows = within(images.shape[2], center[..., 1])
     hidden = (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
     # Out of place, masked_fill would lose channels_last.
     return images.clone().masked_fill_(hidden, 0)

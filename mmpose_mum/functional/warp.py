@@ -78,7 +78,7 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
     Returns:
         tuple[Tensor, Tensor]: the heatmaps (B, K, *size), bilinear, 0 outside the source; and the
         float validity mask (B, 1, *size): 1 where the target pixel lies within the source's pixel
-        centres, 0 where the source never looked.
+        centers, 0 where the source never looked.
     """
     height, width = heatmaps.shape[2:]
     device, dtype = heatmaps.device, matrix.dtype
@@ -134,11 +134,11 @@ def warp_distributions(of_x: Tensor, of_y: Tensor, matrix: Tensor,
 
 
 def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Tensor:
-    """Exchange the left and right joints of the samples that need it.
+    """Exchange the left and right keypoints of the samples that need it.
 
     Args:
-        x (Tensor): (B, K, ...), one entry a joint.
-        flip_indices (Sequence[int]): The K indices of each joint's mirror image.
+        x (Tensor): (B, K, ...), one entry a keypoint.
+        flip_indices (Sequence[int]): The K indices of each keypoint's mirror image.
         where (Tensor): bool (B,), the samples to change.
 
     Returns:

@@ -1,6 +1,6 @@
 """Registered models: the MixUnMix neck and the semi-supervised pose estimators."""
 from .dual import DualPoseEstimator
-from .mix_unmix import MixUnMix
-from .semi_supervised import SemiSupervisedPoseEstimator
+from .estimator import SemiSupervisedPoseEstimator
+from .mixing.neck import MixUnMix
 
 __all__ = ['DualPoseEstimator', 'MixUnMix', 'SemiSupervisedPoseEstimator']

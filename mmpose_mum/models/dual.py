@@ -4,7 +4,7 @@ from typing import Dict, Tuple
 from mmengine.model import BaseModel
 from mmpose.registry import MODELS
 
-from .semi_supervised import SemiSupervisedPoseEstimator, plain_keys
+from .estimator import SemiSupervisedPoseEstimator, plain_keys
 
 
 @MODELS.register_module()
@@ -12,12 +12,12 @@ class DualPoseEstimator(SemiSupervisedPoseEstimator):
     """Train two networks from different initial weights, each on the other's targets (PoseDual).
 
     After Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human
-    Pose Estimation" (ICCV 2021): both learn the labelled images, and each has to reproduce in the
+    Pose Estimation" (ICCV 2021): both learn the labeled images, and each has to reproduce in the
     strong view what the other, without gradient, sees in the weak one. The paper's loss is
     ``sup_weight=0.5, unsup_weight=1``.
 
     The networks keep the names ``student`` and ``teacher``, so that validation, checkpoints and
-    ``predict_on`` work as for one student. Both are optimised: MMEngine's default optimizer
+    ``predict_on`` work as for one student. Both are optimized: MMEngine's default optimizer
     constructor is right, and neither :class:`EMANHook` nor
     :class:`StudentOptimWrapperConstructor` has anything to do here. The figures of the second
     network are logged with the prefix ``second_``. With a MixUnMix neck both networks are mixed.
@@ -29,7 +29,7 @@ class DualPoseEstimator(SemiSupervisedPoseEstimator):
     trains_teacher = True
 
     def init_weights(self) -> None:
-        """Initialise both networks, each for itself."""
+        """Initialize both networks, each for itself."""
         self.student.init_weights()
         self.teacher.init_weights()
 

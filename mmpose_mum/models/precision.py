@@ -5,7 +5,7 @@ from typing import Iterator
 from mmpose.models.heads.base_head import BaseHead
 from torch import Tensor, nn
 
-from .mixing_sites import map_tensors
+from ..functional.nested import map_tensors
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Pictures of what a semi-supervised training does with its unlabelled images."""
+"""Images of what a semi-supervised training does with its unlabeled images."""
 from .panels import draw_panel
 
 __all__ = ['draw_panel']

@@ -1,4 +1,4 @@
-"""Draw one training step's unlabelled images as a panel, a row for each person."""
+"""Draw one training step's unlabeled images as a panel, a row for each person."""
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
@@ -6,35 +6,36 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-Colour = Tuple[int, int, int]
-# RGB. Used and rejected joints differ in their shape as well, for those who see no green and red.
-BLACK, GREY, WHITE = (0, 0, 0), (110, 110, 110), (255, 255, 255)
+Color = Tuple[int, int, int]
+# RGB. Used and rejected keypoints differ in their shape as well, for those who see no green and
+# red.
+BLACK, GRAY, WHITE = (0, 0, 0), (110, 110, 110), (255, 255, 255)
 USED, REJECTED, STUDENT = (0, 205, 60), (240, 30, 30), (255, 215, 0)
 TEACHER, LIMB = (60, 220, 255), (70, 140, 255)
 GAP = 4  # between two tiles, in pixels of the panel
 
 
 class Tiles(NamedTuple):
-    """A column of the panel: its heading, two lines of coloured words, and a tile for each row."""
-    heading: Tuple[Sequence[Tuple[str, Colour]], Sequence[Tuple[str, Colour]]]
+    """A column of the panel: its heading, two lines of colored words, and a tile for each row."""
+    heading: Tuple[Sequence[Tuple[str, Color]], Sequence[Tuple[str, Color]]]
     tiles: List[np.ndarray]
 
 
 @torch.no_grad()
 def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] = (), *,
                num_images: int = 4, height: int = 192, title: str = '') -> np.ndarray:
-    """Draw what a step did with its first unlabelled images.
+    """Draw what a step did with its first unlabeled images.
 
-    The columns: the weak view with the teacher's joints; the strong view as the student got it;
+    The columns: the weak view with the teacher's keypoints; the strong view as the student got it;
     the same with its tiles exchanged as the student's input or, dimmed, its features were; the
     target's heatmaps, dark where the teacher has not looked, and the student's in the same
-    colours; and the target's joints, used or rejected, tied to the student's. What a model or a
+    colors; and the target's keypoints, used or rejected, tied to the student's. What a model or a
     head does not have is left out.
 
     Args:
-        step (UnlabelledStep): The step, handed out by a model's ``watchers``.
-        preprocessor (nn.Module): The model's data preprocessor, whose normalisation is undone.
-        links (Sequence[tuple[int, int]]): Pairs of joints between which a limb is drawn.
+        step (UnlabeledStep): The step, handed out by a model's ``watchers``.
+        preprocessor (nn.Module): The model's data preprocessor, whose normalization is undone.
+        links (Sequence[tuple[int, int]]): Pairs of keypoints between which a limb is drawn.
         num_images (int): Rows, at most as many as there are images.
         height (int): Height of a tile, in pixels of the panel.
         title (str): What stands in front of the figures in the first line.
@@ -52,10 +53,10 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
     shown = _numpy(step.targets.scores[:number])
 
     columns = [
-        Tiles(([('weak view', BLACK)], [("teacher's joints", GREY)]), [
+        Tiles(([('weak view', BLACK)], [("teacher's keypoints", GRAY)]), [
             _skeleton(_resize(image, size), points, scale, links, [TEACHER] * len(points))
             for image, points in zip(weak, of_teacher)]),
-        Tiles(([('strong view', BLACK)], [('as the student got it', GREY)]),
+        Tiles(([('strong view', BLACK)], [('as the student got it', GRAY)]),
               [_resize(image, size) for image in strong])]
     mixed = step.mixed()
     if mixed is not None:
@@ -63,27 +64,27 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
         at_input = step.site == 'input'
         columns.append(Tiles(
             ([(f'mixed at {step.site}', BLACK)],
-             [('as the student got it' if at_input else 'shown on the image', GREY)]),
+             [('as the student got it' if at_input else 'shown on the image', GRAY)]),
             [_resize(image if at_input else image // 2 + 40, size) for image in images]))
     columns += _heatmap_columns(step, number, size)
     columns.append(Tiles(
-        ([('joints ', BLACK), ('used ', USED), ('rejected', REJECTED)],
-         [('tied to the ', GREY), ("student's", (190, 150, 0))]),
+        ([('keypoints ', BLACK), ('used ', USED), ('rejected', REJECTED)],
+         [('tied to the ', GRAY), ("student's", (190, 150, 0))]),
         [_compared(_resize(image // 2 + 30, size), *row, scale, links)
          for image, *row in zip(strong, joints, of_student, used, shown)]))
 
     site = 'not mixed' if step.site is None else f'mixed at {step.site}'
     figures = (f'{site}; teacher\'s confidence {float(step.targets.scores.mean()):.2f}; '
-               f'{float((step.targets.weights > 0).float().mean()):.0%} of joints used')
+               f'{float((step.targets.weights > 0).float().mean()):.0%} of keypoints used')
     return _compose(columns, f'{title}: {figures}' if title else figures, size)
 
 
 def restore(preprocessor: nn.Module, images: Tensor) -> np.ndarray:
-    """Undo the normalisation of images.
+    """Undo the normalization of images.
 
     Args:
-        preprocessor (nn.Module): MMPose's data preprocessor or one around it, for BGR pictures.
-        images (Tensor): (N, 3, H, W), normalised.
+        preprocessor (nn.Module): MMPose's data preprocessor or one around it, for BGR images.
+        images (Tensor): (N, 3, H, W), normalized.
 
     Returns:
         np.ndarray: uint8 RGB, (N, H, W, 3).
@@ -99,7 +100,9 @@ def restore(preprocessor: nn.Module, images: Tensor) -> np.ndarray:
 
 
 def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:
-    """Draw the highest of all joints' heatmaps, the target's and the student's; those there are."""
+    """Draw the highest of all keypoints' heatmaps, the target's and the student's; those there
+    are.
+    """
     found = {name: _numpy(maps[:number].float().amax(1)) for name, maps in (
         ("target's heatmaps", step.target_heatmaps()),
         ("student's heatmaps", step.student_heatmaps())) if maps is not None}
@@ -108,34 +111,34 @@ def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:
     columns = []
     for name, maps in found.items():
         tiles = [_heat(x / max(y, 1e-6)) for x, y in zip(maps, top)]
-        note = 'in the same colours' if columns else 'of all joints'
+        note = 'in the same colors' if columns else 'of all keypoints'
         if name.startswith('target') and step.targets.valid is not None:
             unseen = _numpy(step.targets.valid[:number, 0, ..., None]) == 0
             tiles = [tile // (1 + 2 * x.astype(np.uint8)) for tile, x in zip(tiles, unseen)]
             note = 'dark: not seen'
         columns.append(Tiles(
-            ([(name, BLACK)], [(note, GREY)]), [_resize(tile, size) for tile in tiles]))
+            ([(name, BLACK)], [(note, GRAY)]), [_resize(tile, size) for tile in tiles]))
     return columns
 
 
 def _compared(image: np.ndarray, joints: np.ndarray, answers: np.ndarray, used: np.ndarray,
               scores: np.ndarray, scale: float, links) -> np.ndarray:
-    """Draw the target's joints, and the student's answers to those that are used."""
+    """Draw the target's keypoints, and the student's answers to those that are used."""
     for joint, answer in zip(joints[used], answers[used]):
         cv2.line(image, _pixel(joint, scale), _pixel(answer, scale), STUDENT, 1, cv2.LINE_AA)
     image = _skeleton(image, joints, scale, links, [USED if x else REJECTED for x in used], used)
     for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
         cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
     text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
-    for colour, width in ((BLACK, 3), (WHITE, 1)):
-        cv2.putText(image, text, (4, len(image) - 6), cv2.FONT_HERSHEY_SIMPLEX, .4, colour, width,
+    for color, width in ((BLACK, 3), (WHITE, 1)):
+        cv2.putText(image, text, (4, len(image) - 6), cv2.FONT_HERSHEY_SIMPLEX, .4, color, width,
                     cv2.LINE_AA)
     return image
 
 
-def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colours: List[Colour],
+def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colors: List[Color],
               used: Optional[np.ndarray] = None) -> np.ndarray:
-    """Draw joints on a copy of a tile, and limbs between those that are used."""
+    """Draw keypoints on a copy of a tile, and limbs between those that are used."""
     image = image.copy()
     used = np.ones(len(joints), bool) if used is None else used
     for a, b in links:
@@ -143,14 +146,14 @@ def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colour
             cv2.line(image, _pixel(joints[a], scale), _pixel(joints[b], scale), LIMB, 1,
                      cv2.LINE_AA)
     radius = _radius(image)
-    for joint, colour, is_used in zip(joints, colours, used):
-        centre = _pixel(joint, scale)
+    for joint, color, is_used in zip(joints, colors, used):
+        center = _pixel(joint, scale)
         if is_used:
-            cv2.circle(image, centre, radius + 1, BLACK, -1, cv2.LINE_AA)
-            cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
+            cv2.circle(image, center, radius + 1, BLACK, -1, cv2.LINE_AA)
+            cv2.circle(image, center, radius, color, -1, cv2.LINE_AA)
         else:
-            for line, width in ((BLACK, 4), (colour, 2)):
-                cv2.drawMarker(image, centre, line, cv2.MARKER_TILTED_CROSS, 6 * radius, width)
+            for line, width in ((BLACK, 4), (color, 2)):
+                cv2.drawMarker(image, center, line, cv2.MARKER_TILTED_CROSS, 6 * radius, width)
     return image
 
 
@@ -159,14 +162,14 @@ def _radius(image: np.ndarray) -> int:
 
 
 def _pixel(joint: np.ndarray, scale: float) -> Tuple[int, int]:
-    """Find the pixel of an enlarged image in which a joint (2,) lies; far ones are cut off."""
+    """Find the pixel of an enlarged image in which a keypoint (2,) lies; far ones are cut off."""
     place = np.nan_to_num((joint + .5) * scale - .5).clip(-1e4, 1e4)
     x, y = place.round().astype(int).tolist()
     return x, y
 
 
 def _heat(values: np.ndarray) -> np.ndarray:
-    """Colour a map (h, w) with values from 0 to 1."""
+    """Color a map (h, w) with values from 0 to 1."""
     values = (np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8)
     return cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS)[..., ::-1]
 
@@ -197,7 +200,7 @@ def _compose(columns: List[Tiles], title: str, size: Tuple[int, int]) -> np.ndar
     return panel
 
 
-def _write(panel: np.ndarray, words: Sequence[Tuple[str, Colour]], at: Tuple[int, int],
+def _write(panel: np.ndarray, words: Sequence[Tuple[str, Color]], at: Tuple[int, int],
            width: int) -> None:
     """Write words beside one another, small enough for a width in pixels."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, .45
@@ -207,8 +210,8 @@ def _write(panel: np.ndarray, words: Sequence[Tuple[str, Colour]], at: Tuple[int
 
     size = min(size, size * width / max(1, sum(length(text) for text, _ in words)))
     x, y = at
-    for text, colour in words:
-        cv2.putText(panel, text, (x, y), font, size, colour, 1, cv2.LINE_AA)
+    for text, color in words:
+        cv2.putText(panel, text, (x, y), font, size, color, 1, cv2.LINE_AA)
         x += length(text)
 
 

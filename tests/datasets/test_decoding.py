@@ -12,7 +12,7 @@ DOTS = np.array([[45, 60], [170, 50], [100, 140], [60, 190]], float)  # x, y in 
 
 
 def jpeg(size, orientation=1):
-    """Returns a grey JPEG with soft bright dots, and an orientation in its EXIF data."""
+    """Returns a gray JPEG with soft bright dots, and an orientation in its EXIF data."""
     width, height = size
     y, x = np.mgrid[:height, :width]
     img = 40 + sum(200 * np.exp(-((x - u)**2 + (y - v)**2) / 72) for u, v in DOTS)
@@ -24,13 +24,13 @@ def jpeg(size, orientation=1):
 
 
 def dots(img):
-    """Returns the centres of the bright dots (4, 2) in x and y, by their weight, sorted."""
+    """Returns the centers of the bright dots (4, 2) in x and y, by their weight, sorted."""
     bright = img[..., 0].astype(float).clip(80) - 80
     _, labels = cv2.connectedComponents((bright > 0).astype(np.uint8))
     y, x = np.mgrid[:img.shape[0], :img.shape[1]]
-    centres = [[(x * bright)[labels == i].sum(), (y * bright)[labels == i].sum()]
+    centers = [[(x * bright)[labels == i].sum(), (y * bright)[labels == i].sum()]
                / bright[labels == i].sum() for i in range(1, labels.max() + 1)]
-    return np.array(sorted(map(list, centres)))
+    return np.array(sorted(map(list, centers)))
 
 
 # Sizes that are multiples of 8, and not.

@@ -1,4 +1,6 @@
-"""Generated samples pass through MMPose's pipelines with the joints of the set they stand for."""
+"""Generated samples pass through MMPose's pipelines with the keypoints of the set they stand
+for.
+"""
 import numpy as np
 import pytest
 from mmpose.registry import DATASETS

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from written_sets import METAINFO
 
+from helpers.written_sets import METAINFO
 from mmpose_mum.datasets import LoadUnlabeledImage, sizes
 from mmpose_mum.datasets.sizes import check_sizes, evenly
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset

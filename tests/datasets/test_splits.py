@@ -34,7 +34,7 @@ def coco(images, annotations):
         annotations=annotations, categories=[dict(id=1, name='person')])
 
 
-# Someone of every kind: usable, a crowd, flat, without a joint, and several at once.
+# Someone of every kind: usable, a crowd, flat, without a keypoint, and several at once.
 PEOPLE = st.fixed_dictionaries(dict(
     iscrowd=st.sampled_from([0, 0, 0, 1]), area=st.sampled_from([50.5, 9, 0]),
     keypoints=st.sampled_from([[3, 4, 2, 0, 0, 0], [0, 0, 0, 5, 6, 1], [0] * 6, []])))
@@ -122,19 +122,19 @@ def test_by_percent_images_are_disjoint_and_complete(read, content, percent):
     try:
         split = draw_split(source, dict(PERCENT, percent=percent))
     except ValueError as error:
-        assert 'nobody has a labelled joint' in str(error)
+        assert 'nobody has a labeled keypoint' in str(error)
         return
-    (images, labelled), (others, unlabelled) = source.labelled(split), source.unlabelled(split)
+    (images, labeled), (others, unlabeled) = source.labeled(split), source.unlabeled(split)
     assert not images & others and images | others == {i['id'] for i in content['images']}
-    assert {a.id for a in labelled} == {
+    assert {a.id for a in labeled} == {
         a['id'] for a in content['annotations'] if a['image_id'] in images}
     by_id = {a['id']: a for a in content['annotations']}
-    for annotation in labelled:
+    for annotation in labeled:
         assert json.loads(source.text[annotation.start:annotation.end]) == by_id[annotation.id]
-    assert len(labelled) + len(unlabelled) == len(by_id)
+    assert len(labeled) + len(unlabeled) == len(by_id)
     visible = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd')
-    assert [json.loads(a.unlabeled) for a in unlabelled] == [
-        {key: by_id[a.id][key] for key in visible} for a in unlabelled]
+    assert [json.loads(a.unlabeled) for a in unlabeled] == [
+        {key: by_id[a.id][key] for key in visible} for a in unlabeled]
 
 
 def slow_benchmark(content, number):
@@ -156,12 +156,12 @@ def test_the_benchmarks_people_are_the_first_of_the_json(read, content, data):
     number = data.draw(st.integers(1, len(everyone)))
     split = draw_split(source, dict(protocol='sshpe', num=str(number)))
     assert split.ids == slow_benchmark(content, number)
-    images, labelled = source.labelled(split)
-    assert {a.id for a in labelled} == set(split.ids)
-    assert images == {a.image_id for a in labelled}
-    others, unlabelled = source.unlabelled(split)
+    images, labeled = source.labeled(split)
+    assert {a.id for a in labeled} == set(split.ids)
+    assert images == {a.image_id for a in labeled}
+    others, unlabeled = source.unlabeled(split)
     assert others == {i['id'] for i in content['images']}
-    assert {a.id for a in unlabelled} == set(everyone)
+    assert {a.id for a in unlabeled} == set(everyone)
     for wrong in (0, len(everyone) + 1):
         with pytest.raises(ValueError, match='at least 1 and at most'):
             draw_split(source, dict(protocol='sshpe', num=str(wrong)))
@@ -170,8 +170,8 @@ def test_the_benchmarks_people_are_the_first_of_the_json(read, content, data):
 def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
     source = read(coco([5, 3], [person(1, 3), person(2, 5), person(4, 5), person(3, 5, area=0)]))
     split = draw_split(source, dict(protocol='sshpe', num='1'))
-    images, labelled = source.labelled(split)
-    assert (images, [a.id for a in labelled]) == ({5}, [2])
+    images, labeled = source.labeled(split)
+    assert (images, [a.id for a in labeled]) == ({5}, [2])
     assert draw_split(source, dict(protocol='sshpe', num='3')).ids == [2, 4, 1]
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from mmpose.registry import DATASETS
-from written_sets import METAINFO
 
+from helpers.written_sets import METAINFO
 from mmpose_mum.datasets import SemiSupervisedDataset, SemiSupervisedSampler
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 
@@ -156,7 +156,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match=r'empty.*below it: looked for files that end in \.jpg'):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='empty'))
-    with pytest.raises(FileNotFoundError, match='json of the unlabelled set.*none.json'):
+    with pytest.raises(FileNotFoundError, match='json of the unlabeled set.*none.json'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'none.json'))
     with pytest.raises(ValueError, match='1 images and 1 annotations that count, none with'):
         UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[0, 0, 0, 0])]))
@@ -228,14 +228,14 @@ def test_a_frame_that_is_broken_is_left_out_as_an_image_is(tmp_path):
     assert sample['inputs']['unsup_teacher'].shape == (3, 64, 48)
 
 
-def test_several_sources_in_one_unlabelled_set(tmp_path):
+def test_several_sources_in_one_unlabeled_set(tmp_path):
     image_file(tmp_path / 'images' / 'a.png', 100, 50)
     image_file(tmp_path / 'pool' / 'b.png')
     video_file(tmp_path / 'pool' / 'clip.avi')
-    labelled = dict(bbox=[4, 4, 20, 24], area=480, iscrowd=0, category_id=1, num_keypoints=17,
-                    keypoints=[9, 9, 2] * 17)
+    labeled = dict(bbox=[4, 4, 20, 24], area=480, iscrowd=0, category_id=1, num_keypoints=17,
+                   keypoints=[9, 9, 2] * 17)
     from_json = dict(type='UnlabeledPoseDataset', pipeline=VIEWS, **coco(
-        tmp_path, [labelled, dict(labelled, bbox=[4, 4, 20, 25])],
+        tmp_path, [labeled, dict(labeled, bbox=[4, 4, 20, 25])],
         categories=[dict(id=1, name='person')]))
     branches = dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],
                     sup=[dict(type='WeakView', input_size=(48, 64))])
@@ -254,13 +254,13 @@ def test_several_sources_in_one_unlabelled_set(tmp_path):
     sampler = SemiSupervisedSampler(dataset, batch_size=16, source_ratio=[1, 1], seed=0)
     drawn = [i for i, _ in zip(sampler, range(16))]
     assert sorted(drawn[8:]) == list(range(2, 10))
-    unlabelled = [dataset[i] for i in sorted(drawn[8:])]
-    assert all(sample['inputs']['sup'] is None for sample in unlabelled)
-    assert [Path(sample['data_samples']['unsup_teacher'].img_path).name for sample in unlabelled
+    unlabeled = [dataset[i] for i in sorted(drawn[8:])]
+    assert all(sample['inputs']['sup'] is None for sample in unlabeled)
+    assert [Path(sample['data_samples']['unsup_teacher'].img_path).name for sample in unlabeled
             ] == ['a.png', 'a.png', 'b.png', 'clip.avi#000007', 'b.png', 'clip.avi#000000',
                   'clip.avi#000010', 'clip.avi#000020']
     assert dataset[0]['inputs']['unsup_teacher'] is None
-    with pytest.raises(ValueError, match='no unlabelled image or video in.*empty'):
+    with pytest.raises(ValueError, match='no unlabeled image or video in.*empty'):
         (tmp_path / 'empty').mkdir()
         SemiSupervisedDataset([
             dict(from_json, type='CocoDataset', pipeline=[]),
@@ -318,7 +318,7 @@ def test_hidden_keypoints_that_are_not_there_are_an_error(tmp_path):
     good = dict(three_joints(*[1] * 9), bbox=[10, 5, 30, 21])
     for bad, got in ((dict(bbox=[10, 5, 30, 20]), 0), (three_joints(*[1] * 12), 12)):
         with pytest.raises(
-                ValueError, match=f'needs 9 numbers.*of 3 joints.*annotation 1 of .*has {got}$'):
+                ValueError, match=f'needs 9 numbers.*of 3 keypoints.*annotation 1 of .*has {got}$'):
             UnlabeledPoseDataset(
                 **coco(tmp_path, [good, bad]), metainfo=METAINFO, keep_hidden=True)
     # One that is left out anyway need not have any.

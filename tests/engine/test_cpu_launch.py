@@ -1,4 +1,4 @@
-"""Processes on the processor form a group, and none waits for ever for one that has failed."""
+"""Processes on the CPU form a group, and none waits for ever for one that has failed."""
 import os
 import signal
 import time

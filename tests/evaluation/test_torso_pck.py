@@ -1,4 +1,4 @@
-"""PCK by the torso, between joints that are named, whatever their order."""
+"""PCK by the torso, between keypoints that are named, whatever their order."""
 import numpy as np
 import pytest
 from mmpose.registry import METRICS
@@ -52,12 +52,12 @@ def test_it_goes_by_names_not_by_numbers():
 @pytest.mark.parametrize('spoiled', [
     person(np.zeros((4, 2)), np.zeros((4, 2))),  # a torso without length
     person(np.eye(4)[:, :2] * 99, np.zeros((4, 2)), [1, 0, 1, 1]),  # a hip without label
-], ids=['no length', 'not labelled'])
+], ids=['no length', 'not labeled'])
 def test_people_without_a_torso_do_not_count(spoiled):
     truth = np.array([[0, 0], [0, 10], [0, 110], [500, 0]])
     assert evaluate(metric(), [person(truth, truth), spoiled])['tPCK'] == 1
 
 
 def test_a_joint_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match="no joint 'tail'.*ankle, right_hip"):
+    with pytest.raises(ValueError, match="no keypoint 'tail'.*ankle, right_hip"):
         evaluate(metric(torso=('tail', 'right_hip')), [person(np.ones((4, 2)), np.ones((4, 2)))])

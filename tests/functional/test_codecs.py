@@ -1,4 +1,4 @@
-"""The torch encoders make what MMPose's NumPy codecs make, joints out of the crop included."""
+"""The torch encoders make what MMPose's NumPy codecs make, keypoints out of the crop included."""
 import numpy as np
 import pytest
 import torch
@@ -17,7 +17,7 @@ HEATMAP = (12, 16)
 
 
 def joints(batch=5, count=40):
-    """Returns joints in and around the crop, some on its border and far outside of it."""
+    """Returns keypoints in and around the crop, some on its border and far outside of it."""
     rng = np.random.default_rng(0)
     found = rng.uniform(-30, [INPUT[0] + 30, INPUT[1] + 30], (batch, count, 2)).astype(np.float32)
     found[0, :7] = [[0, 0], [47, 63], [47.5, 63.5], [-.01, 5], [12.25, 30.25], [-200, 5], [24, 900]]

@@ -1,4 +1,6 @@
-"""Joint cutout hides patches at the joints, all over images that are not square, and only there."""
+"""Joint cutout hides patches at the keypoints, all over images that are not square, and only
+there.
+"""
 from itertools import combinations
 
 import pytest

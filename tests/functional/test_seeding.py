@@ -44,8 +44,8 @@ def test_the_context_leaves_no_trace():
     assert draw() == expected
 
 
-def test_neighbours_share_nothing():
-    """Seeds of neighbouring places are as good as random: their draws are even and unrelated."""
+def test_neighbors_share_nothing():
+    """Seeds of neighboring places are as good as random: their draws are even and unrelated."""
     draws = []
     for place in range(400):
         with seeded(7, 0, place):

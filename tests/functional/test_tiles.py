@@ -142,7 +142,7 @@ def test_without_a_generator_the_global_one_draws():
 
 def test_cells_are_independent_and_every_order_is_equally_likely():
     # 3,600 cells of a group of three: 600 of each of the 6 orders, and, pairing each cell with its
-    # neighbour, 50 of each of the 36 pairs. The bounds are 6 standard deviations.
+    # neighbor, 50 of each of the 36 pairs. The bounds are 6 standard deviations.
     orders = permutation_of(3, (60, 60), 3, seed=1).flatten(1).t()
     code = orders[:, 0] * 2 + (orders[:, 1] > orders[:, 2])
     assert ((code.bincount(minlength=6) - 600).abs() < 6 * 600 ** .5).all()

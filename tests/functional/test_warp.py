@@ -5,28 +5,30 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from affine_maps import affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.affine_maps import affine
 from mmpose_mum.functional.warp import (
+    BLUR,
     compose_affine,
     heatmap_peaks,
     inside_view,
     invert_affine,
     swap_left_right,
     view_to_view,
+    warp_distributions,
     warp_heatmaps,
     warp_keypoints,
 )
 
 
 @st.composite
-def affines(draw, centre=(0., 0.), shift=20.):
+def affines(draw, center=(0., 0.), shift=20.):
     return affine(
         draw(st.floats(-180, 180)), draw(st.floats(.4, 2.5)),
         (draw(st.floats(-shift, shift)), draw(st.floats(-shift, shift))),
-        draw(st.booleans()), centre)
+        draw(st.booleans()), center)
 
 
 def gaussians(points, size, sigma=2.):
@@ -85,7 +87,7 @@ def test_view_to_view_takes_what_one_view_shows_to_the_other(source, target, dty
 
 
 def test_two_views_of_a_far_corner_agree_in_float32():
-    # A person at the end of a large picture: the shifts are large and cancel each other.
+    # A person at the end of a large image: the shifts are large and cancel each other.
     source = affine(30, .3, (-900, -1200))[None].float()
     carried = view_to_view(source, source)
     assert torch.allclose(carried, torch.eye(3)[None], atol=1e-4)
@@ -114,7 +116,7 @@ def test_autocast_does_not_coarsen_positions():
 
 
 @settings(max_examples=25, deadline=None)
-@given(affines(centre=(6, 4), shift=5.), st.tuples(st.integers(2, 14), st.integers(2, 14)),
+@given(affines(center=(6, 4), shift=5.), st.tuples(st.integers(2, 14), st.integers(2, 14)),
        st.tuples(st.integers(2, 14), st.integers(2, 14)), st.integers(0, 99))
 def test_warped_heatmaps_and_validity_match_a_slow_reference(matrix, size, target_size, seed):
     heatmaps = torch.rand((1, 2, *size), generator=torch.Generator().manual_seed(seed)).double()
@@ -137,7 +139,7 @@ def test_warped_heatmaps_and_validity_match_a_slow_reference(matrix, size, targe
 @pytest.mark.parametrize('angle, scale', [(0, 1), (37, 1), (90, .8), (-120, 1.3)])
 def test_warped_heatmaps_match_opencv_on_a_size_that_is_not_square(angle, scale, flip):
     size, target_size = (64, 48), (40, 56)
-    matrix = affine(angle, scale, (3.5, -11), flip, centre=(24, 32))
+    matrix = affine(angle, scale, (3.5, -11), flip, center=(24, 32))
     heatmaps = gaussians([(20.3, 30.8), (29, 37), (0, 0)], size)
     warped, _ = warp_heatmaps(heatmaps[None].float(), matrix[None].float(), target_size)
     for heatmap, result in zip(heatmaps.numpy(), warped[0].numpy()):
@@ -184,9 +186,9 @@ def test_half_a_pixel_outside_is_invalid_although_it_blends():
 
 @pytest.mark.parametrize('angle', [15, 45, 90, 130])
 def test_rotation_does_not_shear_where_height_and_width_differ(angle):
-    size, centre = (64, 48), (24., 32.)
-    matrix = affine(angle, centre=centre)[None]
-    blob = gaussians([centre], size, sigma=4.)[None]
+    size, center = (64, 48), (24., 32.)
+    matrix = affine(angle, center=center)[None]
+    blob = gaussians([center], size, sigma=4.)[None]
     warped = warp_heatmaps(blob, matrix, size)[0][0, 0]
     rows, cols = torch.arange(64.).double()[:, None] - 32, torch.arange(48.).double() - 24
     mass = warped.sum()
@@ -213,7 +215,7 @@ def test_each_image_is_warped_by_its_own_matrix():
 
 def test_half_precision_heatmaps_are_sampled_at_exact_positions():
     heatmaps = gaussians([(90.4, 20.2)], (96, 128)).bfloat16()[None]
-    matrix = affine(3, 1.01, centre=(64, 48))[None].float()
+    matrix = affine(3, 1.01, center=(64, 48))[None].float()
     warped, valid = warp_heatmaps(heatmaps, matrix, (96, 128))
     assert warped.dtype == valid.dtype == torch.bfloat16
     expected, _ = warp_heatmaps(heatmaps.float(), matrix, (96, 128))
@@ -231,7 +233,7 @@ def test_left_and_right_are_swapped_where_asked():
                        maps[1][[1, 0, 3, 2]])
 
 
-def test_a_view_ends_at_its_outermost_pixel_centres():
+def test_a_view_ends_at_its_outermost_pixel_centers():
     points = torch.tensor([[0., 0.], [47., 63.], [47.1, 63.], [47., 63.1], [-.1, 5.], [5., -.1],
                            [63., 47.], [float('nan'), 3.]])
     expected = [True, True, False, False, False, False, False, False]
@@ -251,7 +253,7 @@ def test_peaks_are_the_highest_pixels_and_their_values():
 
 def test_gradients_pass_through_the_resampling():
     heatmaps = torch.rand((1, 2, 4, 5), dtype=torch.float64, requires_grad=True)
-    matrix = affine(20, 1.2, centre=(2, 2))[None]
+    matrix = affine(20, 1.2, center=(2, 2))[None]
     assert torch.autograd.gradcheck(lambda x: warp_heatmaps(x, matrix, (5, 4))[0], heatmaps)
 
 
@@ -263,3 +265,62 @@ def test_on_the_meta_device():
     assert warped.is_meta and valid.shape == (2, 1, 8, 6)
     peaks, _ = heatmap_peaks(swap_left_right(warped, [1, 0, 3, 2], flip))
     assert inside_view(warp_keypoints(peaks, matrix), (8, 6)).is_meta
+
+
+WIDTH, HEIGHT, BINS = 60, 80, 2.
+
+
+def bell(center, deviation, pixels):
+    """Returns a Gaussian over bins, sum 1; all in pixels."""
+    places = torch.arange(int(pixels * BINS)) / BINS
+    found = torch.exp(-((places - center) / deviation)**2 / 2)
+    return found / found.sum()
+
+
+def slow_distributions(of_x, of_y, matrix):
+    """Maps each pair of bins, of weight p(x) p(y), and smears each with the blur."""
+    xs, ys = np.arange(len(of_x))[:, None] / BINS, np.arange(len(of_y))[None] / BINS
+    weights, found = of_x.numpy()[:, None] * of_y.numpy(), []
+    for row, count in enumerate((len(of_x), len(of_y))):
+        places = matrix[row, 0] * xs + matrix[row, 1] * ys + matrix[row, 2]
+        density = np.array([
+            (weights * np.exp(-((places - place / BINS) / BLUR)**2 / 2)).sum()
+            for place in range(count)])
+        found.append(density / density.sum())
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(affine_of=st.tuples(st.floats(-90, 90), st.floats(.6, 1.6), st.booleans()),
+       shift=st.tuples(st.floats(-8, 8), st.floats(-8, 8)),
+       center=st.tuples(st.floats(20, 40), st.floats(25, 55)),
+       deviation=st.tuples(st.floats(1.5, 6), st.floats(1.5, 6)))
+def test_distributions_are_those_of_the_mapped_coordinates(affine_of, shift, center, deviation):
+    angle, scale, flip = affine_of
+    matrix = affine(angle, scale, shift, flip, (WIDTH / 2, HEIGHT / 2))
+    of_x, of_y = (bell(*at) for at in zip(center, deviation, (WIDTH, HEIGHT)))
+    found = warp_distributions(of_x[None, None], of_y[None, None], matrix[None].float(), BINS)
+    for warped, expected in zip(found, slow_distributions(of_x, of_y, matrix.numpy())):
+        np.testing.assert_allclose(warped[0, 0].numpy(), expected, atol=.005 * expected.max())
+
+
+def test_a_distribution_of_several_peaks_keeps_them_and_each_image_has_its_own_map():
+    of_x = (bell(15, 2, WIDTH) + bell(45, 2, WIDTH)) / 2
+    of_y = bell(30, 3, HEIGHT)
+    matrices = torch.stack([affine(), affine(shift=(5, 10)), affine(flip=True, center=(30, 0))])
+    of_x, of_y = (p.expand(3, 2, -1) for p in (of_x, of_y))
+    found_x, found_y = warp_distributions(of_x, of_y, matrices.float(), BINS)
+    for image, peaks, y in ((0, (15, 45), 30), (1, (20, 50), 40), (2, (15, 45), 30)):
+        for peak in peaks:
+            window = found_x[image, 0, int((peak - 4) * BINS):int((peak + 4) * BINS) + 1]
+            assert window.argmax() == 4 * BINS and window.sum() == pytest.approx(.5, abs=.03)
+        assert found_y[image, 1].argmax() == y * BINS
+
+
+def test_a_distribution_that_has_left_the_view_is_even_and_never_nan():
+    of_x, of_y = bell(30, 2, WIDTH)[None, None], bell(40, 2, HEIGHT)[None, None]
+    far = affine(shift=(70, 0))[None].float()
+    found_x, found_y = warp_distributions(of_x, of_y, far, BINS)
+    assert torch.isfinite(found_x).all() and found_x.sum() == pytest.approx(1)
+    assert found_x.max() < 2 * found_x.min()
+    assert found_y[0, 0].argmax() == 40 * BINS

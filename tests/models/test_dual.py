@@ -80,12 +80,12 @@ def test_a_teacher_judges_in_evaluation_mode_and_trains_on_afterwards():
         means.append(module.running_mean.clone())
     model.teacher.backbone.bn1.register_forward_pre_hook(record)
     model.loss(**batch)
-    # As the first one's teacher; then itself on the labelled images and on the strong view.
+    # As the first one's teacher; then itself on the labeled images and on the strong view.
     assert modes == [False, True, True] and model.teacher.training
     torch.testing.assert_close(means[0], means[1])  # judging has left the statistics alone
 
 
-def test_the_paper_weighs_the_labelled_losses_by_one_half():
+def test_the_paper_weighs_the_labeled_losses_by_one_half():
     model = build(sup_weight=.5)
     twin = build()
     halved, whole = model.loss(**tiny_batch(model)), twin.loss(**tiny_batch(twin))

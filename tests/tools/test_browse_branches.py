@@ -1,4 +1,4 @@
-"""The picture of the branches: one row a person, drawn from any semi-supervised config."""
+"""The image of the branches: one row a person, drawn from any semi-supervised config."""
 import sys
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -15,7 +15,7 @@ import browse_branches  # noqa: E402
 
 
 def browse(tmp_path, config, *options):
-    """Returns the picture of four of the demo's people, in tiles of 288 pixels."""
+    """Returns the image of four of the demo's people, in tiles of 288 pixels."""
     demo = generate_demo(tmp_path / 'demo', num_train=10, num_val=1, labeled_percent=20)
     out = tmp_path / 'branches.png'
     browse_branches.main([
@@ -47,7 +47,7 @@ def test_every_tile_of_a_mixed_image_stands_at_its_place_in_a_strong_view(tmp_pa
     assert foreign > 9
 
 
-def test_a_config_without_unlabelled_branches_is_refused():
+def test_a_config_without_unlabeled_branches_is_refused():
     with pytest.raises(SystemExit, match='no SemiSupervisedPoseEstimator'):
         browse_branches.main([str(ROOT / 'configs/demo/supervised.py')])
     with pytest.raises(SystemExit, match='unsup_weight=0.*nothing to show'):

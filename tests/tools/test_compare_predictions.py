@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def sheet_of(models, tmp_path, *options, names=('plain', 'semi')):
 
 
 def panels_of(sheet, rows, people, panels):
-    """Cut a sheet into its panels' pictures: [row][person][panel]."""
+    """Cut a sheet into its panels' images: [row][person][panel]."""
     high, wide = HEIGHT + 2 * BORDER, panels * WIDTH + 2 * BORDER
     assert sheet.shape == (rows * high, people * wide, 3)
     return [[[sheet[r * high + BORDER:, p * wide + BORDER + i * WIDTH:][:HEIGHT, :WIDTH]
@@ -147,7 +147,7 @@ def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
         half = WIDTH / 2 / compare_predictions.PADDING
         assert np.allclose(drawn.keypoints[0, :2], [[100 - half, 120 - half],
                                                     [100 + half, 120 + half]])
-        assert drawn.keypoints_visible.tolist() == [[1, 0, 0]]  # not labelled; outside
+        assert drawn.keypoints_visible.tolist() == [[1, 0, 0]]  # not labeled; outside
 
 
 @pytest.mark.parametrize('text, message', [
@@ -188,7 +188,7 @@ def test_other_joints_and_missing_data_are_errors(models, tmp_path):
 
     out = ['--out', str(tmp_path / 'a.png')]
     lspet = Config.fromfile(ROOT / 'configs/_base_/lspet.py').dataset_info
-    with pytest.raises(SystemExit, match='joints of changed, plain differ: .*right_ankle'):
+    with pytest.raises(SystemExit, match='keypoints of changed, plain differ: .*right_ankle'):
         compare_predictions.main([spec(models, 'plain'), changed(metainfo=lspet), *out])
     with pytest.raises(SystemExit, match='no validation set of .*changed.py.*no.json'):
         compare_predictions.main([changed(ann_file=str(tmp_path / 'no.json')), *out])

@@ -1,4 +1,4 @@
-"""A detector's boxes of a folder, in the form that the unlabelled dataset reads."""
+"""A detector's boxes of a folder, in the form that the unlabeled dataset reads."""
 import json
 import sys
 from pathlib import Path
@@ -50,14 +50,14 @@ visualizer = dict(type='DetLocalVisualizer')
 
 @pytest.fixture
 def scene(tmp_path):
-    """Make pictures and a detector of random weights; returns the folder and the tool's options."""
+    """Make images and a detector of random weights; returns the folder and the tool's options."""
     (tmp_path / 'tiny.py').write_text(CONFIG)
     init_default_scope('mmdet')
     torch.manual_seed(0)  # other weights may see nobody
     model = MODELS.build(Config.fromfile(tmp_path / 'tiny.py').model)
     meta = dict(dataset_meta=dict(classes=('dog', 'person')))
     save_checkpoint(dict(state_dict=model.state_dict(), meta=meta), str(tmp_path / 'tiny.pth'))
-    folder, rng = tmp_path / 'pictures', np.random.default_rng(0)
+    folder, rng = tmp_path / 'images', np.random.default_rng(0)
     (folder / 'sub').mkdir(parents=True)
     for name in ('a.png', 'sub/b.jpg'):
         cv2.imwrite(str(folder / name), rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
@@ -74,13 +74,13 @@ def scene(tmp_path):
 
 
 @pytest.mark.filterwarnings('ignore')
-def test_what_it_writes_is_an_unlabelled_set(scene, capsys):
+def test_what_it_writes_is_an_unlabeled_set(scene, capsys):
     folder, out, options = scene
     detect_people.main(options)
     found = json.loads(out.read_text())
     names = ['a.png', 'clip.avi#000000', 'clip.avi#000010', 'clip.avi#000020', 'sub/b.jpg']
     assert list(dict.fromkeys(box['image_id'] for box in found)) == names
-    assert f'{len(found)} boxes in 6 pictures, 1 of which' in capsys.readouterr().out
+    assert f'{len(found)} boxes in 6 images, 1 of which' in capsys.readouterr().out
     assert [path.name for path in out.parent.iterdir()] == ['boxes.json']
     for box in found:
         x, y, w, h = box['bbox']
@@ -185,7 +185,7 @@ def test_the_detector_sees_what_is_shown_upright_and_nothing_that_is_hidden(tmp_
             bboxes=torch.tensor([[0., 0, 24, 32]]), scores=torch.ones(1),
             labels=torch.zeros(1)))] * len(images))
 
-    names = detect_people.list_pictures(str(tmp_path), 1.)
+    names = detect_people.list_images(str(tmp_path), 1.)
     found, = detect_people.detect(inferencer, str(tmp_path), names, [0], .5)
     assert [image.shape for image in seen] == [(64, 48, 3)] * 4
     assert all(image[:28, :20].min() > 200 and image[36:].max() < 50 for image in seen)

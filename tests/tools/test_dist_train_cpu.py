@@ -6,11 +6,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import small_run
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from helpers import small_run
 from mmpose_mum.engine import cpu_launch
 from mmpose_mum.testing import CODEC, tiny_config
 
@@ -54,9 +54,9 @@ def command_line(monkeypatch):
 def test_a_loss_of_one_process_that_is_not_a_number_ends_all_and_spoils_no_checkpoint(
         tmp_path, capfd, monkeypatch):
     """Only that process sees it, but its gradient reaches all: a checkpoint is due just then."""
-    labels = small_run.write_people(tmp_path / 'labelled', ['a.png', 'b.png', 'c.png', 'd.png'])
+    labels = small_run.write_people(tmp_path / 'labeled', ['a.png', 'b.png', 'c.png', 'd.png'])
     (tmp_path / 'labels.json').write_text(json.dumps(labels))
-    small_run.write_people(tmp_path / 'unlabelled', ['e.png', 'f.png', 'g.png', 'h.png'])
+    small_run.write_people(tmp_path / 'unlabeled', ['e.png', 'f.png', 'g.png', 'h.png'])
     model = tiny_config(num_keypoints=14)
     (tmp_path / 'config.py').write_text(
         f'{small_run.BASE}\nroot = {str(tmp_path)!r} + "/"\ncodec = {CODEC!r}\nmodel = {model!r}\n'
@@ -67,7 +67,7 @@ def test_a_loss_of_one_process_that_is_not_a_number_ends_all_and_spoils_no_check
             str(tmp_path / 'config.py'), '--processes', '2', '--work-dir', str(tmp_path / 'work'),
             '--cfg-options', 'train_dataloader.num_workers=1'])
     assert re.search('iteration 4: .*sup_loss_kpt is nan', str(stopped.value))
-    assert 'labelled/' in str(stopped.value)  # the picture
+    assert 'labeled/' in str(stopped.value)  # the image
     assert str(stopped.value).endswith('Process 1 of 0 to 1 failed, see above, and the others '
                                        'were ended.')
     said = capfd.readouterr().out

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import small_run
 import torch
+
+from helpers import small_run
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -25,22 +26,22 @@ def start(run, out, *options, config=None, checkpoint=None):
         '--device', 'cpu', *map(str, options)])
 
 
-@pytest.mark.filterwarnings('ignore:skipped an unlabelled image')
+@pytest.mark.filterwarnings('ignore:skipped an unlabeled image')
 def test_writes_the_json_and_says_what_is_in_it(run, tmp_path, capsys):
     out = tmp_path / 'new' / 'people.json'
     start(run, out)
     said = capsys.readouterr().out
     assert len(json.loads(out.read_text())['annotations']) == 3
-    assert f'3 people in 3 pictures below {run.parents[1] / "unlabelled"}' in said
+    assert f'3 people in 3 images below {run.parents[1] / "unlabeled"}' in said
     assert 'score of 0.3 or more' in said and 'left out' not in said
     with pytest.raises(SystemExit, match='people.json exists already'):
         start(run, out)
 
-    folder = tmp_path / 'pictures'
+    folder = tmp_path / 'images'
     small_run.write_people(folder, ['x.png'])
-    (folder / 'broken.png').write_text('no picture')
+    (folder / 'broken.png').write_text('no image')
     start(run, tmp_path / 'b.json', '--unlabeled', folder, '--score-thr', '-1', '--batch-size', '1')
-    assert 'left out 1 people: their picture cannot be read' in capsys.readouterr().out
+    assert 'left out 1 people: their image cannot be read' in capsys.readouterr().out
     content = json.loads((tmp_path / 'b.json').read_text())
     assert [image['file_name'] for image in content['images']] == ['x.png']
 
@@ -52,7 +53,7 @@ def test_mistakes_have_names(run, tmp_path):
             ('no checkpoint .*no.pth', dict(checkpoint=tmp_path / 'no.pth'))):
         with pytest.raises(SystemExit, match=message):
             start(run, out, **options)
-    with pytest.raises(SystemExit, match='no unlabelled image or video'):
+    with pytest.raises(SystemExit, match='no unlabeled image or video'):
         start(run, out, '--unlabeled', tmp_path)
     with pytest.raises(SystemExit, match='2'):
         start(run, out, '--batch-size', '0')
@@ -87,7 +88,7 @@ def test_people_of_two_sets_are_counted(run, tmp_path, capsys):
         "sets[1] = dict(type='ConcatDataset', datasets=[sets[1], sets[1]])\n"))
     start(run, tmp_path / 'a.json', config=twice)
     said = capsys.readouterr().out
-    assert '3 people in 3 pictures' in said and 'left out 3 people who are there already' in said
+    assert '3 people in 3 images' in said and 'left out 3 people who are there already' in said
 
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):

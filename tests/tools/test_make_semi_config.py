@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.datasets.transforms import common_transforms
 
-from mmpose_mum.conversion import model
-from mmpose_mum.datasets.demo import generate_demo
+from mmpose_mum.convert import model
+from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -38,8 +38,8 @@ def test_a_written_config_trains(demo, tmp_path, capsys):
          '--unlabeled', demo['train_unlabeled'], '--val', demo['val'], '--val-images',
          demo['val_images'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
     said = capsys.readouterr().out
-    assert '5 labelled and 7 unlabelled people, 4 people to validate on' in said
-    assert f'mim train mmpose {out}' in said and '4 labelled and 4 unlabelled images' in said
+    assert '5 labeled and 7 unlabeled people, 4 people to validate on' in said
+    assert f'mim train mmpose {out}' in said and '4 labeled and 4 unlabeled images' in said
     cfg = Config.fromfile(str(out))
     cfg.merge_from_dict({
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
@@ -94,13 +94,13 @@ def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
         make('--unlabeled', tmp_path, '-o', tmp_path / 'x.py', config=config)
 
 
-def test_pictures_that_are_elsewhere_are_noticed(demo, tmp_path):
+def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):
     with pytest.raises(SystemExit, match='of the labeled set .* do not exist.*--labeled-images'):
         make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
              demo['train_unlabeled'], '-o', tmp_path / 'x.py')
 
 
-def test_unlabelled_pictures_are_looked_for_without_labels_as_well(demo, tmp_path):
+def test_unlabeled_images_are_looked_for_without_labels_as_well(demo, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(SystemExit, match='cannot be trained, and is not written: .*empty'):
         make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
@@ -119,8 +119,8 @@ train_dataloader = dict(dataset=dict(
     make('--unlabeled', demo['train_images'], '--batch-size', 1, '--sites', 'input',
          '-o', tmp_path / 'x.py', config=plain)
     said = capsys.readouterr().out
-    assert '5 labelled and 12 unlabelled people' in said
-    assert 'a single unlabelled image has none to be mixed with' in said
+    assert '5 labeled and 12 unlabeled people' in said
+    assert 'a single unlabeled image has none to be mixed with' in said
 
 
 def make_with(demo, out, *args, config=SUPERVISED):
@@ -187,5 +187,5 @@ def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, mon
     make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, config=RES50)
     text = out.read_text()
     said = capsys.readouterr().out
-    assert '  data      12 unlabelled people\n' in said and 'mixed with' not in said
+    assert '  data      12 unlabeled people\n' in said and 'mixed with' not in said
     assert f"_base_ = '{RES50}'" in text and 'sup=_base_.train_pipeline' in text

@@ -1,4 +1,4 @@
-"""The picture of hidden labels: resumed runs are merged, seeds averaged, gaps drawn as gaps."""
+"""The image of hidden labels: resumed runs are merged, seeds averaged, gaps drawn as gaps."""
 import json
 import sys
 from pathlib import Path
@@ -48,8 +48,8 @@ def test_it_draws_several_runs(tmp_path, capsys):
     second = write(tmp_path / 'b', '1', [readout(10, .3), readout(20, .5)])
     out = tmp_path / 'new' / 'hidden.png'
     tool.main([f'one={first}', f'other name={second}', '--out', str(out)])
-    picture = cv2.imread(str(out))
-    assert picture.shape[1] > 2 * picture.shape[0]
+    image = cv2.imread(str(out))
+    assert image.shape[1] > 2 * image.shape[0]
     assert 'other name: 50.0% right at iteration 20' in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""The picture of a run: resumed parts are merged, and what is not there is told."""
+"""The image of a run: resumed parts are merged, and what is not there is told."""
 import json
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ def write(work_dir, folder, entries):
     return path
 
 
-def unlabelled(prefix=''):
+def unlabeled(prefix=''):
     return {prefix + key: .1 for key in (
         'unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used', 'joint_distance')}
 
@@ -68,7 +68,7 @@ def test_metrics_with_and_without_a_teacher(tmp_path):
 def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
     entries = []
     for step in (10, 20, 30):
-        entries += [trained(step, **unlabelled(), **(unlabelled(prefix) if prefix else {})),
+        entries += [trained(step, **unlabeled(), **(unlabeled(prefix) if prefix else {})),
                     by_hook(step), *([by_hook(step, prefix)] if prefix else []),
                     validated(step, **{'teacher/PCK': .2, 'student/PCK': .1, 'teacher/AUC': .1})]
     write(tmp_path, '1', entries)
@@ -82,7 +82,7 @@ def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
 
 
 def test_what_a_run_has_not_logged_is_told(tmp_path, capsys):
-    write(tmp_path, '1', [trained(10, **unlabelled()), trained(20, **unlabelled())])
+    write(tmp_path, '1', [trained(10, **unlabeled()), trained(20, **unlabeled())])
     plot_run.main([str(tmp_path), '-o', str(tmp_path / 'run.png')])
     said = capsys.readouterr().out
     assert 'not logged: teacher and student (was it validated?' in said

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import small_run
 import torch
+
+from helpers import small_run
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -53,7 +54,7 @@ def test_mistakes_have_names(run, tmp_path):
     plain = tmp_path / 'plain.pth'
     torch.save(dict(state_dict={'backbone.a': torch.zeros(1)}), str(plain))
     refused(plain, out, match='no weights of a teacher')
-    # Another model's config, and other joints than it was trained with.
+    # Another model's config, and other keypoints than it was trained with.
     text = (run.parents[1] / 'original.py').read_text()
     other = tmp_path / 'other.py'
     other.write_text(text.replace("'depth': 18", "'depth': 50"))

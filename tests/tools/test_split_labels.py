@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 import split_labels  # noqa: E402
 
-CATEGORY = dict(id=1, name='person', keypoints=[f'joint {i}' for i in range(17)], skeleton=[])
+CATEGORY = dict(id=1, name='person', keypoints=[f'keypoint {i}' for i in range(17)], skeleton=[])
 
 
 def person(number, image, usable=True):
@@ -32,7 +32,9 @@ def person(number, image, usable=True):
 
 @pytest.fixture()
 def source(tmp_path):
-    """A json of 40 images: every fourth empty, the others with a person and one without joints."""
+    """A json of 40 images: every fourth empty, the others with a person and one without
+    keypoints.
+    """
     images = [dict(id=i, file_name=f'{i:012d}.jpg', height=64, width=96)
               for i in random.Random(0).sample(range(1000), 40)]
     annotations = [person(2 * n + k, image['id'], usable=not k)
@@ -51,7 +53,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_the_splits_load_as_labelled_and_unlabelled(source, tmp_path, capsys):
+def test_the_splits_load_as_labeled_and_unlabeled(source, tmp_path, capsys):
     out = tmp_path / 'annotations' / 'semi_anns'
     run(source, '--out-dir', out, '--percent', '10', '50', '--folds', '2')
     stems = [f'people.{fold}@{percent}' for fold in (1, 2) for percent in (10, 50)]
@@ -61,23 +63,23 @@ def test_the_splits_load_as_labelled_and_unlabelled(source, tmp_path, capsys):
     content = json.loads(source.read_text())
     boxes = {a['id']: a['bbox'] for a in content['annotations']}
     for stem, line in zip(stems, printed):
-        labelled = json.loads((out / f'{stem}.json').read_text())
-        unlabelled = json.loads((out / f'{stem}-unlabeled.json').read_text())
+        labeled = json.loads((out / f'{stem}.json').read_text())
+        unlabeled = json.loads((out / f'{stem}-unlabeled.json').read_text())
         number = 4 if stem.endswith('@10') else 20
-        assert (len(labelled['images']), len(unlabelled['images'])) == (number, 40 - number)
+        assert (len(labeled['images']), len(unlabeled['images'])) == (number, 40 - number)
         assert line.startswith(f'{stem}: {number} images with ')
-        for part in (labelled, unlabelled):
+        for part in (labeled, unlabeled):
             assert list(part) == list(content)  # in the same order
             assert part['categories'] == [CATEGORY] and part['info'] == dict(year=2017)
             assert {a['id']: a['bbox'] for a in part['annotations']}.items() <= boxes.items()
-        for annotation in unlabelled['annotations']:
+        for annotation in unlabeled['annotations']:
             assert set(annotation) == {
                 'id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd'}
         people = CocoDataset(ann_file=str(out / f'{stem}.json'), data_prefix=dict(img='i/'))
-        assert len(people) == len(labelled['annotations']) // 2
+        assert len(people) == len(labeled['annotations']) // 2
         others = UnlabeledPoseDataset(
             ann_file=str(out / f'{stem}-unlabeled.json'), data_prefix=dict(img='i/'))
-        assert len(others) == len(unlabelled['annotations'])
+        assert len(others) == len(unlabeled['annotations'])
         assert not ({people[i]['img_id'] for i in range(len(people))}
                     & {others[i]['img_id'] for i in range(len(others))})
 
@@ -91,15 +93,15 @@ def test_the_coco_config_reads_such_names(source, tmp_path):
     assert (tmp_path / f'{stem}.json').exists() and (tmp_path / f'{stem}-unlabeled.json').exists()
 
 
-def test_the_benchmarks_split_has_all_people_unlabelled(source, tmp_path):
+def test_the_benchmarks_split_has_all_people_unlabeled(source, tmp_path):
     out = tmp_path / 'out'
     run(source, '--out-dir', out, '--protocol', 'sshpe', '--num', 1, 7)
     assert len(contents(out)) == 6
-    labelled = CocoDataset(ann_file=str(out / 'people.sshpe@7.json'))
+    labeled = CocoDataset(ann_file=str(out / 'people.sshpe@7.json'))
     everyone = CocoDataset(ann_file=str(source))
-    assert [labelled[i]['id'] for i in range(7)] == [everyone[i]['id'] for i in range(7)]
-    unlabelled = UnlabeledPoseDataset(ann_file=str(out / 'people.sshpe@7-unlabeled.json'))
-    assert len(labelled) == 7 and len(unlabelled) == len(everyone) == 30
+    assert [labeled[i]['id'] for i in range(7)] == [everyone[i]['id'] for i in range(7)]
+    unlabeled = UnlabeledPoseDataset(ann_file=str(out / 'people.sshpe@7-unlabeled.json'))
+    assert len(labeled) == 7 and len(unlabeled) == len(everyone) == 30
 
 
 def test_one_makes_the_same_files_again_and_keeps_other_ones(source, tmp_path):
@@ -144,7 +146,7 @@ def test_hidden_keypoints_stay_only_if_asked_for(source, tmp_path):
     for annotation in json.loads(kept[differ[0]])['annotations']:
         assert annotation['keypoints'] == truth[annotation['id']]
         assert not {'segmentation', 'foot_kpts'} & set(annotation)
-    assert b'keypoints' not in without[differ[0]].replace(b'"keypoints": ["joint', b'')
+    assert b'keypoints' not in without[differ[0]].replace(b'"keypoints": ["keypoint', b'')
 
 
 def test_a_published_split_can_be_checked_and_used_as_a_list(source, tmp_path, capsys):
@@ -166,8 +168,8 @@ def test_a_list_of_ones_own_names_the_split(source, tmp_path):
     images = [image['id'] for image in json.loads(source.read_text())['images']]
     (tmp_path / 'mine.txt').write_text(f'# chosen by eye\n{images[3]}  # a good one\n{images[1]}\n')
     run(source, '--out-dir', tmp_path / 'out', '--image-ids', tmp_path / 'mine.txt')
-    labelled = json.loads((tmp_path / 'out' / 'people.mine.json').read_text())
-    assert [image['id'] for image in labelled['images']] == [images[1], images[3]]
+    labeled = json.loads((tmp_path / 'out' / 'people.mine.json').read_text())
+    assert [image['id'] for image in labeled['images']] == [images[1], images[3]]
 
 
 def test_several_jsons_of_the_same_images_are_split_alike(source, tmp_path):

@@ -1,11 +1,11 @@
-"""Panels show the images as they were, and each joint where it lies in its colour."""
+"""Panels show the images as they were, and each keypoint where it lies in its color."""
 import numpy as np
 import pytest
 import torch
 from mmpose.registry import MODELS
 
-from mmpose_mum.models.pseudo_targets import PseudoTargets
-from mmpose_mum.models.unlabelled_step import UnlabelledStep
+from mmpose_mum.models.step import UnlabeledStep
+from mmpose_mum.models.targets.base import PseudoTargets
 from mmpose_mum.visualization import draw_panel, panels
 
 HEIGHT, WIDTH = 96, 64  # of the input; a tile is twice as large
@@ -14,10 +14,10 @@ JOINTS = torch.tensor([[16., 20.], [48., 20.], [16., 70.], [48., 70.]])
 
 
 class Kind:
-    """Reads a dict of joints and heatmaps as an output."""
+    """Reads a dict of keypoints and heatmaps as an output."""
 
     def joints(self, output):
-        """Returns joints, and scores that nobody asks for."""
+        """Returns keypoints, and scores that nobody asks for."""
         return output['joints'], None
 
     def heatmaps(self, output):
@@ -32,7 +32,7 @@ def preprocessor(**options):
 
 
 def make_step(*, heatmaps=True, site='input', weights=(1, 1, 0, 1), number=3):
-    """Makes a step whose images are of one colour each, in the upper and lower half."""
+    """Makes a step whose images are of one color each, in the upper and lower half."""
     images = torch.zeros(number, 3, HEIGHT, WIDTH)
     images[:, 0, :48] = torch.linspace(-1, 1, number)[:, None, None]
     maps = torch.zeros(number, 4, 24, 16)
@@ -44,7 +44,7 @@ def make_step(*, heatmaps=True, site='input', weights=(1, 1, 0, 1), number=3):
         torch.cat([torch.ones(number, 1, 12, 16), torch.zeros(number, 1, 12, 16)], 2))
     swap = torch.arange(number).roll(1)[:, None, None]
     permutation = torch.cat([torch.arange(number)[:, None, None], swap], 1)  # the lower half
-    return UnlabelledStep(
+    return UnlabeledStep(
         '', images, images, dict(joints=weak.expand(number, 4, 2)),
         dict(joints=student.expand(number, 4, 2), heatmaps=maps * .5 if heatmaps else None),
         targets, Kind(), site, None if site is None else permutation)
@@ -56,7 +56,7 @@ def tile(panel, row, column):
 
 
 def at(image, joint):
-    """Returns the colour where a joint lies."""
+    """Returns the color where a keypoint lies."""
     x, y = (int(round(float(v) * 2 + .5)) for v in joint)
     return tuple(image[y, x].tolist())
 
@@ -69,7 +69,7 @@ def columns_of(panel):
 
 @pytest.mark.parametrize('options', [
     dict(), dict(bgr_to_rgb=False), dict(mean=None, std=None)], ids=str)
-def test_the_picture_is_the_one_that_was_loaded(options):
+def test_the_image_is_the_one_that_was_loaded(options):
     bgr = torch.randint(0, 256, (3, 20, 16), dtype=torch.uint8)
     pre = preprocessor(**options)
     inputs = pre(dict(inputs=[bgr], data_samples=[]), training=True)['inputs']
@@ -77,7 +77,7 @@ def test_the_picture_is_the_one_that_was_loaded(options):
     np.testing.assert_array_equal(panels.restore(pre, inputs), expected)
 
 
-def test_joints_have_the_colour_of_their_use_and_lie_where_they_are():
+def test_joints_have_the_color_of_their_use_and_lie_where_they_are():
     panel = draw_panel(make_step(), preprocessor(), num_images=2)
     assert panel.dtype == np.uint8 and panel.shape[0] == TOP + 2 * (192 + GAP)
     assert columns_of(panel) == 6
@@ -112,7 +112,7 @@ def test_what_is_mixed_inside_is_told_and_dimmed_and_no_mixing_has_no_column():
     assert columns_of(draw_panel(make_step(site=None), preprocessor())) == 5
 
 
-def test_heatmaps_share_their_colours_and_the_unseen_is_dark():
+def test_heatmaps_share_their_colors_and_the_unseen_is_dark():
     panel = draw_panel(make_step(), preprocessor())
     target, student = tile(panel, 0, 3), tile(panel, 0, 4)
     peak = (5 * 8 + 4, 4 * 8 + 4)

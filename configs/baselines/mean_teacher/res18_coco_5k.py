@@ -1,4 +1,4 @@
-# Mean teacher (Tarvainen and Valpola, 2017) with 5,000 people labelled.
+# Mean teacher (Tarvainen and Valpola, 2017) with 5,000 people labeled.
 _base_ = ['../../pose_mum/res18_coco_5k.py', '../../_base_/semi_baselines.py']
 
 eman = dict(_base_.custom_hooks[-1], **_base_.semi_mean_teacher_hook)

@@ -1,9 +1,9 @@
-# PoseCons (Xie et al., ICCV 2021) with joint cutout, 1,000 people labelled.
+# PoseCons (Xie et al., ICCV 2021) with joint cutout, 1,000 people labeled.
 _base_ = ['../../pose_mum/res18_coco_1k.py', '../../_base_/semi_baselines.py']
 
 eman = dict(_base_.custom_hooks[-1], **_base_.semi_pose_cons_hook)
 custom_hooks = _base_.custom_hooks[:-1] + [eman]
 model = _base_.semi_pose_cons
-labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+labeled, unlabeled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(dataset=dict(datasets=[
-    labelled, dict(unlabelled, pipeline=_base_.semi_affine_pipeline)]))
+    labeled, dict(unlabeled, pipeline=_base_.semi_affine_pipeline)]))

@@ -1,4 +1,4 @@
-# PoseDual (Xie et al., ICCV 2021) with joint cutout, 10,000 people labelled.
+# PoseDual (Xie et al., ICCV 2021) with joint cutout, 10,000 people labeled.
 _base_ = '../pose_cons/res18_coco_10k.py'
 
 custom_hooks = _base_.custom_hooks[:-1]

@@ -1,4 +1,4 @@
-# Each joint counts by the teacher's score.
+# Each keypoint counts by the teacher's score.
 _base_ = '../pose_mum.py'
 
 model = dict(confidence=dict(mode='soft'))

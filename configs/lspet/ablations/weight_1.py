@@ -1,4 +1,4 @@
-# The unlabelled images weigh as much as the labelled ones.
+# The unlabeled images weigh as much as the labeled ones.
 _base_ = '../pose_mum.py'
 
 model = dict(unsup_weight=1.)

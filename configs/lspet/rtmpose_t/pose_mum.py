@@ -1,4 +1,4 @@
-# RTMPose-t on the same 200 labels, made better by the other 1,800 pictures without theirs.
+# RTMPose-t on the same 200 labels, made better by the other 1,800 images without theirs.
 _base_ = ['../pose_mum.py', '../../_base_/small_rtmpose_t.py']
 
 max_iters = 4000
@@ -16,9 +16,9 @@ model = dict(
     estimator=_base_.semi_rtmpose_model,
     mix_unmix=dict(sites=['input', 'stage1', 'stage2', 'stage3', 'stage4']),
     burn_in=burn_in, ramp_up=500)
-labelled, unlabelled = _base_.train_dataloader.dataset.datasets
+labeled, unlabeled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(dataset=dict(datasets=[
-    dict(labelled, pipeline=[
-        dict(labelled.pipeline[0],
+    dict(labeled, pipeline=[
+        dict(labeled.pipeline[0],
              sup=_base_.train_pipeline[:5] + _base_.semi_rtmpose_target)]),
-    unlabelled]))
+    unlabeled]))

@@ -1,4 +1,4 @@
-# The small vision transformer on the same 200 labels and the other 1,800 pictures without theirs.
+# The small vision transformer on the same 200 labels and the other 1,800 images without theirs.
 _base_ = ['../pose_mum.py', '../../_base_/small_vit.py']
 
 max_iters = 2000

@@ -1,0 +1,205 @@
+"""The benchmark's tables and plots, made of the records that `dev/benchmark_methods.py` keeps.
+
+    python dev/benchmark_report.py docs/benchmark/lspet_mini.json \
+        --markdown docs/benchmark.md --plots docs/benchmark
+
+In the markdown file, what lies between `<!-- benchmark:main -->` and `<!-- /benchmark:main -->` is
+replaced, likewise `benchmark:lead`, `benchmark:ablation` and `benchmark:metrics`; the rest stays as
+it was written.
+Without `--markdown` the tables are shown.
+"""
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+from benchmark_plots import draw_curves, draw_methods
+from benchmark_records import (
+    MODELS,
+    few_and_all,
+    figures,
+    labels_of,
+    load_records,
+    methods_of,
+    metric_of,
+)
+
+REFERENCE = 'pose_mum'  # what ablations are compared with
+NOTHING = '–'
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('json', type=Path, help="the benchmark's records")
+    parser.add_argument('--markdown', type=Path, help='file whose tables are replaced')
+    parser.add_argument('--plots', type=Path, help='folder for methods.png and curves.png')
+    return parser.parse_args(args)
+
+
+def summary(values, sign: str = '') -> str:
+    """Return ``mean ± sample standard deviation (number of values)``."""
+    values = list(values)
+    if not values:
+        return NOTHING
+    spread = f' ± {np.std(values, ddof=1):.3f}' if len(values) > 1 else ''
+    return f'{np.mean(values):{sign}.3f}{spread} ({len(values)})'
+
+
+def table(head: list, rows: list) -> str:
+    """Return a markdown table; its first column is text, the others are figures."""
+    lines = [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
+def head_of(records: list, labels: int) -> str:
+    """Return how a number of labels is called in a table's head."""
+    everything = any(r['num_labels'] == r['num_total'] == labels for r in records)
+    return f'all {labels:,} labels' if everything else f'{labels:,} labels'
+
+
+def iterations_of(records: list, method: str) -> str:
+    """Return how long a method was trained."""
+    return ' / '.join(f'{number:,}' for number in sorted(
+        {record['iterations'] for record in records if record['method'] == method}))
+
+
+def main_table(records: list) -> str:
+    """Return the table of the methods."""
+    records = [record for record in records if record['role'] == 'main']
+    if not records:
+        return 'No method has been trained yet.'
+    methods = methods_of(records)
+    columns = [(labels, model) for labels in labels_of(records) for model in MODELS
+               if any(figures(records, method, labels, model) for method in methods)]
+    head = ['method', *(f'{head_of(records, labels)}: {model}' for labels, model in columns),
+            'iterations']
+    return table(head, [[
+        f'`{method}`', *(summary(figures(records, method, *column).values()) for column in columns),
+        iterations_of(records, method)] for method in methods])
+
+
+def judged(records: list, method: str, labels: int) -> dict:
+    """Return ``{seed: figure}`` of a method's teacher, or of its only model."""
+    return (figures(records, method, labels, 'teacher')
+            or figures(records, method, labels, 'student'))
+
+
+def lead_table(records: list) -> str:
+    """Return how far the reference leads, seed by seed, and how much of the gap each one closes.
+
+    The gap lies between `supervised` with few labels and with all of them.
+    """
+    records = [record for record in records if record['role'] == 'main']
+    counts, upper = few_and_all(records)
+    if not any(record['method'] == REFERENCE for record in records):
+        return f'`{REFERENCE}` has not been trained yet.'
+    head, rows = ['method'], []
+    for labels in counts:
+        name = head_of(records, labels)
+        head += [f'{name}: lead of `{REFERENCE}`', f'{name}: of the gap']
+    for method in methods_of(records):
+        row = [f'`{method}`']
+        for labels in counts:
+            found, reference, lower = (judged(records, name, labels)
+                                       for name in (method, REFERENCE, 'supervised'))
+            lead = [reference[seed] - found[seed] for seed in found if seed in reference]
+            share = NOTHING
+            if found and lower and upper is not None:
+                mean, least = (np.mean(list(values.values())) for values in (found, lower))
+                share = f'{(mean - least) / (upper - least):.0%}'
+            row += [summary(lead if method != REFERENCE else (), '+'), share]
+        rows.append(row)
+    return table(head, rows)
+
+
+def ablation_table(records: list) -> str:
+    """Return the table of the ablations, with differences to the reference on the same seeds."""
+    ablations = [record for record in records if record['role'] == 'ablation']
+    if not ablations:
+        return 'No ablation has been trained yet.'
+    columns = [(labels, model) for labels in labels_of(ablations) for model in MODELS]
+    head = ['method']
+    for labels, model in columns:
+        name = f'{head_of(records, labels)}: {model}'
+        head += [name, f'{name} − `{REFERENCE}`']
+    rows = []
+    for method in [REFERENCE, *methods_of(ablations)]:
+        row = [f'`{method}`']
+        for column in columns:
+            found = figures(records, method, *column)
+            reference = figures(records, REFERENCE, *column) if method != REFERENCE else {}
+            row += [summary(found.values()), summary(
+                (found[seed] - reference[seed] for seed in found if seed in reference), '+')]
+        rows.append(row)
+    return table(head, rows)
+
+
+def metrics_table(records: list) -> str:
+    """Return the table of all other scalars of the last validations, means over the seeds."""
+    if not records:
+        return 'No method has been trained yet.'
+    found = {}  # (method, labels) → (scalar, model) → values
+    for record in records:
+        row = found.setdefault((record['method'], record['num_labels']), {})
+        for key, value in record['metrics'].items():
+            model = key.split('/')[0] if key.startswith(('student/', 'teacher/')) else 'student'
+            name = re.sub('^(student|teacher)/', '', key)
+            if value is not None and re.sub(r'\W', '_', name.lower()) != metric_of(records):
+                row.setdefault((name, model), []).append(value)
+    columns = sorted({column for row in found.values() for column in row})
+    if not columns:
+        return 'There is no other scalar.'
+    main = methods_of([record for record in records if record['role'] == 'main'])
+    methods = main + [name for name in methods_of(records) if name not in main]
+    head = ['method', 'labels', *(f'{name}: {model}' for name, model in columns)]
+    return table(head, [
+        [f'`{method}`', f'{labels:,}',
+         *(f'{np.mean(row[c]):.3f}' if c in row else NOTHING for c in columns)]
+        for labels in labels_of(records) for method in methods
+        for row in [found.get((method, labels))] if row])
+
+
+TABLES = {'main': main_table, 'lead': lead_table, 'ablation': ablation_table,
+          'metrics': metrics_table}
+
+
+def replace_tables(text: str, records: list) -> str:
+    """Return a markdown text with the tables of the records between its markers.
+
+    Raises:
+        ValueError: If a marker is missing, or there twice.
+    """
+    for name, render in TABLES.items():
+        start, end = f'<!-- benchmark:{name} -->', f'<!-- /benchmark:{name} -->'
+        if (text.count(start), text.count(end)) != (1, 1) or text.index(start) > text.index(end):
+            raise ValueError(f'expected one {start!r} and after it one {end!r} in the markdown, '
+                             f'got {text.count(start)} and {text.count(end)}; the table of the '
+                             'records goes between them')
+        before, rest = text.split(start)
+        text = f'{before}{start}\n{render(records)}\n{end}{rest.split(end)[1]}'
+    return text
+
+
+def main(args=None) -> None:
+    """Make the tables and the plots."""
+    args = parse_args(args)
+    try:
+        records = load_records(args.json)
+        if not records:
+            raise ValueError(f'{args.json} is missing or empty: dev/benchmark_methods.py writes '
+                             'it')
+        if args.markdown:
+            text = args.markdown.read_text(encoding='utf-8')
+            args.markdown.write_text(replace_tables(text, records), encoding='utf-8')
+        else:
+            print('\n\n'.join(render(records) for render in TABLES.values()))
+        if args.plots:
+            draw_methods(records, args.plots / 'methods.png')
+            draw_curves(records, args.plots / 'curves.png')
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'benchmark report: {error}') from error
+
+
+if __name__ == '__main__':
+    main()

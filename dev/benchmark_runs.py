@@ -1,0 +1,211 @@
+"""What a run of the benchmark is: its config with the drawn labels.
+
+`dev/benchmark_methods.py` trains them. Nothing is trained here: to see which images have labels,
+
+    python -c "import sys; sys.path.insert(0, 'dev'); import benchmark_runs as b; \
+        print(b.draw_labels(seed=0, total=2000, num=100))"
+"""
+import contextlib
+import inspect
+import io
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from kept_json import read_kept
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# All else are variables of the config's own, which change no run.
+RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters)
+
+
+class BenchmarkError(Exception):
+    """What the user has to mend, in words."""
+
+
+class Run:
+    """One training: a method with a number of labels and a seed.
+
+    Args:
+        method (str): Its name.
+        source (Path): The config that the user gave.
+        cfg (Config): The same, with options, seed and labels set.
+        num_labels (int): Images with labels.
+        num_total (int): Images that could have labels.
+        seed (int): What draws the labels and starts the training.
+        folder (Path): Where it works.
+    """
+
+    def __init__(self, method, source, cfg, num_labels, num_total, seed, folder):
+        self.method, self.source, self.cfg = method, source, cfg
+        self.num_labels, self.num_total, self.seed = num_labels, num_total, seed
+        self.folder = folder
+
+    def __str__(self):
+        return f'{self.method}, {self.num_labels} labels, seed {self.seed}'
+
+
+def draw_labels(seed: int, total: int, num: int) -> list:
+    """Draw which images have labels; of one seed, more labels contain fewer."""
+    return sorted(int(i) for i in np.random.RandomState(seed).permutation(total)[:num])
+
+
+def image_paths(dataset: dict, cache: dict) -> list:
+    """Return the image of every item of a data set without `indices`, in its order."""
+    from mmpose.registry import DATASETS
+    config = dict(dataset, indices=None, pipeline=[], lazy_init=False, serialize_data=False)
+    key = repr(config)
+    if key not in cache:
+        with contextlib.redirect_stdout(io.StringIO()):
+            cache[key] = [item['img_path'] for item in DATASETS.build(config).data_list]
+    return cache[key]
+
+
+def annotations_of(dataset: dict) -> str:
+    """Return the path of a data set's annotations, empty if it reads none."""
+    name = dataset.get('ann_file') or ''
+    return name and os.path.normpath(os.path.join(dataset.get('data_root') or '', name))
+
+
+def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
+    """Restrict a config to the labels that a seed draws.
+
+    Args:
+        cfg (Config): Changed in place: `indices` of the labeled set, and those of the unlabeled
+            one if it reads the same annotations.
+        num (int): Labeled images; all of them lift the restriction.
+        seed (int): Decides which.
+        cache (dict): Images of the data sets that were built before.
+
+    Returns:
+        int: Images that could have labels.
+
+    Raises:
+        BenchmarkError: If there are fewer images, none is left without labels, or the two sets do
+            not list the same images.
+    """
+    sets = labeled_and_unlabeled(cfg)
+    paths = image_paths(sets[0], cache)
+    total = len(paths)
+    if not 0 < num <= total:
+        raise BenchmarkError(f'--labels {num}: the labeled set {annotations_of(sets[0])!r} has '
+                             f'{total} images; expected a number from 1 to {total}')
+    shared = len(sets) == 2 and annotations_of(sets[0]) == annotations_of(sets[1]) != ''
+    if shared and num == total:
+        raise BenchmarkError(
+            f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
+            'unlabeled. Give all labels to supervised configs only, in a call of their own')
+    drawn = draw_labels(seed, total, num)
+    sets[0]['indices'] = None if num == total else drawn
+    if shared:
+        others = image_paths(sets[1], cache)
+        if others != paths:
+            where = next((i for i, (a, b) in enumerate(zip(paths, others)) if a != b),
+                         min(total, len(others)))
+            raise BenchmarkError(
+                f'of {annotations_of(sets[0])!r} the labeled set reads {total} images and the '
+                f'unlabeled set {len(others)}, which differ from number {where} on (they leave '
+                'out annotations by different rules), so that drawn numbers would mean different '
+                'images. Give both a json in which every person has a box and labeled keypoints')
+        chosen = set(drawn)
+        sets[1]['indices'] = [i for i in range(total) if i not in chosen]
+    return total
+
+
+def parse_methods(arguments: list) -> dict:
+    """Return ``{method: path of its config}`` of ``CONFIG`` or ``NAME=CONFIG`` arguments."""
+    methods = {}
+    for argument in arguments:
+        name, _, path = argument.rpartition('=')
+        path = Path(path)
+        name = name or path.stem
+        if not path.is_file():
+            raise BenchmarkError(f'the config {str(path)!r} does not exist; expected CONFIG or '
+                                 'NAME=CONFIG, the path of a .py file')
+        if name in methods:
+            raise BenchmarkError(f'two methods are called {name!r}: {methods[name]} and {path}; '
+                                 'give one of them another name, as NAME=CONFIG')
+        if not re.fullmatch(r'[\w.-]+', name):
+            raise BenchmarkError(f'{name!r} is no name of a method: a folder is called after it; '
+                                 'expected letters, digits, "_", "-" and "."')
+        methods[name] = path
+    return methods
+
+
+def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None) -> list:
+    """Resolve the config of every run, seeds outermost, and check it against what is there."""
+    runs, cache = [], {}
+    for seed in dict.fromkeys(seeds):
+        for num in dict.fromkeys(labels):
+            for method, source in methods.items():
+                cfg = Config.fromfile(source)
+                cfg.merge_from_dict(options or {})
+                cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+                if 'max_iters' not in cfg.train_cfg:
+                    raise BenchmarkError(f'{source}: its train_cfg has no max_iters; expected a '
+                                         'schedule in iterations (IterBasedTrainLoop)')
+                total = set_labels(cfg, num, seed, cache)
+                folder = work_dir / method / f'labels_{num}' / f'seed_{seed}'
+                runs.append(Run(method, source, cfg, num, total, seed, folder))
+                check_same_config(runs[-1])
+    return runs
+
+
+def labeled_and_unlabeled(cfg: Config) -> list:
+    """Return the configs of the labeled set and, in a semi-supervised config, the other one."""
+    dataset = cfg.train_dataloader.dataset
+    return dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
+
+
+def config_text(run: Run) -> str:
+    """Return a config that inherits from the run's source and sets its seed and labels.
+
+    It is not a dump of the resolved one: there MMEngine sorts keys as text, and MMPose, which takes
+    keypoints in the order of `keypoint_info`, would read 0, 1, 10, 11, … and flip the wrong ones.
+    """
+    sets = labeled_and_unlabeled(run.cfg)
+    if len(sets) == 1:
+        dataset = f'dict(indices={sets[0].get("indices")})'
+    else:
+        bases = [f'_base_.train_dataloader.dataset.datasets[{i}]' for i in range(2)]
+        dataset = 'dict(datasets=[\n    ' + ',\n    '.join(
+            f'dict({base}, indices={s.indices})' if 'indices' in s else base
+            for base, s in zip(bases, sets)) + '])'
+    return (f'# Written by {Path(__file__).stem}.\n_base_ = {str(run.source.resolve())!r}\n'
+            f'randomness = dict(seed={run.seed})\n'
+            f'train_dataloader = dict(dataset={dataset})\n')
+
+
+def planned_config(run: Run) -> str:
+    """Return what a Runner takes of the resolved config as JSON, to tell whether it is the same."""
+    cfg = run.cfg.to_dict()
+    return json.dumps({key: cfg[key] for key in cfg if key in RUNNER_KEYS}, default=str)
+
+
+def check_same_config(run: Run) -> None:
+    """Refuse to go on with a run that was started with another config, or by hand."""
+    planned = run.folder / 'planned.json'
+    if not planned.exists() and any(run.folder.glob('*/vis_data')):
+        raise BenchmarkError(f'{run}: {run.folder} holds a training that is not the benchmark\'s; '
+                             'remove that folder, or use another --work-dir')
+    if planned.exists():
+        keys = list(differences(read_kept(planned), json.loads(planned_config(run))))
+        if keys:
+            raise BenchmarkError(
+                f'{run}: {run.folder} was started with another config: ' + '; '.join(keys[:3])
+                + (f'; and {len(keys) - 3} more' if len(keys) > 3 else '')
+                + '. Remove that folder, or use another --work-dir')
+
+
+def differences(old, new, key=''):
+    """Yield in words where two nested dicts differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}, key=str):
+            yield from differences(old.get(name, '(none)'), new.get(name, '(none)'),
+                                   f'{key}.{name}' if key else str(name))
+    elif old != new:
+        yield f'{key} was {str(old)[:80]} and is now {str(new)[:80]}'

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Makes ``.venv`` with all that the project needs, in the versions of ``requirements.txt``.
+
+PyTorch comes first, then mmcv with its compiled ops, then the rest. A set-up that was interrupted
+continues where it stopped, and one that is complete is only looked at. Runs with the standard
+library alone, and keeps to old syntax, so that a Python that is too old still hears what is wrong.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from glob import glob
+from threading import Thread
+
+from setup_errors import (
+    SetupError,
+    check_disk,
+    check_python,
+    check_venv_module,
+    explain,
+    import_error,
+    lacks_system_library,
+)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, '.venv')
+PYTHON = os.path.join(VENV, 'bin', 'python')
+LOG = os.path.join(VENV, 'setup.log')
+STAMP = os.path.join(VENV, 'setup.stamp')
+REQUIREMENTS = os.path.join(ROOT, 'requirements.txt')
+# A change of one of these sets up again; pip then finds most of it done.
+INPUTS = ('requirements.txt', 'setup.py', 'mmpose_mum/version.py', 'dev/setup_env.py',
+          'dev/setup_errors.py', 'dev/build_mmcv.py')
+
+TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+MMCV_INDEX = 'https://download.openmmlab.com/mmcv/dist/{build}/torch{torch}/index.html'
+CPU_BUILD_GB, CUDA_BUILD_GB = 4, 9  # the whole environment, and what pip unpacks on the way
+PATIENCE_S = 5  # how long such an index may take to answer
+START = time.time()
+
+# Loads the compiled ops alone: at that moment nothing else that mmcv imports is installed.
+LOAD_OPS = """
+import glob, importlib.util, os, torch
+folder = os.path.dirname(importlib.util.find_spec('mmcv').origin)
+spec = importlib.util.spec_from_file_location('_ext', glob.glob(folder + '/_ext*.so')[0])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+module.nms
+"""
+# Tries what must work, in one process, and names what does not.
+TRY_IMPORTS = """
+for line in ('import cv2', 'import mmengine', 'from mmcv.ops import nms', 'import xtcocotools.mask',
+             'import pycocotools.mask', 'import mmdet', 'import mmpose', 'import mim',
+             'import mmpose_mum'):
+    try:
+        exec(line)
+    except BaseException as error:
+        print(f'`{line}` fails: {type(error).__name__}: {error}')
+        raise
+"""
+
+
+def fingerprint():
+    """Returns a hash of all that the environment was made from."""
+    digest = hashlib.sha256(VENV.encode())  # the path is in its scripts: moving breaks them
+    for name in INPUTS:
+        with open(os.path.join(ROOT, name), 'rb') as file:
+            digest.update(file.read())
+    with open(os.path.join(VENV, 'pyvenv.cfg'), 'rb') as file:  # names the Python and its version
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def is_complete():
+    """Tells whether the environment is there, works and is up to date."""
+    try:
+        with open(STAMP) as file:
+            return file.read() == fingerprint() and has_venv()
+    except OSError:
+        return False
+
+
+def has_venv():
+    """Tells whether ``.venv`` is whole, by its last file, and was made where it lies now."""
+    try:
+        with open(os.path.join(VENV, 'bin', 'pip')) as file:
+            return VENV in file.read() and os.path.exists(PYTHON)
+    except OSError:
+        return False
+
+
+def environment():
+    """Returns the variables for commands in ``.venv``: nothing from outside it gets in."""
+    env = dict(os.environ, VIRTUAL_ENV=VENV, PYTHONNOUSERSITE='1', PIP_USER='0',
+               PIP_DISABLE_PIP_VERSION_CHECK='1',
+               PATH=os.path.join(VENV, 'bin') + os.pathsep + os.environ.get('PATH', ''))
+    for name in ('PYTHONPATH', 'PYTHONHOME'):
+        env.pop(name, None)
+    return env
+
+
+def run(*arguments, **options):
+    """Runs ``.venv``'s Python; the output goes to the log. Returns (succeeded, its output)."""
+    with open(LOG, 'ab') as log:
+        log.write(('\n$ python ' + ' '.join(arguments) + '\n').encode())
+        log.flush()
+        start = log.tell()
+        code = subprocess.call((PYTHON,) + arguments, cwd=ROOT, env=environment(),
+                               stdin=subprocess.DEVNULL, stderr=log,
+                               stdout=options.get('stdout', log))
+    with open(LOG, 'rb') as log:
+        log.seek(start)
+        return code == 0, log.read().decode('utf-8', 'replace')
+
+
+def must_run(what, *arguments):
+    """Like ``run``, but a failure shows the end of the log and stops."""
+    succeeded, output = run(*arguments)
+    if not succeeded:
+        sys.stderr.write('\n' + '\n'.join(output.strip().splitlines()[-25:]) + '\n\n')
+        raise explain(output, what, LOG)
+
+
+def answers(url, patience=PATIENCE_S):
+    """Tells whether a web page exists, within a bounded time even if names do not resolve."""
+    found = []
+
+    def ask():
+        try:
+            with urllib.request.urlopen(url, timeout=patience) as page:
+                found.append(page.getcode() == 200)
+        except (OSError, ValueError):  # URLError, time-outs and bad proxies among them
+            pass
+
+    thread = Thread(target=ask)
+    thread.daemon = True
+    thread.start()
+    thread.join(patience)
+    return bool(found and found[0])
+
+
+def pin(name):
+    """Returns the line of ``requirements.txt`` that pins a package."""
+    with open(REQUIREMENTS) as file:
+        return re.search(rf'^({name}==\S+)', file.read(), re.MULTILINE).group(1)
+
+
+def has_nvidia_gpu():
+    """Tells whether this machine has an NVIDIA GPU with its driver."""
+    return os.path.exists('/proc/driver/nvidia/version') or bool(shutil.which('nvidia-smi'))
+
+
+def torch_options(gpu, asks=answers):
+    """Returns pip's options for PyTorch: without a GPU the small CPU build, where it is to be had.
+
+    The CPU build's version, 2.1.2+cpu, counts as newer than 2.1.2, so pip prefers it by itself.
+    """
+    if gpu or not asks(TORCH_CPU_INDEX + '/torch/'):
+        return []
+    return ['--extra-index-url', TORCH_CPU_INDEX]
+
+
+def mmcv_index(torch_version, cuda):
+    """Returns the address of OpenMMLab's ready-made mmcv wheels for a PyTorch.
+
+    Args:
+        torch_version (str): As in ``torch.__version__``, such as ``'2.1.2+cu121'``.
+        cuda (str): As in ``torch.version.cuda``, such as ``'12.1'``; empty for a CPU build.
+    """
+    build = 'cu' + cuda.replace('.', '') if cuda else 'cpu'
+    # One build serves all of a PyTorch's patch releases.
+    return MMCV_INDEX.format(build=build, torch='.'.join(torch_version.split('.')[:2]) + '.0')
+
+
+def install_torch():
+    """Installs PyTorch."""
+    options = torch_options(has_nvidia_gpu())
+    if not glob(os.path.join(VENV, 'lib', '*', 'site-packages', 'torch')):
+        check_disk(shutil.disk_usage(ROOT).free, CPU_BUILD_GB if options else CUDA_BUILD_GB, ROOT)
+    say('PyTorch, ' + ('CPU build' if options else "the package index's build (some GB)"))
+    must_run('installing PyTorch', '-m', 'pip', 'install', pin('torch'), pin('torchvision'),
+             '-c', REQUIREMENTS, *options)
+
+
+def install_mmcv():
+    """Installs mmcv with its ops: a ready-made wheel if there is one, else compiled here."""
+    if run('-c', LOAD_OPS)[0]:
+        return
+    pip = ('-m', 'pip', 'install', '--no-deps', '--force-reinstall', '--only-binary', 'mmcv',
+           pin('mmcv'))
+    if run(*pip)[0]:
+        if run('-c', LOAD_OPS)[0]:
+            return say('mmcv, a ready-made wheel')
+        say('mmcv: the wheel that pip found has no ops for this PyTorch, looking further')
+    facts = run('-c', 'import torch; print(torch.__version__, torch.version.cuda or "")')[1].split()
+    index = mmcv_index(facts[0], ''.join(facts[1:]))
+    if answers(index) and run(*(pip + ('--retries', '1', '--timeout', '30', '-f', index)))[0]:
+        if run('-c', LOAD_OPS)[0]:
+            return say('mmcv, OpenMMLab\'s ready-made wheel')
+        say('mmcv: OpenMMLab\'s wheel does not load with this PyTorch')
+    say('mmcv, compiled once (no ready-made wheel for this PyTorch was found)')
+    build = os.path.join(VENV, 'mmcv')
+    if not run(os.path.join(ROOT, 'dev', 'build_mmcv.py'), pin('mmcv'), build, LOG,
+               stdout=None)[0]:
+        raise SetupError('mmcv could not be compiled', 'a C++ compiler that compiles its ops',
+                         'see above; the compiler\'s output is in ' + LOG)
+    wheel = [name for name in os.listdir(build) if name.endswith('.whl')][0]
+    must_run('installing mmcv', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
+             os.path.join(build, wheel))
+    if not run('-c', LOAD_OPS)[0]:
+        raise SetupError('an mmcv without its ops', '`from mmcv.ops import nms` to work',
+                         'see the end of ' + LOG + '; remove .venv and run this again')
+    shutil.rmtree(build)
+
+
+def install_rest():
+    """Installs everything else, and the package itself in place."""
+    say('the other pinned packages')
+    must_run('installing the pinned packages', '-m', 'pip', 'install', '--no-deps',
+             '-r', REQUIREMENTS)
+    works, output = run('-c', 'import cv2')
+    if not works and lacks_system_library(output):
+        # The headless build is the same library without windows, which nothing here opens.
+        say('OpenCV without windows, since this machine has no libGL')
+        must_run('removing OpenCV', '-m', 'pip', 'uninstall', '-y', 'opencv-python')
+        must_run('installing OpenCV', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
+                 pin('opencv-python').replace('python', 'python-headless'))
+    must_run('installing the package', '-m', 'pip', 'install', '--no-deps',
+             '--no-build-isolation', '-e', '.')
+
+
+def check_imports():
+    """Imports everything; a failure says what it means."""
+    say('checking that everything imports')
+    works, output = run('-c', TRY_IMPORTS)
+    if not works:
+        raise import_error(output, LOG)
+
+
+def say(text):
+    """Prints one step of progress, with the time since the start."""
+    minutes, seconds = divmod(int(time.time() - START), 60)
+    print(f'set-up {minutes}:{seconds:02d}  {text}', flush=True)
+
+
+def main():
+    """Sets up, or sees that there is nothing to do."""
+    if is_complete():
+        return
+    if not has_venv():
+        check_python()
+        check_venv_module()
+        say('a virtual environment in .venv, by Python ' + sys.version.split()[0])
+        if subprocess.call([sys.executable, '-m', 'venv', '--clear', VENV]):
+            raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
+    must_run('installing pip', '-m', 'pip', 'install', pin('pip'), pin('setuptools'), pin('wheel'),
+             pin('ninja'))
+    install_torch()
+    install_mmcv()
+    install_rest()
+    check_imports()
+    with open(STAMP, 'w') as file:
+        file.write(fingerprint())
+    say('done')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except SetupError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('\nset-up interrupted; run it again to continue')

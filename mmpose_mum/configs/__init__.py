@@ -1,0 +1,1 @@
+"""Read, reduce and write configs."""

@@ -1,0 +1,305 @@
+"""The plain model's config that lies in a semi-supervised one: read, cut out, and written."""
+import os.path as osp
+from keyword import iskeyword
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import mmpose.registry
+import mmpose.visualization  # it registers the visualizers
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+PLUGIN = __name__.split('.')[0]
+# Every entry that MMEngine's Runner, its inferencer, or MMPose's configs and tools read; whether a
+# plain model's config keeps it, has a plain one instead or leaves it out, and why. Others are
+# variables: left out, since what they were used in holds their values. In the order of writing.
+KEPT, PLAIN, LEFT_OUT = 'kept', 'plain', 'left out'
+ENTRIES = dict(
+    default_scope=(KEPT, 'types are looked up in it'),
+    custom_imports=(PLAIN, 'those that bring what is kept'),
+    dataset_type=(PLAIN, 'MMPoseInferencer asks for it'),
+    data_mode=(PLAIN, 'MMPoseInferencer asks for it'),
+    codec=(KEPT, 'where people look for the size of the input'),
+    model=(PLAIN, 'one of the two models, without weights to start from'),
+    data_preprocessor=(LEFT_OUT, 'becomes the model\'s'),
+    val_cfg=(PLAIN, 'the loop of the training validates two models'),
+    val_dataloader=(KEPT, 'the figures are of it'),
+    val_evaluator=(PLAIN, 'the figures, without metrics of this package'),
+    test_cfg=(PLAIN, 'see val_cfg'),
+    test_dataloader=(KEPT, 'inference takes its pipeline'),
+    test_evaluator=(PLAIN, 'see val_evaluator'),
+    default_hooks=(PLAIN, 'those that MMPose\'s test tool has options for'),
+    visualizer=(PLAIN, 'the training\'s may need a tracking service, and name its address'),
+    # The Runner does without the following.
+    train_dataloader=(LEFT_OUT, 'the training\'s data'),
+    train_cfg=(LEFT_OUT, 'the training\'s loop'),
+    optim_wrapper=(LEFT_OUT, 'the training\'s optimizer'),
+    param_scheduler=(LEFT_OUT, 'the training\'s schedule'),
+    auto_scale_lr=(LEFT_OUT, 'of the optimizer'),
+    custom_hooks=(LEFT_OUT, 'they watch and change the training'),
+    load_from=(LEFT_OUT, 'where the training started'),
+    resume=(LEFT_OUT, 'where the training went on'),
+    work_dir=(LEFT_OUT, 'a folder of the machine'),
+    experiment_name=(LEFT_OUT, 'the training\'s'),
+    launcher=(LEFT_OUT, 'how the processes of the training were started'),
+    env_cfg=(LEFT_OUT, 'the machine\'s processes and network'),
+    model_wrapper_cfg=(LEFT_OUT, 'for training on several GPUs'),
+    find_unused_parameters=(LEFT_OUT, 'see model_wrapper_cfg'),
+    sync_bn=(LEFT_OUT, 'see model_wrapper_cfg'),
+    activation_checkpointing=(LEFT_OUT, 'saves memory in training'),
+    efficient_conv_bn_eval=(LEFT_OUT, 'saves memory in training'),
+    compile=(LEFT_OUT, 'a choice of the machine'),
+    randomness=(LEFT_OUT, 'the training\'s seed'),
+    log_processor=(LEFT_OUT, 'writes the log of the training'),
+    log_level=(LEFT_OUT, 'of the training\'s log'),
+    vis_backends=(LEFT_OUT, 'see visualizer'),
+    backend_args=(LEFT_OUT, 'how the machine reads its files'),
+)
+WIDTH = 100
+
+
+def find_config(checkpoint: Path) -> Path:
+    """Find the config that MMEngine wrote into the work dir of a checkpoint.
+
+    Args:
+        checkpoint (Path): A file in the work dir.
+
+    Returns:
+        Path: The work dir's only config, or else the last run's ``vis_data/config.py``.
+
+    Raises:
+        ValueError: If there is none, or several.
+    """
+    beside = sorted(checkpoint.parent.glob('*.py'))
+    if len(beside) > 1:
+        raise ValueError(f'there are several configs beside {checkpoint}, '
+                         f'{", ".join(path.name for path in beside)}: say which by --config')
+    found = beside or sorted(checkpoint.parent.glob('*/vis_data/config.py'))
+    if not found:
+        raise ValueError(f'there is no config beside {checkpoint}, and no */vis_data/config.py: '
+                         'give the one that it was trained with by --config')
+    return found[-1]
+
+
+def read_config(path: Union[str, Path]) -> Config:
+    """Read a config, and list its keypoints by their ids again.
+
+    MMEngine's dump sorts the keys of dicts as text (0, 1, 10, …, 2), while MMPose takes the
+    keypoints of a ``metainfo`` in the order of the dict: it would flip the wrong ones, and say
+    nothing.
+
+    Args:
+        path (str | Path): The config. It is a program, which is run.
+
+    Returns:
+        Config: The config, in which dicts with numbers as keys are sorted by them.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no config {str(path)!r}')
+    cfg = Config.fromfile(str(path))
+    return Config(_by_id(cfg.to_dict()), filename=cfg.filename)
+
+
+def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
+    """Make the config of the plain model: what ``ENTRIES`` says, without ``_base_`` and plugin.
+
+    Args:
+        cfg (Config): That of the semi-supervised training, or a plain one.
+
+    Returns:
+        tuple[dict, list[str]]: Name → value of builtin types, and the types of metrics that are
+        left out since they need the plugin.
+
+    Raises:
+        ValueError: If there are no data to test with, or they need the plugin.
+    """
+    full = cfg.to_dict()
+    if not full.get('model'):
+        raise ValueError(f'the config {cfg.filename} has no model')
+    if not full.get('test_dataloader'):
+        full.update(test_dataloader=full.get('val_dataloader'),
+                    test_evaluator=full.get('val_evaluator'))
+    if not full['test_dataloader']:
+        raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
+                         'whose pipeline inference needs')
+    left_out = []
+    plain = dict(
+        model=_without_pretrained(_plain_model(full)),
+        dataset_type=_first_type(full['test_dataloader']['dataset']),
+        data_mode='topdown',
+        default_hooks=dict(
+            visualization=dict(type='PoseVisualizationHook', enable=False),
+            badcase=dict(type='BadCaseAnalysisHook', enable=False, out_dir='badcase')),
+        visualizer=_plain_visualizer(full.get('visualizer')))
+    for name in ('val', 'test'):  # the Runner wants all three, or none
+        evaluator = _without_plugin(full.get(f'{name}_evaluator'), left_out) or None
+        plain.update({f'{name}_evaluator': evaluator, f'{name}_cfg': {} if evaluator else None})
+    if not plain['val_evaluator']:
+        full['val_dataloader'] = None
+    full.update(plain)
+    found = {name: _inline_metainfo(full[name]) for name, (what, _) in ENTRIES.items()
+             if what != LEFT_OUT and name != 'custom_imports' and full.get(name) is not None}
+    for name, value in found.items():
+        ours = sorted(_types(value) & _types_below(PLUGIN))
+        if ours:
+            raise ValueError(f'{name} of the config needs {PLUGIN}: it has {", ".join(ours)}')
+    found['custom_imports'] = _other_imports(full.get('custom_imports') or {}, _types(found))
+    entries = {name: found[name] for name in ENTRIES if found.get(name) is not None}
+    return entries, sorted(set(left_out))
+
+
+def config_text(entries: Dict[str, Any], title: str) -> str:
+    """Write a config, with its dicts in the order that they have.
+
+    Args:
+        entries (dict): Name → value of builtin types.
+        title (str): A comment for the first line.
+
+    Returns:
+        str: The text of a Python file.
+
+    Raises:
+        ValueError: If a value cannot be written as a literal.
+    """
+    lines, names = [f'# {title}'], list(entries)
+    for i, (name, value) in enumerate(entries.items()):
+        same = next((other for other in names[:i] if value and entries[other] == value), None)
+        lines.append(f'{name} = {same or _literal(name, value, 0, len(name) + 3)}')
+    return '\n'.join(lines) + '\n'
+
+
+def _plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
+    model = dict(full['model'])
+    if full.get('data_preprocessor'):  # as the Runner does
+        model.setdefault('data_preprocessor', full['data_preprocessor'])
+    if 'estimator' in model:
+        plain, branches = dict(model['estimator']), model.get('data_preprocessor')
+        # As SemiSupervisedPoseEstimator chooses it.
+        own = plain.get('data_preprocessor') or dict(type='PoseDataPreprocessor')
+        plain['data_preprocessor'] = branches['data_preprocessor'] if branches else own
+        model = plain
+    model.pop('train_cfg', None)
+    return model
+
+
+def _plain_visualizer(training: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Draw as the training did, in 2D or 3D, if by a visualizer of MMPose's, and into files."""
+    mmposes = _type(training) in _types_below('mmpose.visualization')
+    return dict(type=_type(training) if mmposes else 'PoseLocalVisualizer',
+                vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
+
+
+def _without_pretrained(node: Any) -> Any:
+    """Leave out the weights that a part would start from: they would be downloaded for nothing."""
+    def starts(init: Any) -> bool:
+        return isinstance(init, dict) and str(init.get('type')).endswith('Pretrained')
+
+    if isinstance(node, dict):
+        node = {key: _without_pretrained(value) for key, value in node.items()
+                if not (key == 'init_cfg' and starts(value))
+                and not (key == 'pretrained' and isinstance(value, str))}
+    elif isinstance(node, (list, tuple)):
+        node = type(node)(_without_pretrained(item) for item in node if not starts(item))
+    return node
+
+
+def _other_imports(custom: Dict[str, Any], used: set) -> Optional[Dict[str, Any]]:
+    """Leave out this package, and modules that bring something, but nothing that is used."""
+    names = custom.get('imports') or []
+    names = [names] if isinstance(names, str) else names
+    kept = []
+    for name in names:
+        brought = _types_below(name)
+        if name.split('.')[0] != PLUGIN and (not brought or brought & used):
+            kept.append(name)
+    return dict(custom, imports=kept) if kept else None
+
+
+def _types_below(module: str) -> set:
+    """Return what a module or package, and those in it, have registered."""
+    registries = [value for value in vars(mmpose.registry).values() if isinstance(value, Registry)]
+    registries += [registry.parent for registry in registries if registry.parent]
+    return {name for registry in registries for name, found in registry.module_dict.items()
+            if f'{found.__module__}.'.startswith(f'{module}.')}
+
+
+def _type(node: Any) -> str:
+    return str(node.get('type')).rpartition('.')[2] if isinstance(node, dict) else ''
+
+
+def _first_type(dataset: Dict[str, Any]) -> str:
+    """Return the type of a dataset, of one that is wrapped, or of the first of several."""
+    inner = dataset.get('dataset') or (dataset.get('datasets') or [None])[0]
+    return _first_type(inner) if inner else str(dataset['type'])
+
+
+def _types(node: Any) -> set:
+    items = node.values() if isinstance(node, dict) else node
+    found = {_type(node)}
+    return found.union(*map(_types, items)) if isinstance(node, (dict, list, tuple)) else found
+
+
+def _without_plugin(node: Any, left_out: List[str]) -> Any:
+    """Leave out the components, here or among the items, that need the plugin, and note them."""
+    def ours(item: Any) -> bool:
+        found = _type(item) in _types_below(PLUGIN)
+        left_out.extend([_type(item)] if found else [])
+        return found
+
+    if ours(node):
+        return None
+    if isinstance(node, (list, tuple)):
+        return [item for item in node if not ours(item)]
+    if isinstance(node, dict):
+        return {key: value for key, value in node.items() if not ours(value)}
+    return node
+
+
+def _inline_metainfo(node: Any) -> Any:
+    """Put what a ``metainfo`` reads from a file in its place; MMPose's own it finds everywhere."""
+    if isinstance(node, dict):
+        node = {key: _inline_metainfo(value) for key, value in node.items()}
+        file = node.get('from_file')
+        if isinstance(file, str) and osp.isfile(file):
+            return _by_id(Config.fromfile(file).to_dict())['dataset_info']
+    elif isinstance(node, (list, tuple)):
+        node = type(node)(_inline_metainfo(item) for item in node)
+    return node
+
+
+def _by_id(node: Any) -> Any:
+    if isinstance(node, dict):
+        keys = sorted(node) if all(isinstance(key, int) for key in node) else node
+        return {key: _by_id(node[key]) for key in keys}
+    return type(node)(_by_id(item) for item in node) if isinstance(node, (list, tuple)) else node
+
+
+def _literal(name: str, node: Any, indent: int, lead: int) -> str:
+    """Write a value: in a line if it fits behind ``lead`` characters, else an item a line."""
+    if not isinstance(node, (dict, list, tuple)):
+        if not isinstance(node, (str, int, float, type(None))) or (
+                isinstance(node, float) and not isfinite(node)):
+            raise ValueError(f'{name} of the config holds {node!r}, which cannot be written down')
+        return repr(node)
+    if isinstance(node, dict):
+        words = all(isinstance(key, str) and key.isidentifier() and not iskeyword(key)
+                    for key in node)
+        opening, closing = ('dict(', ')') if words else ('{', '}')
+        # Its type before its arguments; everything else in its order.
+        keys = sorted(node, key=lambda key: key != 'type') if words else node
+        items = [(f'{key}=' if words else f'{key!r}: ', node[key]) for key in keys]
+    else:
+        opening, closing = '[]' if isinstance(node, list) else '()'
+        items = [('', item) for item in node]
+        closing = ',)' if len(items) == 1 and closing == ')' else closing
+    flat = opening + ', '.join(
+        key + _literal(name, item, 0, -inf) for key, item in items) + closing
+    if indent + lead + len(flat) <= WIDTH:
+        return flat
+    inner = indent + 4
+    lines = [' ' * inner + key + _literal(name, item, inner, len(key) + 1) for key, item in items]
+    return opening + '\n' + ',\n'.join(lines) + closing

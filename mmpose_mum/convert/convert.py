@@ -1,0 +1,80 @@
+"""Turn the config of a top-down model into a semi-supervised one."""
+import copy
+from typing import Any, Dict
+
+from mmengine.config import Config
+
+from .data import data_overrides
+from .model import model_overrides
+from .options import Options
+from .references import resolve
+from .schedule import name_of, schedule_overrides
+from .validation import validation_overrides
+
+_SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
+
+
+def semi_supervised(cfg: Config, **options) -> Config:
+    """Turn the config of a top-down model into the config of its Pose-MUM training.
+
+    The model becomes student and teacher, its labeled data keep their augmentation, unlabeled
+    data join them, and the training counts iterations; what concerns the test stays, but for the
+    annotations, if ``val`` gives others. Nothing is read from the disk, except a glance at an
+    ``unlabeled`` json that is there.
+
+    Args:
+        cfg (Config): The original, such as ``Config.fromfile('…/td-hm_res50_….py')``; it is not
+            changed.
+        **options: Arguments of :class:`mmpose_mum.convert.Options`. ``unlabeled`` is needed.
+
+    Returns:
+        Config: A whole config, ready for MMEngine's Runner.
+
+    Raises:
+        ValueError: If the config is not that of a top-down model or has no training data, or an
+            option is out of its range.
+    """
+    converted = copy.deepcopy(cfg)
+    converted.merge_from_dict(resolve(overrides(cfg, Options(**options)), cfg))
+    return converted
+
+
+def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
+    """Make what a semi-supervised config says beyond the original that it inherits from.
+
+    Args:
+        cfg (Config): The original.
+        options (Options): What was asked for.
+
+    Returns:
+        dict: Top-level name → value, in which parts of the original stand as references.
+
+    Raises:
+        ValueError: As for :func:`semi_supervised`.
+    """
+    _check(cfg)
+    model = model_overrides(cfg, options)
+    return dict(
+        custom_imports=model['custom_imports'],
+        **schedule_overrides(cfg, options),
+        model=model['model'],
+        **data_overrides(cfg, options),
+        **validation_overrides(cfg, options))
+
+
+def _check(cfg: Config) -> None:
+    """Raise ValueError unless the config trains a top-down model."""
+    model = cfg.get('model')
+    if not model or 'type' not in model:
+        raise ValueError('the config has no model: it is no training config of MMPose')
+    if not isinstance(model['type'], str):
+        raise ValueError('the config is of the new style, which imports classes and not names '
+                         '(`with read_base():`); convert its twin of the old style, which MMPose '
+                         'has for each of its top-down models')
+    if name_of(model) in _SEMI_SUPERVISED:
+        raise ValueError(f'the config is semi-supervised already: its model is {model["type"]}')
+    if name_of(model) != 'TopdownPoseEstimator':
+        raise ValueError(f'the model {model["type"]} is not top-down: only TopdownPoseEstimator '
+                         'sees one person an image, which mixing and pseudo targets need')
+    if not cfg.get('train_dataloader') or not cfg.get('train_cfg'):
+        raise ValueError('the config has no training (train_dataloader and train_cfg)')

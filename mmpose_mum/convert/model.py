@@ -1,0 +1,107 @@
+"""The model of a converted config: the original as student and teacher, and where it is mixed."""
+from importlib.util import find_spec
+from typing import Any, Dict, List
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import nn
+
+from ..models.mixing.default_sites import default_sites
+from .data import input_size
+from .options import Options
+from .references import Base, Changed, resolve, unscoped
+
+# Joint cutout's sizes are meant for this input, see `configs/_base_/semi_supervised.py`.
+_CUTOUT_INPUT = (192, 256)
+
+
+def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
+    """Make the overrides of the model.
+
+    Args:
+        cfg (Config): The original config.
+        options (Options): What was asked for.
+
+    Returns:
+        dict: Top-level name → value with references.
+    """
+    estimator = _estimator(cfg)
+    width, height = size = input_size(cfg)
+    scale = (width * height / (_CUTOUT_INPUT[0] * _CUTOUT_INPUT[1]))**0.5
+    sites = list(options.sites) if options.sites else find_sites(
+        resolve(estimator, cfg)['backbone'], size, options.grid)
+    imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
+    names = imports['imports']
+    names = [names] if isinstance(names, str) else list(names)
+    return dict(
+        custom_imports=dict(
+            imports=[*names, 'mmpose_mum'],
+            allow_failed_imports=imports.get('allow_failed_imports', False)),
+        model=dict(
+            _delete_=True,
+            type='SemiSupervisedPoseEstimator',
+            estimator=estimator,
+            backbone={},
+            mix_unmix=dict(type='MixUnMix', sites=sites, grid=tuple(options.grid),
+                           group_size=options.group_size),
+            unsup_weight=4.,
+            burn_in=options.burn_in,
+            ramp_up=options.burn_in,
+            joint_cutout=dict(
+                num_joints=5, half_size=(round(10 * scale), round(20 * scale)),
+                jitter=round(10 * scale))))
+
+
+def find_sites(backbone: dict, size, grid) -> List[str]:
+    """Find where in a backbone to mix.
+
+    Args:
+        backbone (dict): Its config; weights that it names are not loaded.
+        size (tuple[int, int]): Width and height of its input.
+        grid (tuple[int, int]): Rows and columns of tiles.
+
+    Returns:
+        list[str]: Names of sites.
+    """
+    return default_sites(build_without_weights(backbone), size, grid)
+
+
+def build_without_weights(config: dict) -> nn.Module:
+    """Build a model to look at its structure: nothing is downloaded, and little is computed.
+
+    Args:
+        config (dict): Its config.
+
+    Returns:
+        nn.Module: The model, on the ``meta`` device if its constructor can do that.
+    """
+    config = _without_init_cfg(config)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        try:
+            with torch.device('meta'):  # no memory, and no time for random weights
+                return MODELS.build(config)
+        except (NotImplementedError, RuntimeError):  # it computes with values
+            return MODELS.build(config)
+
+
+def _without_init_cfg(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: None if key == 'init_cfg' else _without_init_cfg(value)
+                for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(map(_without_init_cfg, node))
+    return node
+
+
+def _estimator(cfg: Config) -> Any:
+    """Refer to the original model; MMClassification's ViT becomes its successor's."""
+    backbone = cfg.model['backbone']
+    if backbone['type'] != 'mmcls.VisionTransformer' or find_spec('mmcls') or \
+            not find_spec('mmpretrain'):
+        return Base('model')
+    changed = dict(unscoped(backbone), type='mmpretrain.VisionTransformer')
+    if 'output_cls_token' in changed:
+        changed['out_type'] = 'cls_token' if changed.pop('output_cls_token') else 'featmap'
+    return Changed(Base('model'), backbone=changed)

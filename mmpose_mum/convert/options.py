@@ -1,0 +1,104 @@
+"""What a conversion may be told, with the defaults of ``configs/_base_/semi_supervised.py``."""
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+from ..coco.layout import is_list
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of :func:`mmpose_mum.semi_supervised`; all but ``unlabeled`` may be left out.
+
+    Paths are written into the config as they are given, so relative ones count from the folder in
+    which the training is started, as ``data/coco/`` does in MMPose's own configs.
+
+    Args:
+        unlabeled (str): A folder of images or videos with one person each, a video, or a json:
+            COCO's layout, or a detector's results. See :class:`UnlabeledPoseDataset`.
+        labeled (str, optional): Annotations to use in place of the original's, in the layout that
+            its dataset reads. If the original combines several datasets, it replaces all of them
+            and has COCO's layout with the keypoints of the combination. Defaults to the original's.
+        labeled_images (str, optional): Folder of the images in ``labeled``. Defaults to that of
+            the original's (first) dataset.
+        unlabeled_images (str, optional): Folder of the images, if ``unlabeled`` is a json.
+            Defaults to that of the labeled images.
+        unlabeled_ann_file (str, optional): A json in COCO's layout that names the images, if
+            ``unlabeled`` is a detector's results with ``image_id`` s that are its images' numbers.
+        val (str, optional): Annotations to validate and test on in place of the original's, in the
+            layout that its dataset reads; boxes are theirs as well, not a detector's. A combination
+            is replaced as by ``labeled``. Defaults to the original's.
+        val_images (str, optional): Folder of the images in ``val``. Defaults to
+            ``labeled_images`` or else to that of the original's (first) dataset for validation.
+        batch_size (int, optional): Labeled images per batch and GPU. Defaults to the original's.
+        ratio (float): Unlabeled images per labeled image; they come on top.
+        max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
+        burn_in (int, optional): Iterations on labeled images alone; as many follow in which the
+            unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``.
+        momentum (float, optional): The teacher's. Defaults to ``1 - 80 / max_iters``, within 0.99
+            and 0.9996: its memory is the same share of a run, and MUM's 0.9996 in 200,000.
+        sites (Sequence[str], optional): Where to mix. Defaults to what
+            :func:`mmpose_mum.models.mixing.default_sites.default_sites` finds in the backbone.
+        grid (tuple[int, int]): Rows and columns of tiles.
+        group_size (int): Images that exchange tiles.
+
+    Raises:
+        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
+            ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections;
+            the components that get the others check them.
+    """
+
+    unlabeled: str
+    labeled: Optional[str] = None
+    labeled_images: Optional[str] = None
+    unlabeled_images: Optional[str] = None
+    unlabeled_ann_file: Optional[str] = None
+    val: Optional[str] = None
+    val_images: Optional[str] = None
+    batch_size: Optional[int] = None
+    ratio: float = 1
+    max_iters: int = 200000
+    burn_in: Optional[int] = None
+    momentum: Optional[float] = None
+    sites: Optional[Sequence[str]] = None
+    grid: Tuple[int, int] = (4, 4)
+    group_size: int = 4
+
+    def __post_init__(self) -> None:
+        if self.max_iters < 1:
+            raise ValueError(f'max_iters must be at least 1, got {self.max_iters}')
+        if not self.ratio > 0:
+            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled one, got '
+                             f'{self.ratio}')
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1 labeled image, got '
+                             f'{self.batch_size}')
+        if self.val_images is not None and self.val is None:
+            raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
+                             'not given')
+        if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
+            raise ValueError(
+                f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
+                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json, a "
+                'list of {image_id, category_id, bbox, score}')
+        if self.burn_in is None:
+            object.__setattr__(self, 'burn_in', self.max_iters // 40)
+        if self.momentum is None:
+            momentum = min(max(1 - 80 / self.max_iters, 0.99), 0.9996)
+            object.__setattr__(self, 'momentum', round(momentum, 4))
+
+    @property
+    def interval(self) -> int:
+        """Iterations between two validations, of which there are some 40."""
+        return max(1, self.max_iters // 40)
+
+    def batch(self, original: int) -> Tuple[int, int]:
+        """Count the labeled and the unlabeled images of a batch.
+
+        Args:
+            original (int): The original's batch size.
+
+        Returns:
+            tuple[int, int]: Both numbers.
+        """
+        labeled = self.batch_size or original
+        return labeled, max(1, round(labeled * self.ratio))

@@ -1,0 +1,124 @@
+"""The training's course in a converted config: loop, learning rate, hooks and logs."""
+from typing import Any, Dict, List
+
+from mmengine.config import Config
+
+from .options import Options
+from .references import Base, Changed, shortest, unscoped
+
+# What MMEngine's schedulers say in epochs or iterations, as one number or several.
+_TIMES = ('begin', 'end', 'T_max', 'step_size', 'total_steps', 'total_iters', 'milestones',
+          'periods')
+
+
+def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
+    """Make the overrides that turn a training by epochs into a semi-supervised one by iterations.
+
+    Args:
+        cfg (Config): The original config.
+        options (Options): What was asked for.
+
+    Returns:
+        dict: Top-level name → value with references.
+    """
+    overrides = dict(train_cfg=dict(
+        _delete_=True, type='ResumableTrainLoop', max_iters=options.max_iters,
+        val_interval=options.interval))
+    if cfg.get('val_dataloader'):
+        overrides['val_cfg'] = dict(type='TeacherStudentOnePassValLoop')
+    overrides['log_processor'] = dict(by_epoch=False)
+    overrides['default_hooks'] = dict(
+        logger=dict(log_metric_by_epoch=False), checkpoint=_checkpoint(cfg, options))
+    overrides['custom_hooks'] = _custom_hooks(cfg, options)
+    overrides['optim_wrapper'] = dict(constructor='StudentOptimWrapperConstructor')
+    base_constructor = cfg.get('optim_wrapper', {}).get('constructor')
+    if base_constructor:
+        overrides['optim_wrapper']['base_constructor'] = base_constructor
+    if cfg.get('param_scheduler'):
+        overrides['param_scheduler'] = _param_scheduler(cfg, options)
+    if cfg.get('auto_scale_lr', {}).get('base_batch_size'):
+        labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
+        overrides['auto_scale_lr'] = dict(base_batch_size=round(
+            cfg.auto_scale_lr.base_batch_size * (labeled + unlabeled) / labeled))
+    return overrides
+
+
+def name_of(component: dict) -> str:
+    """Return a component's type without its scope."""
+    return str(component['type']).rpartition('.')[2]
+
+
+def _checkpoint(cfg: Config, options: Options) -> dict:
+    original = cfg.get('default_hooks', {}).get('checkpoint') or {}
+    changes = dict(type='SafeCheckpointHook', by_epoch=False, interval=options.interval,
+                   max_keep_ckpts=original.get('max_keep_ckpts', 2))
+    best = original.get('save_best')
+    if isinstance(best, (list, tuple)):
+        changes['save_best'] = [f'teacher/{key}' for key in best]
+    elif best and best != 'auto':
+        changes['save_best'] = f'teacher/{best}'
+    return changes
+
+
+def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
+    hooks = []
+    for i, hook in enumerate(cfg.get('custom_hooks') or []):
+        base = Base('custom_hooks', i)
+        if name_of(hook) == 'PipelineSwitchHook':
+            hooks.append(dict(
+                type='LabeledPipelineSwitchHook',
+                switch_iter=round(hook['switch_epoch'] * _iters_per_epoch(cfg, options)),
+                switch_pipeline=shortest(base / 'switch_pipeline', cfg)))
+        elif name_of(hook) == 'EarlyStoppingHook' and 'monitor' in hook:
+            hooks.append(Changed(base, monitor=f'teacher/{hook["monitor"]}'))
+        elif name_of(hook) != 'EMAHook':
+            hooks.append(base)
+    return [*hooks, dict(type='LossGuardHook'), dict(type='PseudoLabelMonitorHook'),
+            dict(type='EMANHook', momentum=options.momentum, burn_in=options.burn_in)]
+
+
+def _iters_per_epoch(cfg: Config, options: Options) -> float:
+    epochs = cfg.train_cfg.get('max_epochs')
+    if not epochs:
+        raise ValueError('the config counts in epochs (by_epoch=True in its param_scheduler, or a '
+                         f'PipelineSwitchHook), but its train_cfg has no max_epochs: '
+                         f'{dict(cfg.train_cfg)}')
+    return options.max_iters / epochs
+
+
+def _param_scheduler(cfg: Config, options: Options) -> List[Any]:
+    schedulers = cfg.param_scheduler
+    if isinstance(schedulers, dict):
+        return [_rescaled(schedulers, Base('param_scheduler'), cfg, options)]
+    return [_rescaled(scheduler, Base('param_scheduler', i), cfg, options)
+            for i, scheduler in enumerate(schedulers)]
+
+
+def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any:
+    """Return a scheduler in iterations of the new training."""
+    if name_of(scheduler).startswith('ReduceOnPlateau'):
+        raise ValueError(f'{name_of(scheduler)} goes by the epochs that are validated, and a '
+                         'training by iterations has none: give the original another scheduler, '
+                         'such as MultiStepLR')
+    if scheduler.get('by_epoch', True):
+        factor = _iters_per_epoch(cfg, options)
+    elif name_of(scheduler) in ('LinearLR', 'ConstantLR') and not scheduler.get('begin'):
+        # A warm-up of so many steps stays one, unless the whole training is short.
+        longest = max(2, options.max_iters // 10)  # MMEngine's never ends if it has one step
+        return Changed(base, end=longest) if scheduler.get('end', 0) > longest else base
+    elif cfg.train_cfg.get('max_iters'):
+        factor = options.max_iters / cfg.train_cfg['max_iters']
+    else:
+        return base  # in iterations of epochs whose length is not known here
+    # Written out, not referred to: `convert_to_iter_based` has to go.
+    scaled = unscoped(scheduler)
+    scaled.pop('convert_to_iter_based', None)
+    for key in _TIMES:
+        value = scaled.get(key)
+        if isinstance(value, (list, tuple)):
+            scaled[key] = [round(time * factor) for time in value]
+        elif value is not None:
+            scaled[key] = round(value * factor)
+    if name_of(scheduler) == 'ExponentialLR':
+        scaled['gamma'] **= 1 / factor
+    return dict(scaled, by_epoch=False)

@@ -1,0 +1,162 @@
+"""Writes a converted config as a person would: short, inheriting from the original, commented."""
+import os
+import os.path as osp
+import re
+from typing import Any, Dict, Iterator, List
+
+import mmpose
+from mmengine.config import Config
+
+from .references import Changed, is_name
+from .schedule import name_of
+
+WIDTH = 100
+
+
+def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
+    """Compose the text of a config that inherits from the original.
+
+    Args:
+        cfg (Config): The original.
+        overrides (dict): Top-level name → value with references.
+        base (str): The original's name or path, as ``_base_`` takes it.
+
+    Returns:
+        str: The text.
+    """
+    title = osp.splitext(osp.basename(base.rpartition('::')[2]))[0]
+    comments = _comments(cfg)
+    lines = [f'# Pose-MUM training of {title}.',
+             *_assignment('_base_', base)]
+    for name, value in overrides.items():
+        if name in ('train_cfg', 'model', 'train_dataloader', 'val_dataloader'):
+            lines.append('')
+        lines += [f'# {line}' for line in comments.get(name, ())]
+        twin = name.replace('test_', 'val_')
+        if twin != name and value is overrides.get(twin):
+            lines.append(f'{name} = {twin}')
+        else:
+            lines += _assignment(name, value)
+    return '\n'.join(lines) + '\n'
+
+
+def find_config(path: str) -> str:
+    """Return the file that ``mmpose::…`` stands for.
+
+    Args:
+        path (str): ``mmpose::…`` or a path, which is returned as it is.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is another package's.
+    """
+    package, separator, name = path.partition('::')
+    if separator and package != 'mmpose':
+        raise ValueError(f'{path!r} is of {package}; only configs of mmpose and paths are read')
+    found = osp.join(_shipped(), name) if separator else path
+    if not osp.isfile(found):
+        raise FileNotFoundError(f'there is no config {path!r}: {osp.abspath(found)} does not exist')
+    return found
+
+
+def base_name(path: str, out: str) -> str:
+    """Return a config's name for the ``_base_`` of another one.
+
+    Args:
+        path (str): Its path, or ``mmpose::…``.
+        out (str): Path of the config that inherits from it.
+
+    Returns:
+        str: ``mmpose::…`` for a config that MMPose ships, else the path relative to ``out``.
+    """
+    shipped, path = osp.join(_shipped(), ''), osp.realpath(find_config(path))
+    if path.startswith(shipped):
+        return 'mmpose::' + path[len(shipped):].replace(os.sep, '/')
+    return osp.relpath(path, osp.dirname(osp.realpath(out))).replace(os.sep, '/')
+
+
+def _shipped() -> str:
+    return osp.realpath(osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs'))
+
+
+def _comments(cfg: Config) -> Dict[str, List[str]]:
+    comments = dict(
+        train_cfg=['In iterations, as the batches have no end; teacher and student are validated.'],
+        model=["The cutout is in pixels of the input. MMPose's init_model looks into `backbone`."],
+        train_dataloader=['A batch has labeled images, augmented as before, and unlabeled ones.'],
+        val_dataloader=["Boxes are the annotations' own."])
+    hooks = {name_of(hook) for hook in cfg.get('custom_hooks') or []}
+    if 'EMAHook' in hooks:
+        comments['custom_hooks'] = ["The EMAN teacher is the average: the original's EMAHook is "
+                                    'left out.']
+    if cfg.get('param_scheduler'):
+        comments['param_scheduler'] = ["The original's epochs, as shares of max_iters."]
+    if cfg.get('auto_scale_lr'):
+        comments['auto_scale_lr'] = ['Counts unlabeled images as well.']
+    if cfg.model['backbone']['type'] == 'mmcls.VisionTransformer':
+        comments['model'].append("A ViT of mmcls is mmpretrain's, where that is installed alone.")
+    return comments
+
+
+def _assignment(name: str, value: Any) -> Iterator[str]:
+    yield from f'{name} = {_render(value, 0, len(name) + 3, 0)}'.split('\n')
+
+
+def _render(node: Any, indent: int, lead: int, tail: int) -> str:
+    """Write a node in one line if it fits, else with its items on lines of their own.
+
+    Args:
+        node (Any): What to write.
+        indent (int): Indentation of the line on which it begins.
+        lead (int): Characters before it on that line, without the indentation.
+        tail (int): Characters that must follow it on its last line.
+
+    Returns:
+        str: The text, whose later lines are indented.
+    """
+    opening, items, closing = _parts(node)
+    line = opening + ', '.join(key + _render_flat(item) for key, item in items) + closing
+    if not items or indent + lead + len(line) + tail <= WIDTH:
+        return line
+    inner = indent + 4
+    lines, current = [], ''
+    for i, (key, item) in enumerate(items):
+        last = i == len(items) - 1
+        after = len(closing) + tail if last else 1
+        flat = key + _render_flat(item)
+        # Short items share a line.
+        if current and inner + len(current) + 1 + len(flat) + after <= WIDTH:
+            current += ' ' + flat
+        else:
+            if current:
+                lines.append(current)
+            current = flat
+            if inner + len(flat) + after > WIDTH:
+                current = key + _render(item, inner, len(key), after)
+        if not last:
+            current += ','
+        if '\n' in current:
+            lines.append(current)
+            current = ''
+    lines += [current] if current else []
+    return opening + ''.join(f'\n{" " * inner}{line}' for line in lines) + closing
+
+
+def _render_flat(node: Any) -> str:
+    opening, items, closing = _parts(node)
+    return opening + ', '.join(key + _render_flat(item) for key, item in items) + closing
+
+
+def _parts(node: Any):
+    """Take a node apart: what opens it, its items with what stands before each, what closes it."""
+    if isinstance(node, Changed):
+        return 'dict(', [('', node.base), *((f'{k}=', v) for k, v in node.changes.items())], ')'
+    if isinstance(node, dict):
+        if all(map(is_name, node)):
+            return 'dict(', [(f'{key}=', value) for key, value in node.items()], ')'
+        return '{', [(f'{key!r}: ', value) for key, value in node.items()], '}'
+    if isinstance(node, list):
+        return '[', [('', item) for item in node], ']'
+    if isinstance(node, tuple):
+        return '(', [('', item) for item in node], ', )' if len(node) == 1 else ')'
+    return re.sub(r'\.0$', '.', repr(node)) if isinstance(node, float) else repr(node), [], ''

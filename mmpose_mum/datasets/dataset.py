@@ -1,0 +1,135 @@
+"""The labeled and the unlabeled set as one dataset."""
+from itertools import zip_longest
+from typing import List, Sequence
+
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmpose.datasets.datasets import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from ..coco.labels import check_label_sets, has_coco_people
+from ..functional.seeding import preserved, seed_host, seeded
+
+SOURCE_NAMES = ('labeled', 'unlabeled')
+
+
+@DATASETS.register_module()
+class SemiSupervisedDataset(ConcatDataset):
+    """MMEngine's ``ConcatDataset`` of a labeled and an unlabeled set.
+
+    It says which of the two is empty, where MMEngine would fail in its serialization, and which
+    keypoint is not the other's or not the metainfo's; it forgives the metainfo in which they differ
+    as a matter of course.
+
+    A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
+    augmentation, and which sample stands in for one that cannot be read, are the same in whichever
+    process and after whatever stop of the training. The process' own random numbers stay as they
+    are. Other indices are drawn as everywhere, by the process' own.
+
+    Args:
+        datasets (Sequence[dict]): Configs of the labeled and the unlabeled set, in this order.
+        ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
+            a COCO json brings along, and the dataset's name.
+
+    Raises:
+        ValueError: If there are not two sets, one is empty, their keypoints differ, a set's are not
+            listed in order, or its people have others than its metainfo names.
+    """
+
+    def __init__(self,
+                 datasets: Sequence[dict],
+                 ignore_keys: Sequence[str] = ('CLASSES', 'dataset_name')) -> None:
+        if len(datasets) != 2:
+            raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
+                             'datasets; put several of one kind into a ConcatDataset of their own')
+        built = [DATASETS.build(dict(config, lazy_init=True)) for config in datasets]
+        _check_joints(*(dataset.metainfo for dataset in built))
+        check_label_sets(datasets[0], 'labeled')
+        # MMEngine takes a ConcatDataset among the datasets as a config only, not when it is built.
+        super().__init__(
+            [dict(type=_filled, name=name, config=config, dataset=dataset)
+             for name, config, dataset in zip(SOURCE_NAMES, datasets, built)],
+            ignore_keys=list(ignore_keys))
+
+    def __getitem__(self, index: int):
+        """Return a sample, whose random numbers follow from the ``place`` of its index, if any."""
+        place = getattr(index, 'place', None)
+        if place is None:
+            return super().__getitem__(index)
+        with seeded(*place):
+            return super().__getitem__(int(index))
+
+    def __getitems__(self, indices: Sequence[int]) -> list:
+        """Return the samples of a batch, the same as one by one; PyTorch's loader asks for it.
+
+        Keeping the process' own random numbers takes as long as seeding them for a sample: for the
+        samples of a batch it is done once.
+        """
+        if not all(hasattr(index, 'place') for index in indices):
+            return [self[index] for index in indices]
+        samples = []
+        with preserved():
+            for index in indices:
+                seed_host(index.place)
+                samples.append(super().__getitem__(int(index)))
+        return samples
+
+
+def _filled(name: str, config: dict, dataset):
+    """Return the dataset with its people, or raise ValueError if there are none."""
+    try:
+        dataset.full_init()
+    except ValueError as error:
+        if 'at least one array' not in str(error):  # MMEngine's, serializing nothing
+            raise
+    if not len(dataset):
+        raise ValueError(
+            f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
+            f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}')
+    if name == SOURCE_NAMES[0]:
+        _check_keypoints(dataset)
+    return dataset
+
+
+def _check_keypoints(dataset) -> None:
+    """Raise ValueError if labeled people have other keypoints than the metainfo.
+
+    For files in other layouts than COCO's, which are checked before MMPose reads them.
+    """
+    for part in getattr(dataset, 'datasets', ()) or filter(None, [getattr(dataset, 'dataset', 0)]):
+        _check_keypoints(part)
+    named = getattr(dataset, 'metainfo', {}).get('num_keypoints')
+    if not isinstance(dataset, BaseCocoStyleDataset) or has_coco_people(dataset) or not named:
+        return
+    for i in range(len(dataset)):
+        person = BaseDataset.get_data_info(dataset, i)  # MMPose's copies the metainfo each time
+        found = person.get('keypoints')
+        if found is not None and found.shape[-2] != named:
+            raise ValueError(
+                f'the annotation {person.get("id")} of {dataset.ann_file!r} has {found.shape[-2]} '
+                f'keypoints, and its metainfo ({dataset.metainfo.get("dataset_name")}) names '
+                f"{named}: give the sets a metainfo of the file's keypoints, and the model's head "
+                'as many outputs (docs/custom_data.md)')
+
+
+def _check_joints(*metainfos: dict) -> None:
+    """Raise ValueError if the two sets' keypoints are not the same, or not in the order of ids."""
+    joints = [metainfo.get('keypoint_id2name', {}) for metainfo in metainfos]
+    for name, named in zip(SOURCE_NAMES, joints):
+        _check_order(name, list(named))
+    pairs = zip_longest(*(map(repr, named.values()) for named in joints), fillvalue='none')
+    for i, (labeled, unlabeled) in enumerate(pairs):
+        if labeled != unlabeled:
+            raise ValueError(
+                f'the labeled set has {len(joints[0])} keypoints and the unlabeled '
+                f'{len(joints[1])}, and they differ from keypoint {i} on, {labeled} and '
+                f'{unlabeled}: '
+                "give the unlabeled set the labeled one's metainfo")
+
+
+def _check_order(name: str, ids: List[int]) -> None:
+    """Raise ValueError if the keypoints are not listed by their ids, as MMPose reads them."""
+    if ids != sorted(ids):
+        raise ValueError(
+            f"the {name} set's metainfo lists its keypoints as {ids[:5]} …, and MMPose, which goes "
+            'by this order and not by the ids, would flip the wrong ones. MMEngine sorts them so '
+            'when it writes a config into a work dir: train with the config that it was made from')

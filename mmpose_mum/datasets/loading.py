@@ -1,0 +1,130 @@
+"""The transform that loads an unlabeled image, or a frame of a video."""
+import warnings
+from typing import Optional, Tuple
+
+import numpy as np
+from mmengine import fileio
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+
+from .boxes import clipped_box
+from .decoding import decode, decode_reduced, reduction
+from .sizes import wrong_size
+from .video import read_frame, split_frame_name
+
+# What loading adds to a sample, and changes in it.
+_LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
+
+
+@TRANSFORMS.register_module()
+class LoadUnlabeledImage(LoadImage):
+    """Load an image of the unlabeled set; one that cannot be read is left out.
+
+    The image may be a frame of a video: an ``img_path`` such as ``clip.mp4#000120``.
+
+    Each failure is warned about once a file, with the count so far of this worker. The dataset
+    then draws another sample, and gives up after its ``max_refetch`` tries. In the labeled set,
+    MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
+    ``bbox`` gets one that covers the image. One with a box keeps what of it lies inside the image,
+    and is left out likewise if that is less than a pixel, or if the ``stated_size`` that the json
+    has for the image is another one's: see :func:`wrong_size`.
+
+    Images are upright, turned as their EXIF data (or a video's) say.
+
+    Given the ``input_size``, a JPEG of a large person is decoded at a fraction of its size, see
+    :func:`decode_reduced`. ``img`` is that smaller image then; ``img_shape``, ``ori_shape`` and
+    ``bbox`` are the full one's, and ``source_mat`` maps the former's pixels to the latter's:
+    :class:`WarpTopdownAffine` goes by it, and the views with it, MMPose's ``TopdownAffine`` does
+    not.
+
+    Args:
+        input_size (tuple[int, int], optional): Width and height of the network's input, in pixels.
+            Defaults to None, which decodes every image at its full size.
+        cache_mb (float): Keep decoded images in memory, up to so many megabytes in each process
+            that loads; images beyond are read each time. For sets that about fit: a worker comes
+            by all of them. Cached images cannot be written into. Defaults to 0.
+        **kwargs: As for MMPose's ``LoadImage``.
+
+    Raises:
+        ValueError: If ``input_size`` is given with another decoder than OpenCV's, or for other
+            images than color.
+    """
+
+    def __init__(self, input_size: Optional[Tuple[int, int]] = None, cache_mb: float = 0,
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
+            raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
+                             f'color: got imdecode_backend={self.imdecode_backend!r} and '
+                             f'color_type={self.color_type!r}')
+        self.input_size = input_size
+        self._room = cache_mb * 2**20
+        self._cached = {}
+        self._left_out = set()
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Load ``results['img_path']``; None if that fails."""
+        stated = results.pop('stated_size', None)
+        person = results['img_path'], np.asarray(results.get('bbox', ())).tobytes()
+        if person in self._cached:
+            results.update(self._cached[person])
+            return results
+        results = self._load(results, stated)
+        if results and results['img'].nbytes <= self._room:
+            self._room -= results['img'].nbytes
+            results['img'].flags.writeable = False
+            self._cached[person] = {key: results[key] for key in _LOADED if key in results}
+        return results
+
+    def _load(self, results: dict, stated: Optional[Tuple[int, int]]) -> Optional[dict]:
+        path = results['img_path']
+        try:
+            shape = None if 'img' in results else self._decode(results)
+            results = super().transform(results)
+            if shape:
+                results['img_shape'] = results['ori_shape'] = shape
+        # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
+        except Exception as error:
+            return self._leave_out('that cannot be read', path, error)
+        height, width = results['img_shape']
+        box = results.get('bbox', np.array([[0, 0, width, height]]))
+        wrong = stated and wrong_size(stated, (width, height), box[0].tolist())
+        if wrong:
+            return self._leave_out('whose size or box in the json is not its own', path, wrong)
+        results['bbox'] = clipped_box(box, width, height)
+        if results['bbox'] is None:
+            return self._leave_out(
+                'whose box is not in it', path,
+                f'x1 y1 x2 y2 are {box.ravel().tolist()}, and it has {width}×{height} pixels. '
+                'Boxes are those of the image as it is shown, turned as its EXIF data say')
+        return results
+
+    def _decode(self, results: dict) -> Optional[Tuple[int, int]]:
+        """Add ``img`` where MMPose would read it otherwise; return its full shape if reduced."""
+        path, shape = results['img_path'], None
+        frame = split_frame_name(path)
+        if frame:
+            img = read_frame(*frame)
+        elif self.imdecode_backend == 'cv2' and self.color_type == 'color':
+            content = fileio.get(path, backend_args=self.backend_args)
+            box = results['bbox'][0] if 'bbox' in results else None
+            reduced = self.input_size and (
+                box is None or reduction(box, self.input_size)) and decode_reduced(
+                    content, box, self.input_size)
+            if reduced:
+                img, shape, results['source_mat'] = reduced
+            else:
+                img = decode(content)
+        else:
+            return None
+        if img is None:
+            raise ValueError('it is empty, broken, or in a format that OpenCV does not read')
+        # LoadImage leaves an image that it is given as it is.
+        results['img'] = img.astype(np.float32) if self.to_float32 else img
+        return shape
+
+    def _leave_out(self, why: str, path: str, error: object) -> None:
+        if path not in self._left_out:
+            self._left_out.add(path)
+            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} of '
+                          f'this process: {path} ({error})', stacklevel=4)

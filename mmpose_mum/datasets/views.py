@@ -1,0 +1,229 @@
+"""The weak and the strong view of an image, and the map that made each."""
+import copy
+from typing import Dict, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmdet.datasets.transforms import MultiBranch
+from mmpose.datasets.transforms import (
+    GetBBoxCenterScale,
+    PackPoseInputs,
+    RandomBBoxTransform,
+    RandomFlip,
+    TopdownAffine,
+)
+from mmpose.registry import TRANSFORMS
+from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
+from scipy.special import ndtr, ndtri
+
+from .photometric import PhotometricRandAugment
+
+# What the estimator and the images of a run need to know of a view, and HiddenLabelHook of the
+# keypoints that are kept from the training, if the dataset has them; in pixels of the image.
+VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size',
+                  'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
+                  'dataset_name', 'warp_mat', 'hidden_keypoints', 'hidden_visible')
+
+
+# What MMPose's datasets add to each sample from their metainfo.
+PIPELINE_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
+                     'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
+
+
+@TRANSFORMS.register_module()
+class PoseMultiBranch(MultiBranch):
+    """MMDetection's ``MultiBranch`` for MMPose's datasets.
+
+    MMPose's datasets put themselves and their metainfo into the results, and ``MultiBranch``
+    deep-copies the results for each branch: the whole dataset, annotations and all, would be copied
+    for each sample. Here the branches share the metainfo, which no transform changes, and the
+    image, of which each makes another: none can write into it.
+
+    Args:
+        branch_field (list[str]): Names of all branches.
+        **branch_pipelines (list[dict]): The pipeline of each branch that this source fills.
+    """
+
+    def __init__(self, branch_field, **branch_pipelines) -> None:
+        pipelines = {name: [TRANSFORMS.build(step) if isinstance(step, dict) else step
+                            for step in steps] for name, steps in branch_pipelines.items()}
+        super().__init__(branch_field, **pipelines)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Run every branch's pipeline on its own copy; None if one of them drops the sample.
+
+        Raises:
+            ValueError: If the sample's box or a visible keypoint is not finite: labels that
+                MMPose's datasets let through, and that would make the loss NaN.
+        """
+        results.pop('dataset', None)
+        _check_finite(results)
+        if len(self.branch_pipelines) > 1 and isinstance(results.get('img'), np.ndarray):
+            results['img'] = results['img'].view()
+            results['img'].flags.writeable = False
+        shared = {id(results[key]): results[key]
+                  for key in (*PIPELINE_METAINFO, 'img') if key in results}
+        branches = {name: dict(inputs=None, data_samples=None) for name in self.branch_field}
+        last = list(self.branch_pipelines)[-1]  # all others have copies: it may have the original
+        for name, pipeline in self.branch_pipelines.items():
+            branches[name] = pipeline(
+                results if name == last else copy.deepcopy(results, dict(shared)))
+            if branches[name] is None:
+                return None
+        return {key: {name: branch[key] for name, branch in branches.items()}
+                for key in ('inputs', 'data_samples')}
+
+
+def _check_finite(results: dict) -> None:
+    wrong = [] if np.isfinite(results.get('bbox', 0)).all() else ['bbox']
+    if 'keypoints' in results:
+        finite = np.isfinite(results['keypoints']).all(-1)
+        visible = np.asarray(results['keypoints_visible']).reshape(*finite.shape, -1)[..., 0]
+        wrong += ['keypoints'] * bool((visible[~finite] > 0).any())
+        # A hidden keypoint's place means nothing, but its weight of 0 does not make up for a NaN.
+        results['keypoints'] = np.where(
+            finite[..., None], results['keypoints'], results['keypoints'].dtype.type(0))
+    if wrong:
+        raise ValueError(f"the {' and '.join(wrong)} of the annotation {results.get('id')} of "
+                         f"{results.get('img_path')} hold NaN or infinite numbers")
+
+
+@TRANSFORMS.register_module()
+class WarpTopdownAffine(TopdownAffine):
+    """MMPose's ``TopdownAffine`` that records the map it applied, and flips by it as well.
+
+    Added key: ``warp_mat``, float32 (3, 3): pixel of the image in its file → pixel of the
+    network's input, including a flip that MMPose's ``RandomFlip`` made before. Put ``'flip'`` and
+    ``'warp_mat'`` into the ``meta_keys`` of ``PackPoseInputs``, else they are dropped.
+
+    Optional key: ``source_mat``, (3, 3): pixel of ``img`` → pixel of the image in its file, where
+    that was decoded at a reduced scale.
+    """
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        """Crop and record; see the class for the keys."""
+        img, (height, width), (w, h) = results['img'], results['img_shape'], self.input_size
+        results['bbox_scale'] = self._fix_aspect_ratio(results['bbox_scale'], w / h)
+        center, scale = results['bbox_center'][0], results['bbox_scale'][0]
+        results.update(input_size=(w, h), input_center=center, input_scale=scale)
+        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
+        make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
+        warp_mat = np.eye(3)
+        warp_mat[:2] = make(center, scale, rotation, output_size=(w, h))
+        if results.get('keypoints') is None:
+            results.update(transformed_keypoints=np.zeros([]), keypoints_visible=np.ones((1, 1, 1)))
+        else:
+            points = results['keypoints'].copy()
+            points[..., :2] = cv2.transform(points[..., :2], warp_mat[:2])
+            results['transformed_keypoints'] = points
+        flip = np.eye(3)
+        direction = results.get('flip_direction') if results.setdefault('flip', False) else None
+        # RandomFlip has made a mirrored view of the image. Mirrored once more it is the image, and
+        # the warp mirrors for nothing, where OpenCV would first copy the view, pixel by pixel.
+        if direction in ('horizontal', 'diagonal'):
+            flip[0] = [-1, 0, width - 1]
+            img = img[:, ::-1]
+        if direction in ('vertical', 'diagonal'):
+            flip[1] = [0, -1, height - 1]
+            img = img[::-1]
+        warp_mat = warp_mat @ flip
+        results['img'] = cv2.warpAffine(
+            img, (warp_mat @ results.get('source_mat', np.eye(3)))[:2], (w, h),
+            flags=cv2.INTER_LINEAR)
+        results['warp_mat'] = warp_mat.astype(np.float32)
+        return results
+
+
+@TRANSFORMS.register_module()
+class WeakView(Compose):
+    """The teacher's view of an unlabeled person: crop, flip, mild rotation and scale.
+
+    Like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation:
+    MMPose's ``RandomBBoxTransform`` draws from a normal that is cut at one standard deviation, so
+    that 30° here are at most 30°, where SSHPE's are cut at 60°. Required keys: ``img``,
+    ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip`` in it.
+
+    Args:
+        input_size (tuple[int, int]): Width and height of the network's input, in pixels.
+        use_udp (bool): Whether the model's codec is UDP's, as for ``TopdownAffine``.
+        padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
+        flip_prob (float): Probability of a horizontal flip.
+        **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
+            the colors alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
+            is not given is as in ``DEFAULTS``.
+    """
+
+    DEFAULTS = dict(
+        photometric=None,
+        shift_prob=0.,
+        scale_factor=(0.75, 1.25),
+        rotate_factor=30.,
+        rotate_prob=0.6)
+
+    def __init__(self,
+                 input_size: Tuple[int, int],
+                 use_udp: bool = False,
+                 padding: float = 1.25,
+                 flip_prob: float = 0.5,
+                 **options) -> None:
+        options = {**self.DEFAULTS, **options}
+        photometric = options.pop('photometric')
+        steps = [
+            GetBBoxCenterScale(padding=padding),
+            RandomFlip(prob=float(flip_prob)),
+            FastRandomBBoxTransform(**options),
+            WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
+        ]
+        if photometric is not None:
+            steps.append(PhotometricRandAugment(**photometric))
+        super().__init__([*steps, PackView(VIEW_META_KEYS)])
+
+
+@TRANSFORMS.register_module()
+class StrongView(WeakView):
+    """The student's view: wider rotation and scale than the weak one, and changed colors.
+
+    Args:
+        **kwargs: As for :class:`WeakView`.
+    """
+
+    DEFAULTS = dict(
+        photometric=dict(),
+        shift_prob=0.,
+        scale_factor=(0.65, 1.35),
+        rotate_factor=60.,
+        rotate_prob=0.8)
+
+
+class FastRandomBBoxTransform(RandomBBoxTransform):
+    """MMPose's with the same draws, most of whose time SciPy takes with checks of its arguments."""
+
+    @staticmethod
+    def _truncnorm(low: float = -1., high: float = 1., size: tuple = (4, )) -> np.ndarray:
+        """Sample a normal distribution between two limits, by the inverse of its integral."""
+        below, above = ndtr(low), ndtr(high)
+        return ndtri(below + np.random.uniform(size=size) * (above - below)).astype(np.float32)
+
+
+class PackView(PackPoseInputs):
+    """MMPose's, for which PyTorch brings channels first, slowly, and metainfo is copied in depth.
+
+    Args:
+        view_keys (Sequence[str]): What of the results becomes metainfo, as it is.
+    """
+
+    def __init__(self, view_keys: Sequence[str]) -> None:
+        super().__init__(meta_keys=())
+        self.view_keys = view_keys
+
+    def transform(self, results: dict) -> dict:
+        """Pack the results; the image becomes a tensor (3, H, W) of its own."""
+        img = results['img']
+        packed = super().transform(dict(results, img=img[:1, :1]))
+        packed['inputs'] = torch.from_numpy(np.stack(cv2.split(img)))
+        for key in self.view_keys:
+            if key in results:
+                packed['data_samples'].set_field(results[key], key, field_type='metainfo')
+        return packed

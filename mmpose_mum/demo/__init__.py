@@ -1,0 +1,1 @@
+"""The embedded demo: synthetic people with labels."""

@@ -1,0 +1,186 @@
+"""Checkpoints that a killed process or a full disk cannot spoil."""
+import os.path as osp
+from collections import deque
+from typing import Callable, Dict, Optional
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import BaseLoop
+from mmpose.registry import HOOKS
+
+from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
+from ...checkpoint.keypoints import check_keypoints
+from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook`` that at every moment leaves a checkpoint to resume from.
+
+    * Checkpoints, the best ones too, and ``last_checkpoint`` are written beside their place and
+      renamed when they are complete, where ``out_dir`` is on a local disk.
+    * An old checkpoint is deleted when the new one is complete and ``last_checkpoint`` names it.
+      So there are ``max_keep_ckpts + 1`` of them for a moment: the disk needs the room. One that a
+      killed process had no time to delete is deleted after the resume.
+    * If a checkpoint cannot be written (a full disk), the old one stays, the log says what was
+      missing, and the training goes on until the next is due. Only the last one has to succeed: it
+      is tried again at the end of the training, and its failure is an error.
+    * A ``save_best`` that the validation did not measure is an error that lists what it measured.
+    * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
+    * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
+
+    Args:
+        *args: As for MMEngine's ``CheckpointHook``.
+        **kwargs: Likewise.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._failed: Optional[OSError] = None  # of the last interval's checkpoint
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Check that the checkpoint's keypoints are those of the data that it is used on.
+
+        Raises:
+            ValueError: As :func:`check_keypoints`.
+        """
+        loops = (runner._train_loop, runner._val_loop, runner._test_loop)  # built, or a config
+        dataset = next((loop.dataloader.dataset for loop in loops if isinstance(loop, BaseLoop)),
+                       None)
+        check_keypoints(checkpoint, getattr(dataset, 'metainfo', None), runner._resume)
+
+    def before_train(self, runner) -> None:
+        """Claim the work dir, choose how files are written, delete what a killed process left.
+
+        Raises:
+            RuntimeError: If another process trains in the work dir.
+        """
+        if is_main_process():
+            lock_work_dir(runner.work_dir)
+        where = self.out_dir or runner.work_dir
+        if self.backend_args is None and self.file_client_args is None and isinstance(
+                get_file_backend(where), LocalBackend):
+            self.backend_args = dict(backend='atomic_local')
+        super().before_train(runner)
+
+    def after_train(self, runner) -> None:
+        """Try a last checkpoint again that could not be written; raise OSError if it still fails.
+
+        Raises:
+            OSError: As :meth:`AtomicLocalBackend.put`.
+        """
+        if self._failed is not None and self.save_last:
+            step = runner.epoch if self.by_epoch else runner.iter
+            self._save_checkpoint_with_step(
+                runner, step, dict(epoch=runner.epoch, iter=runner.iter))
+            if self._failed is not None:
+                raise self._failed
+        super().after_train(runner)
+        unlock_work_dir(runner.work_dir)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        hub = runner.message_hub
+        name = self.filename_tmpl.format(step)
+        path = self.file_backend.join_path(self.out_dir, name)
+        before = self.last_ckpt, hub.get_info('keep_ckpt_ids'), hub.get_info('last_ckpt')
+        self.last_ckpt = path
+        hub.update_info('last_ckpt', path)
+        outdated = []
+        if self.max_keep_ckpts > 0:
+            # The checkpoint still counts those that go when it is there: a resume deletes them if
+            # the process is killed in between.
+            kept = [i for i in self.keep_ckpt_ids if i != step] + [step]
+            outdated = kept[:-self.max_keep_ckpts]
+            hub.update_info('keep_ckpt_ids', kept)
+
+        def save() -> None:
+            runner.save_checkpoint(
+                self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
+                backend_args=self.backend_args, **self.args)
+            if is_main_process():
+                AtomicLocalBackend().put_text(path, osp.join(runner.work_dir, 'last_checkpoint'))
+
+        self._failed = self._try(runner, save, self._previous(before[0]))
+        if self._failed is not None:
+            self.last_ckpt = before[0]
+            _restore(hub, dict(keep_ckpt_ids=before[1], last_ckpt=before[2]))
+            return
+        if self.max_keep_ckpts > 0:
+            self.keep_ckpt_ids = deque(kept[len(outdated):], self.max_keep_ckpts)
+        for old in outdated:
+            self._delete(self.file_backend.join_path(
+                self.out_dir, self.filename_tmpl.format(old)))
+
+    def _save_best_checkpoint(self, runner, metrics) -> None:
+        if not self.save_best:
+            return
+        unknown = [key for key in self.key_indicators if key not in ('auto', *metrics)]
+        if unknown and metrics:  # MMEngine warns of a validation without any
+            raise ValueError(f'save_best={", ".join(unknown)!r} was not measured by this '
+                             f'validation, but {", ".join(metrics)}. Set default_hooks.checkpoint.'
+                             'save_best to one of these, or val_evaluator to what measures it')
+        hub, previous = runner.message_hub, self._best
+        infos = {key: hub.get_info(key) for key in list(hub.runtime_info)
+                 if key.startswith(('best_score', 'best_ckpt'))}
+        self._best = dict.fromkeys(previous)  # MMEngine deletes what it knows before it saves
+        save = super()._save_best_checkpoint
+        failed = self._try(runner, lambda: save(runner, metrics), self._previous(self.last_ckpt))
+        if failed is not None:
+            for key in list(hub.runtime_info):
+                if key.startswith(('best_score', 'best_ckpt')):
+                    _restore(hub, {key: infos.get(key)})
+            self._best = previous
+            return
+        best = {key: path or previous[key] for key, path in self._best.items()}
+        self._best = best
+        for path in previous.values():
+            if path and path not in best.values():
+                self._delete(path)
+                runner.logger.info(f'The previous best checkpoint {path} is removed')
+
+    @property
+    def _best(self) -> Dict[str, Optional[str]]:
+        """Path of the best checkpoint by each metric, under an empty name if there is but one."""
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    @_best.setter
+    def _best(self, paths: Dict[str, Optional[str]]) -> None:
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = paths['']
+        else:
+            self.best_ckpt_path_dict = dict(paths)
+
+    @staticmethod
+    def _previous(path: Optional[str]) -> str:
+        return f'{path} is the last one' if path else 'there is none yet'
+
+    @staticmethod
+    def _try(runner, save: Callable[[], None], left: str) -> Optional[OSError]:
+        """Save; return the error if that is impossible, when it has been logged."""
+        try:
+            save()
+        except OSError as error:
+            runner.logger.error(f'A checkpoint could not be written. {error}. The training goes '
+                                f'on; {left}.')
+            return error
+        return None
+
+    def _delete(self, path: str) -> None:
+        if not is_main_process():
+            return
+        if self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+        elif self.file_backend.isdir(path):  # as DeepSpeed writes them
+            self.file_backend.rmtree(path)
+
+
+def _restore(hub, infos: dict) -> None:
+    for key, value in infos.items():
+        if value is not None:
+            hub.update_info(key, value)
+        else:
+            hub.runtime_info.pop(key, None)

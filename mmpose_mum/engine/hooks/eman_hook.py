@@ -1,0 +1,182 @@
+"""The hook by which the teacher follows the student: EMAN, over weights and statistics."""
+from functools import wraps
+from typing import List, Tuple
+
+import torch
+from mmengine.dist import all_reduce_params, get_world_size
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import is_model_wrapper
+from mmpose.registry import HOOKS
+from torch import Tensor, nn
+
+from ...functional.ema import ema_update_, warmed_up_momentum
+
+_UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message hub
+
+
+@HOOKS.register_module()
+class EMANHook(Hook):
+    """Exponential moving average of the student, normalization statistics included.
+
+    ``teacher ← momentum · teacher + (1 − momentum) · student`` over parameters and floating point
+    buffers (Cai et al., EMAN, CVPR 2021, equations 5 to 7); other buffers are copied. It counts the
+    steps that the optimizer has really made, so gradient accumulation and a gradient scaler that
+    skips steps are right without further notice.
+
+    The model starts with two equal ones, so the warm-up may begin with a copy. A teacher that was
+    loaded, and differs from the student when the training starts, is never overwritten: it counts
+    as warmed up. Only the burn-in copies whatever the teacher is.
+
+    With several processes, each of which computes BatchNorm's statistics from its own images, the
+    student's are averaged over the processes after every iteration. So at any validation and in any
+    checkpoint student and teacher are the same in all of them, to the bit. Training does not use
+    the statistics, and their average is linear: it does not matter when it is taken.
+
+    Args:
+        momentum (float): The teacher's own share at each update, in [0, 1).
+        interval (int): Optimizer steps from one update to the next.
+        burn_in (int): Iterations in which the teacher remains a copy of the student.
+        statistics (str): ``'average'`` them like the weights, which is EMAN, or ``'copy'`` the
+            student's, which is the plain moving average of weights that mean teachers use.
+        warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
+            :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
+            the same trained checkpoint.
+
+    Raises:
+        ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
+            ``EMAHook`` of MMEngine as well.
+    """
+
+    priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
+
+    def __init__(self,
+                 momentum: float = 0.999,
+                 interval: int = 1,
+                 burn_in: int = 0,
+                 statistics: str = 'average',
+                 warm_up: bool = True) -> None:
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                f'momentum must lie in [0, 1), got {momentum}. It is the teacher\'s own share, '
+                'such as 0.999; MMEngine\'s and MMDetection\'s hooks take the student\'s, 0.001')
+        if interval < 1 or burn_in < 0:
+            raise ValueError(f'interval must be at least 1 and burn_in at least 0, got '
+                             f'{interval} and {burn_in}')
+        if statistics not in ('average', 'copy'):
+            raise ValueError(f"statistics must be 'average' or 'copy', got {statistics!r}")
+        self.momentum = momentum
+        self.interval = interval
+        self.burn_in = burn_in
+        self.statistics = statistics
+        self.warm_up = warm_up
+
+    def before_run(self, runner) -> None:
+        """Refuse MMEngine's average beside this one."""
+        if any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            raise ValueError(
+                "custom_hooks has an EMAHook beside EMANHook, most likely the original config's. "
+                'It would average student and teacher once more, and this average would be '
+                'validated and saved in their place: leave it out; tools/make_semi_config.py does')
+
+    def before_train(self, runner) -> None:
+        """Pair the two models' tensors and start to count the optimizer's steps."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
+            raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
+                            f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        teacher, student = paired_tensors(model.teacher, model.student)
+        self._weights, self._buffers = ([], []), ([], [])  # the teacher's, the student's
+        for pair in zip(teacher, student):
+            kind = self._weights if isinstance(pair[0], nn.Parameter) else self._buffers
+            for tensors, tensor in zip(kind, pair):
+                tensors.append(tensor)
+        self._statistics = [t for t in self._buffers[1] if t.is_floating_point()]
+        hub = runner.message_hub
+        self._updates = hub.get_info(_UPDATES)
+        self._steps = hub.get_info(_STEPS, default=0)  # since the last update
+        if self._updates is None:
+            loaded = not all(map(torch.equal, teacher, student))
+            self._updates = int(1 / (1 - self.momentum)) if loaded else 0
+            hub.update_info(_UPDATES, self._updates)
+        self._count_steps_of(runner.optim_wrapper.optimizer)
+
+    def after_train(self, runner) -> None:
+        """Stop counting."""
+        self._stop_counting()
+
+    def _count_steps_of(self, optimizer) -> None:
+        # Not by register_step_post_hook: torch.compile takes those hooks off every optimizer. This
+        # is how learning rate schedulers count, too.
+        step, inherited = optimizer.step, 'step' not in vars(optimizer)
+
+        @wraps(step)
+        def counted(*args, **kwargs):
+            result = step(*args, **kwargs)
+            self._steps += 1
+            return result
+
+        def stop() -> None:
+            if inherited:
+                del optimizer.step
+            else:
+                optimizer.step = step
+
+        optimizer.step, self._stop_counting = counted, stop
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Update the teacher, if the optimizer has made enough steps since the last time."""
+        if get_world_size() > 1 and self._statistics:
+            all_reduce_params(self._statistics, op='mean')
+        if runner.iter < self.burn_in:
+            if self._steps:
+                self._update(0.)
+                self._steps = 0
+        elif self._steps >= self.interval:
+            self._update(warmed_up_momentum(self._updates, self.momentum)
+                         if self.warm_up else self.momentum)
+            self._updates += 1
+            self._steps = 0
+        runner.message_hub.update_info(_UPDATES, self._updates)
+        runner.message_hub.update_info(_STEPS, self._steps)
+
+    def _update(self, momentum: float) -> None:
+        ema_update_(*self._weights, momentum)
+        ema_update_(*self._buffers, momentum if self.statistics == 'average' else 0.)
+
+
+def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor], List[Tensor]]:
+    """List the parameters and buffers of both models in the same order, shared ones once.
+
+    Args:
+        teacher (nn.Module): The teacher.
+        student (nn.Module): The student; a wrapped neck's names may differ from the teacher's.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: The teacher's tensors and the student's.
+
+    Raises:
+        ValueError: If the models differ in the name, shape or dtype of a tensor.
+    """
+
+    def described(model):
+        state = model.state_dict(keep_vars=True)
+        seen, unique = set(), {}
+        for name, tensor in state.items():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                unique[name] = tensor
+        return unique
+
+    ours, theirs = described(teacher), described(student)
+    missing = sorted(ours.keys() ^ theirs.keys())
+    differing = [n for n in ours if n in theirs and
+                 (ours[n].shape, ours[n].dtype) != (theirs[n].shape, theirs[n].dtype)]
+    if missing or differing:
+        raise ValueError(
+            'teacher and student must be the same model, but differ in '
+            + '; '.join(filter(None, [
+                missing and f'tensors that only one of them has: {", ".join(missing[:5])}',
+                differing and 'shape or dtype: ' + ', '.join(
+                    f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}'
+                    for n in differing[:5])])))
+    return list(ours.values()), [theirs[name] for name in ours]

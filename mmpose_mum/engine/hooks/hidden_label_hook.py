@@ -1,0 +1,204 @@
+"""The hook that tells how right the teacher's targets are, where the labels are only hidden."""
+from typing import Dict, List, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmpose.registry import HOOKS
+from torch import Tensor, nn
+
+from ...functional.modes import evaluating
+from ...functional.warp import inside_view, swap_left_right, warp_keypoints
+
+WEAK = 'unsup_teacher'
+
+
+@HOOKS.register_module()
+class HiddenLabelHook(Hook):
+    """Compare the teacher's targets with true keypoints that the training does not see.
+
+    For diagnosis, on "unlabeled" people whose labels are known: give ``UnlabeledPoseDataset``
+    ``keep_hidden=True``. Every so many iterations the teacher looks once more, in float32, at the
+    weak view of that iteration's batch, before it is updated. A keypoint counts if its label is
+    visible and lies inside the view; it is right if it is off by at most ``thr`` times the longer
+    side of the person's box. In a flipped view a keypoint has the name that it has for the teacher.
+
+    At each validation and at the end of the training, the shares since the last time go to the
+    visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
+
+    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<joint>`` of each keypoint;
+    * ``hidden/confidence_0.3-0.4``, the share of right keypoints among those whose score lies in
+      that bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
+    * ``hidden/share_0.3-0.4``, the share of the keypoints that lies in that bin.
+
+    A share of no keypoints is not written. The training remains what it is without the hook, to the
+    bit, and between two readouts nothing is read from the device.
+
+    Args:
+        interval (int): Iterations from one look to the next.
+        thr (float): Distance up to which a keypoint is right, in longer sides of the box.
+        bins (int): Bins of equal width for the scores between 0 and 1.
+
+    Raises:
+        ValueError: If an argument is out of its range; in training, if samples have no hidden
+            keypoints.
+        TypeError: At the start of the training, if the model has no teacher and targets.
+    """
+
+    priority = 'ABOVE_NORMAL'  # before EMANHook: the teacher that this iteration's targets are from
+
+    def __init__(self, interval: int = 10, thr: float = 0.1, bins: int = 10) -> None:
+        if interval < 1 or not 1 <= bins <= 100 or thr <= 0:
+            raise ValueError('interval must be at least 1, thr more than 0 and bins between 1 and '
+                             f'100, got {interval}, {thr} and {bins}')
+        self.interval = interval
+        self.thr = thr
+        self.bins = bins
+        self._counts = None  # right and all keypoints (2, K + bins), by keypoint and by score
+
+    def before_train(self, runner) -> None:
+        """Check the model and forget earlier counts."""
+        model = plain_model(runner.model)
+        if not (hasattr(model, 'teacher') and hasattr(model, 'targets')):
+            raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
+                            f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        self._counts = None
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Count right keypoints in this batch, if it is one of the ``interval``'s."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        model = plain_model(runner.model)
+        # Without the other branches and without the random augmentations of training batches.
+        weak = model.data_preprocessor(
+            {key: [x for x in data_batch[key][WEAK] if x is not None]
+             for key in ('inputs', 'data_samples')}, False)
+        images, samples = weak['inputs'], weak['data_samples']
+        truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
+        with torch.no_grad(), evaluating(model.teacher):
+            joints, scores = model.targets.joints(model.teacher(images, samples, mode='tensor'))
+        truth, counts, radius = (
+            x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
+        right = (joints - truth).norm(dim=-1) <= self.thr * radius
+        found = count_right(right, counts, scores, self.bins)
+        self._counts = found if self._counts is None else self._counts + found
+
+    def before_val(self, runner) -> None:
+        """Write what has been counted since the last time."""
+        self._read_out(runner)
+
+    def after_train(self, runner) -> None:
+        """Write what has been counted since the last validation."""
+        self._read_out(runner)
+
+    def _read_out(self, runner) -> None:
+        if self._counts is None:
+            return
+        counts, self._counts = self._counts, None
+        all_reduce(counts)  # over the processes
+        right, total = counts.tolist()
+        names = joint_names(runner, len(total) - self.bins)
+        values = shares(right, total, names)
+        runner.visualizer.add_scalars(values, step=runner.iter)
+        joints = sum(total[:len(names)])
+        if not joints:
+            print_log('hidden keypoints: none of them lay inside a weak view', 'current')
+            return
+        by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
+                    if f'hidden/PCK_{name}' in values}
+        best, worst = (pick(by_joint, key=by_joint.get) for pick in (max, min))
+        print_log(
+            f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
+            f'{self.thr:g} of the box; best {best} {by_joint[best]:.1%}, worst {worst} '
+            f'{by_joint[worst]:.1%}', 'current')
+
+
+def hidden_joints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Tensor, Tensor]:
+    """Carry the hidden keypoints of a batch into its views.
+
+    Args:
+        samples (Sequence[PoseDataSample]): Samples with hidden keypoints, boxes and ``warp_mat``.
+        size (tuple[int, int]): Height and width of the views, in pixels.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: On the host: the keypoints (B, K, 2) in pixels of the view,
+        under the names that they have there; bool (B, K), which of them are visible and inside the
+        view; (B, 1), the longer side of each person's box, in pixels of the view.
+
+    Raises:
+        ValueError: If a sample has no hidden keypoints.
+    """
+    metas = [sample.metainfo for sample in samples]
+    if not all('hidden_keypoints' in meta and 'hidden_visible' in meta for meta in metas):
+        raise ValueError(
+            'an unlabeled sample has no hidden keypoints to compare the teacher with: set '
+            'keep_hidden=True in the UnlabeledPoseDataset, whose ann_file must hold keypoints, and '
+            'end its pipelines with WeakView and StrongView, or with PackPoseInputs whose '
+            "meta_keys name 'hidden_keypoints' and 'hidden_visible'")
+    matrix = torch.from_numpy(np.stack([meta['warp_mat'] for meta in metas]))
+    flip = torch.tensor([bool(meta['flip']) for meta in metas])
+    keypoints = torch.from_numpy(np.concatenate([meta['hidden_keypoints'] for meta in metas]))
+    visible = torch.from_numpy(np.concatenate([meta['hidden_visible'] for meta in metas])) > 0
+    joints = warp_keypoints(keypoints, matrix)
+    joints, visible = (
+        swap_left_right(x, metas[0]['flip_indices'], flip) for x in (joints, visible))
+    # A mirrored box is as long.
+    boxes = torch.from_numpy(np.concatenate([sample.gt_instances.bboxes for sample in samples]))
+    side = (boxes[:, 2:] - boxes[:, :2]).amax(1)
+    a, b, c, d = matrix[:, :2, :2].flatten(1).unbind(1)
+    radius = side * (a * d - b * c).abs().sqrt()
+    return joints, visible & inside_view(joints, size), radius[:, None]
+
+
+def count_right(right: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:
+    """Count right keypoints and all that count, for each keypoint and for each bin of the scores.
+
+    Args:
+        right (Tensor): bool (B, K).
+        counts (Tensor): bool (B, K), the keypoints that count.
+        scores (Tensor): (B, K).
+        bins (int): Bins of equal width between 0 and 1; the outer ones are open.
+
+    Returns:
+        Tensor: int64 (2, K + bins), on the device of the arguments.
+    """
+    index = (scores.float().nan_to_num(0.) * bins).floor().clamp(0, bins - 1)
+    in_bin = index[..., None] == torch.arange(bins, device=index.device)  # (B, K, bins)
+    both = torch.stack([right & counts, counts])
+    return torch.cat([both.sum(1), (both[..., None] & in_bin).sum((1, 2))], 1)
+
+
+def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str, float]:
+    """Name and divide the counts of :func:`count_right`; see :class:`HiddenLabelHook`.
+
+    Args:
+        right (list[int]): Right keypoints, by keypoint and then by bin.
+        total (list[int]): All keypoints that count, likewise.
+        names (Sequence[str]): Names of the keypoints.
+
+    Returns:
+        dict[str, float]: The scalars; those that would be a share of nothing are missing.
+    """
+    joints, bins = len(names), len(total) - len(names)
+    everything = sum(total[:joints])
+    ends = [str(round(i / bins, 3)) for i in range(bins + 1)]
+    ranges = [f'{low}-{high}' for low, high in zip(ends, ends[1:])]
+    labels = [f'PCK_{name}' for name in names] + [f'confidence_{name}' for name in ranges]
+    pairs = {'PCK': (sum(right[:joints]), everything), **dict(zip(labels, zip(right, total))),
+             **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[joints:])}}
+    return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
+
+
+def plain_model(model: nn.Module) -> nn.Module:
+    """Return a Runner's model without what wraps it for several processes."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def joint_names(runner, number: int) -> List[str]:
+    """Return the keypoints' names by the training set's metainfo, or their numbers."""
+    meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
+    names = meta.get('keypoint_id2name', {})
+    return [names.get(i, str(i)) for i in range(number)]

@@ -1,0 +1,195 @@
+"""The hook that keeps a loss that is not a number out of weights, optimizer, teacher and files."""
+import logging
+import math
+from functools import wraps
+from typing import Any, Dict, Iterator, List
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmpose.registry import HOOKS
+from torch import Tensor
+
+from ...functional.ema import ema_update_
+
+_MAX_NAMES = 16  # images that a message names of each branch
+
+
+@HOOKS.register_module()
+class LossGuardHook(Hook):
+    """Say which loss of which images is NaN or infinite, and stop or leave the step out.
+
+    ``'stop'`` costs nothing: it goes by what MMEngine has read from the device for its log, after
+    the step. The weights in memory are spoilt by then, but neither the teacher nor a checkpoint
+    gets them, so the last checkpoint is good.
+
+    ``'skip'`` leaves out a step of the optimizer whose gradients are not all finite, wherever that
+    comes from, and puts back the buffers (BatchNorm's statistics), which the forward has spoilt
+    already: weights, optimizer and teacher stay as they were. To know that, the host waits for each
+    step's gradients, and buffers are copied at each iteration. The decision is the same in all
+    processes, which share their gradients. Optimizer wrappers with a gradient scaler, such as
+    ``AmpOptimWrapper``, leave such steps out themselves, and only the buffers are put back. The
+    learning rate's schedule goes on, and the log shows the loss as it was.
+
+    In both cases the log names the iteration, the losses, and the images of the batch: those whose
+    own pixels or labels are not finite if there are any, else all that belong to the loss. Of
+    several processes, those whose losses are bad do so, as an error, which MMEngine's log passes in
+    each; the others leave the step out as well and say whom to ask.
+
+    Args:
+        action (str): ``'stop'`` or ``'skip'``.
+        max_in_a_row (int): With ``'skip'``, the bad iterations without a good step in between after
+            which it stops all the same.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+        RuntimeError: In training, when it stops.
+    """
+
+    priority = 'ABOVE_NORMAL'  # before EMANHook and before checkpoints are written
+
+    def __init__(self, action: str = 'stop', max_in_a_row: int = 10) -> None:
+        if action not in ('stop', 'skip'):
+            raise ValueError(f"action must be 'stop' or 'skip', got {action!r}")
+        if max_in_a_row < 1:
+            raise ValueError(f'max_in_a_row must be at least 1, got {max_in_a_row}')
+        self.action = action
+        self.max_in_a_row = max_in_a_row
+        self.skipped = 0  # bad iterations in all
+        self._in_a_row = 0
+
+    def before_train(self, runner) -> None:
+        """With ``'skip'``, begin to look at each step."""
+        if self.action == 'skip':
+            self._buffers = list(runner.model.buffers())
+            self._kept = [buffer.clone() for buffer in self._buffers]
+            self._guard(runner.optim_wrapper)
+
+    def after_train(self, runner) -> None:
+        """With ``'skip'``, no longer look at each step."""
+        if self.action == 'skip':
+            self._unguard()
+
+    def _guard(self, optim_wrapper) -> None:
+        # The wrapper's, not the optimizer's, which EMANHook and the schedules wrap to count.
+        step = optim_wrapper.step
+        scales = hasattr(optim_wrapper, 'loss_scaler')  # it looks for itself
+
+        @wraps(step)
+        def guarded(**kwargs) -> None:
+            if scales or all_finite(
+                    p.grad for group in optim_wrapper.param_groups for p in group['params']):
+                step(**kwargs)
+                self._stepped = True
+            else:  # update_params will forget the gradients
+                self._left_out = True
+
+        optim_wrapper.step = guarded
+        self._unguard = lambda: delattr(optim_wrapper, 'step')
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        """With ``'skip'``, keep the buffers."""
+        self._stepped = self._left_out = False
+        if self.action == 'skip':
+            ema_update_(self._kept, self._buffers, 0.)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Stop, or undo and count, if this iteration was a bad one."""
+        hub = runner.message_hub
+        losses = {name: hub.get_scalar(f'train/{name}').current()
+                  for name in outputs or () if 'loss' in name}
+        bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
+        if not bad and not self._left_out:
+            if self._stepped:
+                self._in_a_row = 0
+            return
+        if bad or get_world_size() == 1:
+            what = (', '.join(f'{name} is {value}' for name, value in bad.items())
+                    or 'the gradients are not finite, though the losses are')
+            what += f'. {describe_batch(data_batch, list(bad))}'
+        else:
+            what = ("the gradients are not finite, though this process's losses are. Another "
+                    "process's loss may be the cause: see its message")
+        what = f'iteration {runner.iter + 1}: {what}'
+        last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
+        if self.action == 'stop':
+            raise RuntimeError(
+                f'{what}. Stopped before teacher and checkpoint took it over. {last}. If the '
+                'images and labels are right, lower the learning rate or clip the gradients '
+                "(optim_wrapper.clip_grad); LossGuardHook's action='skip' leaves such steps out")
+        ema_update_(self._buffers, self._kept, 0.)
+        self.skipped += 1
+        self._in_a_row += 1
+        # MMEngine drops the warnings of all processes but the first.
+        print_log(f'{what}. The step is left out, number {self.skipped} of this run',
+                  'current', logging.ERROR if bad else logging.WARNING)
+        if self._in_a_row >= self.max_in_a_row:
+            raise RuntimeError(
+                f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Look '
+                'at the images and labels; else lower the learning rate, or clip the gradients '
+                '(optim_wrapper.clip_grad)')
+
+
+@torch.no_grad()
+def all_finite(gradients: Iterator[Tensor]) -> bool:
+    """Tell whether all gradients are finite, None being so; the host waits for them.
+
+    Args:
+        gradients (Iterable[Tensor | None]): Of one device and dtype.
+
+    Returns:
+        bool: False also if one is so large that its norm is infinite.
+    """
+    gradients = [gradient for gradient in gradients if gradient is not None]
+    if not gradients:
+        return True
+    return bool(torch.stack(torch._foreach_norm(gradients)).isfinite().all())
+
+
+def describe_batch(data_batch: dict, losses: List[str]) -> str:
+    """Name the images of a batch that a loss is about.
+
+    Args:
+        data_batch (dict): What the dataloader gave: ``inputs`` and ``data_samples``, each a list
+            or, by branch, lists with None.
+        losses (list[str]): Names of the bad losses; empty if that is not known.
+
+    Returns:
+        str: Branch, id and path of those images whose pixels or labels are not finite or, without
+        such, of all that belong to the losses.
+    """
+    inputs, samples = data_batch['inputs'], data_batch['data_samples']
+    if not isinstance(samples, dict):
+        inputs, samples = dict(batch=inputs), dict(batch=samples)
+    entries = {
+        branch: [(image, sample) for image, sample in zip(inputs[branch], samples[branch])
+                 if sample is not None]
+        for branch in samples if branch != 'unsup_student'}  # other views of the same images
+    spoilt = {branch: [e for e in pairs if not _is_finite(*e)] for branch, pairs in entries.items()}
+    if any(spoilt.values()):
+        return 'Their pixels or labels are not finite: ' + _names(spoilt)
+    sides = {branch for branch in entries for name in losses
+             if name != 'loss' and branch.split('_')[0] in name.split('_')}
+    return 'It is the batch of ' + _names(
+        {branch: pairs for branch, pairs in entries.items() if branch in sides or not sides})
+
+
+def _names(entries: Dict[str, list]) -> str:
+    texts = []
+    for branch, pairs in entries.items():
+        names = [f"{sample.metainfo.get('img_path')} (id {sample.metainfo.get('id')})"
+                 for _, sample in pairs[:_MAX_NAMES]]
+        if len(pairs) > _MAX_NAMES:
+            names.append(f'{len(pairs) - _MAX_NAMES} more')
+        if names:
+            texts.append(f'{branch}: ' + ', '.join(names))
+    return '; '.join(texts)
+
+
+def _is_finite(image: Tensor, sample: Any) -> bool:
+    parts = [sample.get(name) for name in ('gt_instances', 'gt_instance_labels', 'gt_fields')]
+    values = [image] + [value for part in parts if part is not None for value in part.values()]
+    tensors = [torch.as_tensor(v) for v in values
+               if isinstance(v, Tensor) or getattr(getattr(v, 'dtype', None), 'kind', '') == 'f']
+    return all(t.isfinite().all() for t in tensors if t.is_floating_point())

@@ -1,0 +1,85 @@
+"""The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
+import warnings
+from typing import Iterator, List
+
+from mmcv.transforms import Compose
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS, TRANSFORMS
+
+
+@HOOKS.register_module()
+class LabeledPipelineSwitchHook(Hook):
+    """MMDetection's ``PipelineSwitchHook`` for semi-supervised training, which counts iterations.
+
+    The pipeline of the branch ``sup`` is exchanged in every ``PoseMultiBranch`` that has one; the
+    unlabeled views stay as they are. The first batch of the new pipeline is number
+    ``switch_iter``, counted from 0, whatever the workers have loaded ahead: they are started anew,
+    at the same place in the sampler's stream, so that no sample is lost or seen twice.
+
+    Args:
+        switch_iter (int): Iterations that are trained with the original pipeline.
+        switch_pipeline (list[dict]): The labeled images' pipeline from then on.
+
+    Raises:
+        ValueError: If ``switch_iter`` is negative, or when the training starts, if its data have no
+            labeled branch.
+    """
+
+    def __init__(self, switch_iter: int, switch_pipeline: List[dict]) -> None:
+        if switch_iter < 0:
+            raise ValueError(f'switch_iter must be at least 0, got {switch_iter}')
+        self.switch_iter = switch_iter
+        self.switch_pipeline = switch_pipeline
+        self._has_switched = False
+
+    def before_train(self, runner) -> None:
+        """Look for the labeled branches, and switch at once after a resume behind the switch."""
+        if not list(_labeled_branches(runner.train_dataloader.dataset)):
+            raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
+                             '`sup` in the training data, whose pipeline it could exchange')
+        if runner.iter >= self.switch_iter:
+            # The loop itself is about to skip as many batches as were trained before the resume.
+            self._switch(runner, start_batch=0)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Switch behind the last batch of the original pipeline."""
+        if not self._has_switched and batch_idx + 1 >= self.switch_iter:
+            self._switch(runner, start_batch=batch_idx + 1)
+
+    def _switch(self, runner, start_batch: int) -> None:
+        loader = runner.train_dataloader
+        for branches in _labeled_branches(loader.dataset):
+            # One each, as they were: a pipeline may hold a state.
+            branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
+        self._has_switched = True
+        runner.logger.info(f'The labeled images have their second pipeline from iteration '
+                           f'{start_batch or runner.iter} on')
+        # Workers have copies of the dataset, and persistent ones outlive their iterator.
+        loop = runner.train_loop
+        running = loop.dataloader_iterator._iterator
+        if hasattr(running, '_shutdown_workers'):
+            running._shutdown_workers()
+        loader._iterator = None
+        loader.sampler.start_batch = start_batch
+        loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
+
+
+@HOOKS.register_module()
+class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
+    """The old name of :class:`LabeledPipelineSwitchHook`, kept for one release."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        warnings.warn('LabelledPipelineSwitchHook is LabeledPipelineSwitchHook now; the old name '
+                      'goes in the next release', DeprecationWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
+
+
+def _labeled_branches(dataset) -> Iterator[dict]:
+    """Yield the pipelines by branch of each ``PoseMultiBranch`` in a dataset that has labels."""
+    for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
+        branches = getattr(step, 'branch_pipelines', {})
+        if 'sup' in branches:
+            yield branches
+    inner = getattr(dataset, 'dataset', None)
+    for part in [inner] if inner is not None else getattr(dataset, 'datasets', ()):
+        yield from _labeled_branches(part)

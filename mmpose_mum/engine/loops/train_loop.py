@@ -1,0 +1,189 @@
+"""The training loop that goes on after a resume as if it had never stopped."""
+from contextlib import contextmanager
+from logging import WARNING
+from typing import Callable, Iterator, Sequence, Union
+
+import torch
+from mmdet.engine.hooks import PipelineSwitchHook
+from mmengine.dist import get_rank
+from mmengine.logging import print_log
+from mmengine.runner import BaseLoop, IterBasedTrainLoop
+from mmpose.registry import LOOPS
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ...functional.seeding import seed_all, seed_of
+
+# In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
+_STREAM, _VALIDATED = 'data_stream', 'iter_of_last_validation'
+# What the sampler calls its stream's properties, in words.
+_WORDS = dict(
+    sizes='the numbers of labeled and unlabeled people',
+    contents='the checksums of their entries, order and folder',
+    per_batch='the samples of each in a batch, per_batch,',
+    world_size='the number of processes')
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(IterBasedTrainLoop):
+    """MMEngine's ``IterBasedTrainLoop`` that resumes to the bit, and at once.
+
+    k iterations, a resume and n − k more are n iterations, bit for bit on one CPU, wherever k
+    lies. Nothing has to be stored for it but the iteration, because everything random follows from
+    a place:
+
+    * The sampler starts at the first batch that no step has used, in place of MMEngine's replay,
+      which reads all earlier batches once more. Batches that were only prefetched do not count.
+    * Each sample is drawn by the place that :class:`SemiSupervisedSampler` gives it, see
+      :class:`SemiSupervisedDataset`: workers have no history, and their number does not matter.
+    * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
+      :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
+
+    With several processes the same holds in each of them, if :class:`EMANHook` makes the statistics
+    equal that only the first one writes into the checkpoint.
+
+    The run's and the sampler's seeds are the checkpoint's, so they need not be in the config. A
+    validation that was due at the checkpoint's iteration, and is not in it, is made up for.
+
+    With gradient accumulation this holds for checkpoints between two steps of the optimizer: let
+    their interval be a multiple of ``accumulative_counts``, as gradients are not stored. A sampler
+    without a ``start_batch`` is replayed as MMEngine does, without these guarantees.
+
+    Args:
+        runner (Runner): The Runner.
+        dataloader (DataLoader | dict): Endless batches; built if it is a config.
+        **kwargs: As for ``IterBasedTrainLoop``: ``max_iters``, ``val_begin``, ``val_interval``
+            and ``dynamic_intervals``, all in iterations.
+
+    Raises:
+        ValueError: If the dataloader's batches are not those that its sampler makes, or, when the
+            training starts, if a hook waits for epochs.
+    """
+
+    def __init__(self, runner, dataloader: Union[DataLoader, dict], **kwargs) -> None:
+        BaseLoop.__init__(self, runner, dataloader)
+        dataloader = self.dataloader
+        self._resumable = hasattr(dataloader.sampler, 'start_batch')
+        if not self._resumable:
+            super().__init__(runner, dataloader, **kwargs)
+            return
+        _check_batch_size(dataloader)
+        # The base class would begin to read at once, and does not know yet from where.
+        super().__init__(runner, _Unread(dataloader), **kwargs)
+        self.dataloader = dataloader
+        self.dataloader_iterator = _Batches(dataloader)
+
+    def run(self) -> nn.Module:
+        """Train from the current iteration on; return the model."""
+        if not self._resumable:
+            return super().run()
+        runner = self.runner
+        if any(isinstance(hook, PipelineSwitchHook) for hook in runner.hooks):
+            raise ValueError(
+                'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
+                'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
+                'switch_pipeline=…) in its place, as tools/make_semi_config.py does')
+        runner.call_hook('before_train')
+        runner.call_hook('before_train_epoch')
+        self._place_sampler()
+        with self._seeding() as seed_iteration:
+            if self._iter > 0:
+                self._validate_if_due()
+            while self._iter < self._max_iters and not self.stop_training:
+                runner.model.train()
+                seed_iteration()
+                self.run_iter(next(self.dataloader_iterator))
+                self._validate_if_due()
+        runner.call_hook('after_train_epoch')
+        runner.call_hook('after_train')
+        return runner.model
+
+    def _place_sampler(self) -> None:
+        """Let the sampler go on where the checkpoint's was, and say so if it cannot."""
+        sampler, hub = self.dataloader.sampler, self.runner.message_hub
+        sampler.start_batch = self._iter
+        before = hub.get_info(_STREAM)
+        if before is not None:
+            sampler.seed = before['seed']
+            changed = {key: (value, sampler.stream.get(key)) for key, value in before.items()
+                       if value != sampler.stream.get(key)}
+            if changed:
+                print_log('the data are not those that the checkpoint was trained on, so the '
+                          'training goes on with others than without the stop: ' + '; '.join(
+                              f'{_WORDS.get(key, key)} were {old} and are {new}'
+                              for key, (old, new) in changed.items()), 'current',
+                          WARNING)
+        hub.update_info(_STREAM, sampler.stream)
+
+    @contextmanager
+    def _seeding(self) -> Iterator[Callable[[], None]]:
+        """Yield what seeds an iteration; at the end the modules' generators have their seeds."""
+        generators = [
+            (module.generator, module.generator.initial_seed())
+            for module in self.runner.model.modules()
+            if isinstance(getattr(module, 'generator', None), torch.Generator)]
+
+        def seed_iteration() -> None:
+            seed_all(self.runner.seed, self._iter, get_rank())
+            for generator, seed in generators:
+                generator.manual_seed(seed_of(seed, self._iter))
+
+        try:
+            yield seed_iteration
+        finally:
+            for generator, seed in generators:
+                generator.manual_seed(seed)
+
+    def _validate_if_due(self) -> None:
+        self._decide_current_val_interval()
+        due = (self.runner.val_loop is not None and self._iter >= self.val_begin
+               and (self._iter % self.val_interval == 0 or self._iter == self._max_iters))
+        hub = self.runner.message_hub
+        if due and hub.get_info(_VALIDATED) != self._iter:
+            # Before, so that a checkpoint written at the end of the validation knows of it.
+            hub.update_info(_VALIDATED, self._iter)
+            self.runner.val_loop.run()
+
+
+def _check_batch_size(dataloader: DataLoader) -> None:
+    """Raise ValueError if the sampler's batches, with their ratio and number, are not the loader's.
+
+    PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
+    """
+    got, sampler = dataloader.batch_size, dataloader.sampler
+    if got != sampler.batch_size:
+        raise ValueError(
+            f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
+            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size and '
+            'train_dataloader.sampler.batch_size to the same number')
+
+
+class _Unread:
+    """A dataloader's dataset alone: whoever iterates starts no worker and reads nothing."""
+
+    def __init__(self, dataloader: DataLoader) -> None:
+        self.dataset = dataloader.dataset
+
+    def __iter__(self) -> Iterator[Sequence[dict]]:
+        return iter(())
+
+
+class _Batches:
+    """The batches of an endless dataloader, which starts when it is asked for the first.
+
+    A hook may put another one of the same type into the loop, as with MMEngine's own iterator.
+    """
+
+    def __init__(self, dataloader: DataLoader) -> None:
+        self._dataloader = dataloader
+        self._iterator = None
+
+    def __iter__(self) -> '_Batches':
+        return self
+
+    def __next__(self) -> dict:
+        if self._iterator is None:
+            # It draws a seed for the workers, in whichever iteration it is started.
+            with torch.random.fork_rng(devices=[]):
+                self._iterator = iter(self._dataloader)
+        return next(self._iterator)

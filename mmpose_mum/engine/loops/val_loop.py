@@ -1,0 +1,117 @@
+"""Validation of teacher and student that loads every batch once."""
+import copy
+from typing import Dict, Sequence, Union
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, ValLoop, autocast
+from mmpose.registry import LOOPS
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ...coco.labels import check_for_metrics, check_label_sets
+
+MODELS = ('teacher', 'student')
+
+
+@LOOPS.register_module()
+class TeacherStudentOnePassValLoop(ValLoop):
+    """MMDetection's ``TeacherStudentValLoop`` in one pass over the loader instead of two.
+
+    Each batch is loaded once, and both models predict. The metrics and their names,
+    ``teacher/coco/AP`` and ``student/coco/AP``, are those of MMDetection's loop, to the bit. What
+    the metrics keep of the batches, their ``results``, exists once for each model; the rest, such
+    as COCO's ground truth, they share.
+
+    Hooks are called once for each batch, as by MMEngine's ``ValLoop``. The ``outputs`` they get are
+    those of the model that the config has the whole predict with, ``predict_on``: a sample holds
+    the predictions of one model only.
+
+    Args:
+        runner (Runner): The Runner. Its model has a ``teacher``, a ``student`` and a
+            ``semi_test_cfg``, whose ``predict_on`` says which of the two predicts.
+        dataloader (DataLoader | dict): The batches; built if it is a config.
+        evaluator (Evaluator | dict | list): The metrics; built if it is a config.
+        fp16 (bool): Whether to predict in half precision. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If the labels do not exist.
+        ValueError: If MMPose could not read them, or would read them wrongly; see
+            :func:`check_label_sets` and :func:`check_for_metrics`.
+    """
+
+    def __init__(self, runner: Runner, dataloader: Union[DataLoader, dict],
+                 evaluator: Union[Evaluator, dict, list], fp16: bool = False) -> None:
+        if isinstance(dataloader, dict):  # before MMPose reads the labels
+            check_for_metrics(check_label_sets(dataloader['dataset'], 'val'), evaluator)
+        super().__init__(runner, dataloader, evaluator, fp16)
+
+    def run(self) -> Dict[str, float]:
+        """Validate both models.
+
+        Returns:
+            dict: Each metric under its name with ``teacher/`` or ``student/`` before it.
+
+        Raises:
+            TypeError: If the model has no ``teacher``, ``student`` or ``semi_test_cfg``.
+        """
+        runner = self.runner
+        self._settings = _settings_of(runner.model)
+        self._evaluators = dict(zip(MODELS, (self.evaluator, _with_own_results(self.evaluator))))
+        runner.call_hook('before_val')
+        runner.call_hook('before_val_epoch')
+        runner.model.eval()
+        for i, batch in enumerate(self.dataloader):
+            self.run_iter(i, batch)
+        size = len(self.dataloader.dataset)
+        metrics = {f'{model}/{name}': value
+                   for model, evaluator in self._evaluators.items()
+                   for name, value in evaluator.evaluate(size).items()}
+        runner.call_hook('after_val_epoch', metrics=metrics)
+        runner.call_hook('after_val')
+        return metrics
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
+        """Let both models predict a batch.
+
+        Args:
+            idx (int): Its number, from 0.
+            data_batch (Sequence[dict]): As from the loader.
+        """
+        self.runner.call_hook('before_val_iter', batch_idx=idx, data_batch=data_batch)
+        chosen = self._settings.get('predict_on', MODELS[0])
+        try:
+            # The chosen model comes last: its predictions are those that stay in the samples.
+            for model in sorted(MODELS, key=lambda model: model == chosen):
+                self._settings['predict_on'] = model
+                with autocast(enabled=self.fp16):
+                    outputs = self.runner.model.val_step(data_batch)
+                self._evaluators[model].process(data_samples=outputs, data_batch=data_batch)
+        finally:
+            self._settings['predict_on'] = chosen
+        self.runner.call_hook(
+            'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+
+def _settings_of(model: nn.Module) -> dict:
+    """Return the dict in which the model is told which of its two models predicts."""
+    if is_model_wrapper(model):
+        model = model.module
+    missing = [name for name in (*MODELS, 'semi_test_cfg') if not hasattr(model, name)]
+    if missing:
+        raise TypeError(
+            f'TeacherStudentOnePassValLoop validates a model that has a teacher, a student and a '
+            f'semi_test_cfg, and {type(model).__name__} has no {" and no ".join(missing)}. Set '
+            "val_cfg=dict(type='ValLoop') to validate a plain model")
+    return model.semi_test_cfg
+
+
+def _with_own_results(evaluator: Evaluator) -> Evaluator:
+    """Copy an evaluator whose metrics share all with the original's but what they collect."""
+    evaluator = copy.copy(evaluator)
+    evaluator.metrics = [copy.copy(metric) for metric in evaluator.metrics]
+    for metric in evaluator.metrics:
+        metric.results = []
+    return evaluator

@@ -1,0 +1,56 @@
+"""Mixed precision by torch.autocast on whatever device the model is on, CPUs included."""
+from contextlib import contextmanager, nullcontext
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmpose.registry import OPTIM_WRAPPERS
+from torch import nn
+
+
+def cpu_has_bfloat16() -> bool:
+    """Tell whether this machine's CPU multiplies bfloat16 in hardware.
+
+    Without that, autocast on the CPU is slower than float32. PyTorch has no public question for
+    it, so the answer is read from Linux' list of CPU flags; False elsewhere.
+    """
+    try:
+        with open('/proc/cpuinfo') as f:
+            flags = next((line for line in f if line.startswith(('flags', 'Features'))), '')
+    except OSError:
+        return False
+    return any(flag in flags.split() for flag in ('avx512_bf16', 'amx_bf16', 'bf16'))
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """Run the training step's forward in bfloat16 where that is fast, without loss scaling.
+
+    MMEngine's ``AmpOptimWrapper`` insists on an accelerator. bfloat16 has float32's range, so it
+    needs no gradient scaler, and one context serves CPU and GPU. For float16 use
+    ``AmpOptimWrapper``.
+
+    Args:
+        enabled (bool | str): ``'auto'`` switches autocast on except on CPUs that have no
+            bfloat16 instructions; True and False force it.
+        **kwargs: Those of MMEngine's ``OptimWrapper``.
+
+    Raises:
+        ValueError: If ``enabled`` is anything else.
+    """
+
+    def __init__(self, enabled='auto', **kwargs) -> None:
+        super().__init__(**kwargs)
+        if enabled not in (True, False, 'auto'):
+            raise ValueError(f"enabled must be True, False or 'auto', got {enabled!r}")
+        self.enabled = enabled
+
+    @contextmanager
+    def optim_context(self, model: nn.Module):
+        """Enter autocast for the device that the model's parameters are on."""
+        device = next(model.parameters()).device.type
+        enabled = self.enabled
+        if enabled == 'auto':
+            enabled = device != 'cpu' or cpu_has_bfloat16()
+        with super().optim_context(model):
+            with torch.autocast(device, torch.bfloat16) if enabled else nullcontext():
+                yield

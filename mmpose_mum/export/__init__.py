@@ -1,0 +1,1 @@
+"""What leaves the training: a plain model, and labels to correct."""

@@ -1,0 +1,317 @@
+"""Write what a model makes of unlabeled people as a COCO json, for people to correct."""
+import os
+import os.path as osp
+from collections import Counter
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
+from mmengine.utils import track_iter_progress
+from mmpose.registry import DATASETS
+from torch.utils.data import DataLoader, Dataset
+
+from ..checkpoint.safe_load import load_checkpoint
+from ..coco.labels import leaf_configs
+from ..coco.layout import read_coco
+from ..configs.plain import plain_config
+from ..datasets.images import folder_of
+from ..datasets.video import split_frame_name
+from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
+
+
+class People(NamedTuple):
+    """People without labels, as they are predicted.
+
+    Attributes:
+        datasets: One or several that are built.
+        root: The folder that images are named relative to.
+        metainfo: What MMPose knows of the keypoints.
+        categories: Of each dataset, those of its json by their ids.
+        category: Of people whose json has none, or who have no json.
+    """
+    datasets: List[Dataset]
+    root: str
+    metainfo: Dict[str, Any]
+    categories: List[Dict[Any, dict]]
+    category: Dict[str, Any]
+
+
+class _Samples(Dataset):
+    """A dataset's packed people; None for one whose image cannot be read."""
+
+    def __init__(self, dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Optional[dict]:
+        # Not dataset[index], which would put another person in the place of an unreadable one.
+        return self.dataset.prepare_data(index)
+
+
+def find_people(cfg: Config, unlabeled: Optional[str] = None,
+                images: Optional[str] = None) -> People:
+    """Build the dataset of the unlabeled people, with the pipeline that MMPose tests with.
+
+    Args:
+        cfg (Config): Of a semi-supervised training, or a plain one.
+        unlabeled (str, optional): A folder of images and videos, a video, or a json: COCO's, or a
+            detector's results. Defaults to what the training has.
+        images (str, optional): The folder of the images, if ``unlabeled`` is a json. Defaults to
+            that of the training's.
+
+    Returns:
+        People: At least one.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If nobody is found, the config does not say where to look, or the unlabeled set
+            has other keypoints than the model.
+    """
+    entries = plain_config(cfg)[0]
+    test = entries['test_dataloader']['dataset']
+    own = _unlabeled_of(cfg.to_dict())
+    if unlabeled is None:
+        if own is None:
+            raise ValueError(f'{cfg.filename} has no unlabeled people: say by --unlabeled where '
+                             'they are')
+        source = own
+    else:
+        source = _source(unlabeled, images or _folder(own))
+        source['metainfo'] = metainfo_of(own or test)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
+        built = DATASETS.build(_with_pipeline(source, _pipeline(test)))
+    datasets = list(getattr(built, 'datasets', [built]))
+    metainfo = dict(datasets[0].metainfo)
+    same_names('the unlabeled set of the config', metainfo['keypoint_id2name'],
+               'the set that the model is tested with', joints_of(entries)['keypoint_id2name'])
+    folders = {osp.abspath(folder_of(dataset.data_prefix['img']) or '.') for dataset in datasets}
+    return People(datasets, osp.commonpath(folders), metainfo,
+                  [_categories(dataset.ann_file) for dataset in datasets],
+                  _category_of_labels(cfg.to_dict(), metainfo))
+
+
+def load_plain(cfg: Config, path: str) -> torch.nn.Module:
+    """Build the plain model of a config with the weights of a checkpoint, its teacher's if any.
+
+    Args:
+        cfg (Config): Of a semi-supervised training, or a plain one.
+        path (str): A checkpoint of such a training, or a plain one; may come from a stranger.
+
+    Returns:
+        torch.nn.Module: The estimator, on the CPU, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a checkpoint of the config's model, or one of other keypoints.
+    """
+    content = load_checkpoint(path)
+    weights = content['state_dict']
+    if any(key.startswith('teacher.') for key in weights):
+        weights = plain_state_dict(weights)
+    entries = plain_config(cfg)[0]
+    model = build_plain(entries, weights)
+    check_joints(joints_of(entries), content)
+    return model
+
+
+@torch.no_grad()
+def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[dict]:
+    """Predict all people in their images.
+
+    Args:
+        model (torch.nn.Module): A plain top-down estimator, on its device.
+        people (People): Whom to predict.
+        batch_size (int): People at once.
+
+    Yields:
+        dict: Of each person, in order: ``path``; ``img_id``; ``size``, width and height of the
+        image; ``box`` (4, ), x1 y1 x2 y2; ``keypoints`` (K, 2), all in pixels of the image;
+        ``scores`` (K, ); ``category``, an entry of a json's categories. None for one whose image
+        cannot be read, or whose box lies outside of it.
+    """
+    workers = min(4, os.cpu_count() or 1) - 1
+    for dataset, categories in zip(people.datasets, people.categories):
+        batches = DataLoader(_Samples(dataset), batch_size, num_workers=workers, collate_fn=list)
+        for batch in track_iter_progress((batches, len(batches))):
+            packed = [item for item in batch if item is not None]
+            found = iter(model.test_step(pseudo_collate(packed)) if packed else ())
+            for item in batch:
+                if item is None:
+                    yield None
+                    continue
+                person = next(found)
+                number = person.metainfo.get('category_id')
+                yield dict(_person(person), category=next(
+                    (entry for key, entry in categories.items() if key == number),
+                    people.category))
+
+
+def coco_json(predictions: Iterable[Optional[dict]], people: People,
+              score_thr: float) -> Tuple[Dict[str, Any], Counter]:
+    """Collect predictions in COCO's layout.
+
+    A keypoint counts as labeled if its score reaches the threshold and it lies in the image. All
+    others are zeros, as COCO has it; what their score was remains in ``keypoint_scores``.
+
+    Args:
+        predictions (Iterable): Of :func:`predict`.
+        people (People): Whose they are.
+        score_thr (float): The lowest score of a keypoint to write.
+
+    Returns:
+        tuple[dict, Counter]: The json, and how many ``people``, ``joints``, ``labeled`` keypoints,
+        ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
+
+    Raises:
+        ValueError: If no image can be read, or a score is not a number.
+    """
+    images, annotations, categories, count = {}, {}, {}, Counter()
+    for person in predictions:
+        if person is None:
+            count['skipped'] += 1
+            continue
+        path, scores = person['path'], person['scores']
+        if not np.isfinite(scores).all():
+            raise ValueError(f'the scores of a person in {path} are not numbers: the weights of '
+                             'the checkpoint are broken. Take an earlier one')
+        x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
+        category = _id_of(person['category'], categories)
+        key = (path, category, x1, y1, x2, y2)
+        if key in annotations:  # of another set that has the image
+            count['repeated'] += 1
+            continue
+        width, height = person['size']
+        images.setdefault(path, dict(
+            id=person['img_id'], file_name=osp.relpath(path, people.root).replace(os.sep, '/'),
+            width=width, height=height))
+        inside = ((person['keypoints'] >= 0) & (person['keypoints'] < person['size'])).all(-1)
+        labeled = (scores >= score_thr) & inside
+        joints = np.concatenate([person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
+        joints[~labeled] = 0
+        annotations[key] = dict(
+            id=len(annotations) + 1, image_id=path, category_id=category, iscrowd=0,
+            segmentation=[], bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
+            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int(labeled.sum()),
+            keypoints=[round(value, 2) for value in joints.reshape(-1).tolist()],
+            keypoint_scores=[round(value, 4) for value in scores.tolist()],
+            score=round(float(scores.mean()), 4))
+        count.update(people=1, joints=len(labeled), labeled=int(labeled.sum()))
+    if not annotations:
+        raise ValueError(f'none of the {count["skipped"]} people has an image that can be read')
+    count['frames'] = sum(split_frame_name(path) is not None for path in images)
+    # The ids of a json stay what they are. Several sets have them in common, and text is no id.
+    ids = [image['id'] for image in images.values()]
+    if len(people.datasets) > 1 or not all(isinstance(number, int) for number in ids):
+        for number, image in enumerate(images.values(), 1):
+            image['id'] = number
+    for annotation in annotations.values():
+        annotation['image_id'] = images[annotation['image_id']]['id']
+    names = people.metainfo['keypoint_id2name']
+    keypoints = dict(
+        keypoints=[names[i] for i in range(people.metainfo['num_keypoints'])],
+        skeleton=[[a + 1, b + 1] for a, b in people.metainfo['skeleton_links']])
+    info = dict(description='Predicted by a model, not labeled by people')
+    return dict(
+        info=info, licenses=[], images=list(images.values()), annotations=[*annotations.values()],
+        categories=[dict(category, id=number, **keypoints)
+                    for number, category in sorted(categories.items())]), count
+
+
+def _id_of(category: Dict[str, Any], categories: Dict[int, dict]) -> int:
+    """Return the id that a category is written with: its own, unless another has it already."""
+    number = next((number for number, known in categories.items()
+                   if known['name'] == category['name']), category['id'])
+    if not isinstance(number, int) or categories.get(number, category)['name'] != category['name']:
+        number = max(categories, default=0) + 1
+    categories.setdefault(number, {key: value for key, value in category.items()
+                                   if key not in ('keypoints', 'skeleton')})
+    return number
+
+
+def _categories(path: str) -> Dict[Any, dict]:
+    """Read the categories of a json that have a name; there are none if it is not COCO's."""
+    try:
+        found = read_coco(path).categories if path else {}
+    except (OSError, ValueError):
+        return {}
+    return {key: entry for key, entry in found.items() if isinstance(entry.get('name'), str)}
+
+
+def _category_of_labels(full: Dict[str, Any], metainfo: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what the labels call people, or else what the metainfo is called."""
+    sets = [(full.get(f'{name}_dataloader') or {}).get('dataset') for name in ('train', 'test')]
+    taken = [0]
+    for config in leaf_configs(dict(datasets=[config for config in sets if config])):
+        found = _categories(osp.join(config.get('data_root') or '', config.get('ann_file') or ''))
+        with_keypoints = [entry for entry in found.values() if entry.get('keypoints')]
+        if len(with_keypoints or found) == 1:
+            return (with_keypoints or [*found.values()])[0]
+        taken += [number for number in found if isinstance(number, int)]
+    return dict(id=max(taken) + 1, name=metainfo['dataset_name'])
+
+
+def _person(sample) -> dict:
+    found = sample.pred_instances.cpu().numpy()
+    height, width = sample.metainfo['ori_shape']
+    return dict(
+        path=osp.abspath(sample.metainfo['img_path']), img_id=sample.metainfo['img_id'],
+        size=(int(width), int(height)), box=found.bboxes[0], keypoints=found.keypoints[0][:, :2],
+        scores=found.keypoint_scores[0])
+
+
+def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    dataset = (full.get('train_dataloader') or {}).get('dataset') or {}
+    semi = str(dataset.get('type')).endswith('SemiSupervisedDataset')
+    return dataset['datasets'][1] if semi else None
+
+
+def _folder(source: Optional[Dict[str, Any]]) -> Optional[str]:
+    while source and 'datasets' in source:
+        source = source['datasets'][0]
+    return source and osp.join(
+        source.get('data_root') or '', (source.get('data_prefix') or {}).get('img', ''))
+
+
+def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
+    if not osp.exists(unlabeled):
+        raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
+    if not unlabeled.lower().endswith('.json'):
+        return dict(type='UnlabeledPoseDataset', data_prefix=dict(img=unlabeled))
+    if not images:
+        raise ValueError('--unlabeled is a json: say by --unlabeled-images where its images are')
+    if not osp.isdir(images):
+        raise FileNotFoundError(f'--unlabeled-images: there is no folder {images!r}')
+    with open(unlabeled, encoding='utf-8') as file:
+        detections = file.read(64).lstrip().startswith('[')
+    return {'type': 'UnlabeledPoseDataset', 'bbox_file' if detections else 'ann_file': unlabeled,
+            'data_prefix': dict(img=images)}
+
+
+def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return the test pipeline, which reads frames too and skips what cannot be read."""
+    while not test.get('pipeline') and ('datasets' in test or 'dataset' in test):
+        test = test.get('dataset') or test['datasets'][0]
+    steps = []
+    for step in test.get('pipeline') or []:
+        name = str(step['type']).rpartition('.')[2]
+        if name == 'LoadImage':
+            step = dict(step, type='LoadUnlabeledImage')
+        elif name == 'PackPoseInputs' and 'meta_keys' in step:
+            step = dict(step, meta_keys=tuple(
+                {*step['meta_keys'], 'img_id', 'img_path', 'ori_shape', 'category_id'}))
+        steps.append(step)
+    if not any(step['type'] == 'LoadUnlabeledImage' for step in steps):
+        raise ValueError('the pipeline of the test data has no LoadImage: it is none of a top-down '
+                         "model's")
+    return steps
+
+
+def _with_pipeline(source: Dict[str, Any], pipeline: list) -> Dict[str, Any]:
+    if 'datasets' in source:
+        return dict(source, datasets=[_with_pipeline(s, pipeline) for s in source['datasets']])
+    return dict(source, pipeline=pipeline)

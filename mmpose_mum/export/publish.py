@@ -1,0 +1,227 @@
+"""Turn a semi-supervised run into a plain MMPose model: checkpoint and config."""
+import hashlib
+import io
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+from mmengine.registry import DefaultScope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
+from torch import Tensor, nn
+
+from ..checkpoint.atomic_backend import write_whole
+from ..checkpoint.safe_load import load_checkpoint
+from ..configs.plain import config_text, find_config, plain_config, read_config
+from ..configs.portable import portable
+
+MODELS_INSIDE = ('teacher', 'student')
+
+
+class Published(NamedTuple):
+    """What :func:`publish` wrote.
+
+    Attributes:
+        checkpoint: Path of the weights.
+        config: Path of the config.
+        left_out: Types of the config's metrics that need the plugin.
+        moved: Folder of this machine that the config had → what stands for it there.
+    """
+    checkpoint: Path
+    config: Path
+    left_out: List[str]
+    moved: Dict[str, str]
+
+
+def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> Dict[str, Tensor]:
+    """Take one of the two models out of the weights of a semi-supervised one.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights of :class:`SemiSupervisedPoseEstimator` or of
+            :class:`DualPoseEstimator`.
+        model (str): ``'teacher'`` or ``'student'``.
+
+    Returns:
+        dict[str, Tensor]: The weights by the names that they have in the plain model.
+
+    Raises:
+        ValueError: If ``model`` is neither, or the weights hold no such model.
+    """
+    if model not in MODELS_INSIDE:
+        raise ValueError(f'model must be one of {MODELS_INSIDE}, got {model!r}')
+    prefix = model + '.'
+    found = {key[len(prefix):]: value for key, value in state_dict.items()
+             if key.startswith(prefix)}
+    if not found:
+        raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
+                         f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
+                         'no checkpoint of a semi-supervised training, or a plain one already')
+    return found
+
+
+def plain_checkpoint(checkpoint: Dict[str, Any], model: str = 'teacher') -> Dict[str, Any]:
+    """Make the checkpoint of a plain MMPose model out of a semi-supervised one.
+
+    Args:
+        checkpoint (dict): As the Runner saves it.
+        model (str): ``'teacher'`` or ``'student'``.
+
+    Returns:
+        dict: ``state_dict`` and ``meta`` with the keypoints' metainfo, which MMPose's
+        ``init_model`` reads; no optimizer.
+
+    Raises:
+        ValueError: See :func:`plain_state_dict`.
+    """
+    meta = {key: value for key, value in checkpoint.get('meta', {}).items()
+            if key == 'dataset_meta'}
+    return dict(meta=meta, state_dict=plain_state_dict(checkpoint['state_dict'], model))
+
+
+def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Module:
+    """Build the plain model with its weights, in evaluation mode.
+
+    Args:
+        entries (dict): Of :func:`plain_config`.
+        weights (dict[str, Tensor]): All of the model's weights, by name.
+
+    Returns:
+        nn.Module: The estimator, on the CPU.
+
+    Raises:
+        ValueError: If the weights are not just those that the model has.
+    """
+    with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
+        model = MODELS.build(entries['model']).eval()
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"the config is not the checkpoint's: {str(error)[:1000]}") from error
+    return model
+
+
+def publish(checkpoint: Path, out: Path, which: str = 'teacher',
+            config: Optional[Path] = None) -> Published:
+    """Write a plain model's checkpoint and config, named by the checkpoint's hash.
+
+    Args:
+        checkpoint (Path): Of a semi-supervised training; may come from a stranger.
+        out (Path): ``NAME.pth`` becomes ``NAME-0123abcd.pth`` and ``NAME-0123abcd.py``.
+        which (str): ``'teacher'`` or ``'student'``.
+        config (Path, optional): The training's. Defaults to what is found in the work dir.
+
+    Returns:
+        Published: What was written.
+
+    Raises:
+        FileNotFoundError: If an input is missing.
+        FileExistsError: If the output exists.
+        ValueError: If an input is not what it should be.
+        OSError: If the output cannot be written. Nothing of it is left.
+    """
+    if out.suffix != '.pth':
+        raise ValueError(f'the checkpoint to write must end in .pth, got {str(out)!r}')
+    content = load_checkpoint(checkpoint)
+    # Copies: a tensor that is part of a larger storage would be saved with all of it.
+    weights = {key: value.detach().clone()
+               for key, value in plain_state_dict(content['state_dict'], which).items()}
+    entries, left_out = plain_config(read_config(config or find_config(checkpoint)))
+    build_plain(entries, weights)
+    joints = joints_of(entries)
+    check_joints(joints, content)
+    buffer = io.BytesIO()
+    torch.save(dict(meta=dict(dataset_meta=joints), state_dict=weights), buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
+    path = out.with_name(f'{out.stem}-{digest}.pth')
+    entries, moved = portable(entries)
+    text = config_text(entries, f'The {which} of {checkpoint.name}, a plain model: {path.name}')
+    written = Published(path, path.with_suffix('.py'), left_out, moved)
+    # It is written last. A checkpoint without it is what a killed process left, the same bytes.
+    if written.config.exists():
+        raise FileExistsError(f'{written.config} exists already')
+    _write(buffer.getvalue(), written.checkpoint)
+    try:
+        _write(text.encode('utf-8'), written.config)
+    except BaseException:
+        written.checkpoint.unlink()
+        raise
+    return written
+
+
+def _write(content: bytes, path: Path) -> None:
+    write_whole(content, path, path.with_name(path.name + '.part'))
+
+
+def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the keypoints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
+
+    Args:
+        entries (dict): Of :func:`plain_config`.
+
+    Returns:
+        dict: ``dataset_meta`` for a checkpoint.
+
+    Raises:
+        ValueError: If the test data have none, or it is inconsistent.
+    """
+    try:
+        with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
+            meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
+    except AttributeError as error:  # no METAINFO
+        raise ValueError("the config's test data do not say which keypoints there are: give them a "
+                         'metainfo') from error
+    except (AssertionError, KeyError) as error:  # as MMPose puts it
+        raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"
+                         ) from error
+    return _builtin(meta)
+
+
+def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what a dataset's config, the first of several in it, or its type tells of keypoints.
+
+    Args:
+        dataset (dict): Config of a dataset.
+
+    Returns:
+        dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
+    """
+    while 'metainfo' not in dataset and ('datasets' in dataset or 'dataset' in dataset):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    return dataset.get('metainfo') or DATASETS.get(dataset['type']).METAINFO
+
+
+def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
+    """Compare a config's keypoints with those that a checkpoint was trained with.
+
+    Args:
+        joints (dict): The config's, of :func:`joints_of`.
+        checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
+
+    Raises:
+        ValueError: If they differ, if only in their order.
+    """
+    meta = checkpoint.get('meta')
+    trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
+    names = trained.get('keypoint_id2name') if isinstance(trained, dict) else None
+    if isinstance(names, dict):
+        same_names('the config', joints['keypoint_id2name'], 'the checkpoint', names)
+
+
+def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:
+    """Raise ValueError, with both lists, unless two things name their keypoints alike by id."""
+    if names == expected:
+        return
+    found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))
+    same = set(map(str, found)) == set(map(str, wanted))
+    raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
+                     f'than {other}: {found} instead of {wanted}. A model knows them by their '
+                     'place: give the config that it was trained with')
+
+
+def _builtin(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _builtin(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_builtin(item) for item in node]
+    return node.tolist() if isinstance(node, (np.ndarray, np.generic)) else node

@@ -1,0 +1,22 @@
+"""Tensors in nested tuples, lists and dicts."""
+from typing import Any, Callable, List
+
+from torch import Tensor
+
+
+def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
+    """Apply ``fn`` to every tensor in nested tuples, lists and dicts; keep everything else."""
+    if isinstance(value, Tensor):
+        return fn(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map_tensors(fn, v) for v in value)
+    if isinstance(value, dict):
+        return type(value)((k, map_tensors(fn, v)) for k, v in value.items())
+    return value
+
+
+def tensors_of(value: Any) -> List[Tensor]:
+    """List the tensors in nested tuples, lists and dicts, in order."""
+    found = []
+    map_tensors(found.append, value)
+    return found

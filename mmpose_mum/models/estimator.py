@@ -1,0 +1,335 @@
+"""The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
+import copy
+import inspect
+from contextlib import nullcontext
+from typing import Callable, Dict, List, Optional, Tuple, Union
+
+import torch
+from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from mmpose.models.utils import check_and_update_config
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
+from torch import Tensor
+
+from ..functional.cutout import joint_cutout
+from ..functional.modes import evaluating
+from ..functional.nested import map_tensors
+from .mixing.neck import MixUnMix
+from .precision import float32_outputs
+from .step import UnlabeledStep
+from .targets.base import targets_of, views_of
+
+BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
+
+
+@MODELS.register_module()
+class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
+    """MMDetection's ``MultiBranchDataPreprocessor`` that tells which branch a batch lacks.
+
+    Args:
+        data_preprocessor (dict): Config of the preprocessor of every branch, one of MMPose's.
+    """
+
+    def __init__(self, data_preprocessor: ConfigType) -> None:
+        super().__init__(dict(copy.deepcopy(data_preprocessor), _scope_='mmpose'))
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Sort the samples by branch and preprocess each branch; raise ValueError if one lacks."""
+        if training:
+            _check_branches(data['inputs'])
+        return super().forward(data, training)
+
+
+@MODELS.register_module()
+class SemiSupervisedPoseEstimator(BaseModel):
+    """Train any top-down estimator on labeled and unlabeled people (Pose-MUM).
+
+    A batch has three branches: ``sup``, labeled images; ``unsup_teacher`` and ``unsup_student``,
+    a weak and a strong view of the same unlabeled images. The student learns the first by its
+    head's own loss, and from the third it has to reproduce what the teacher sees in the second,
+    with the images' tiles mixed on the way through its backbone. The teacher follows by
+    :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
+
+    Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
+    into both. Weights to start from belong into the estimator's own ``init_cfg``.
+
+    Args:
+        estimator (dict): Config of the top-down estimator, as MMPose has it.
+        mix_unmix (dict, optional): Config of the :class:`MixUnMix` neck to put between the
+            student's backbone and its own neck. Defaults to None: no mixing.
+        sup_weight (float): Weight of the labeled images' loss.
+        unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
+            MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
+            many unlabeled as labeled images count N times as much there.
+        burn_in (int): Iterations at the start that train on labeled images alone. Give
+            :class:`EMANHook` the same number, so that the teacher starts as a copy.
+        ramp_up (int): Iterations after the burn-in in which the unlabeled images' weight rises
+            from 0, linearly. Outside of a Runner neither applies.
+        confidence (dict, optional): Which of the teacher's keypoints count, see
+            :class:`PoseTargets`. Defaults to all of them.
+        joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
+            the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
+            ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
+            None: no cutout.
+        predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
+        data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
+        backbone (dict, optional): Empty. MMPose's ``init_model`` looks into it, and so predicts by
+            a training's own config as well. The backbone is the estimator's.
+        train_cfg (dict, optional): Empty as well: ``init_model`` sets it to None.
+
+    Attributes:
+        watchers (list[Callable]): Each is called with the :class:`UnlabeledStep` of every pair in
+            every step that has one. They must not change anything, nor draw random numbers.
+
+    Raises:
+        ValueError: If an argument is out of its range or the estimator has no head, or one that
+            is not supported.
+    """
+
+    trains_teacher = False  # by gradient, as DualPoseEstimator does
+
+    def __init__(self,
+                 estimator: ConfigType,
+                 mix_unmix: OptConfigType = None,
+                 sup_weight: float = 1.,
+                 unsup_weight: float = 1.,
+                 burn_in: int = 0,
+                 ramp_up: int = 0,
+                 confidence: OptConfigType = None,
+                 joint_cutout: OptConfigType = None,
+                 predict_on: str = 'teacher',
+                 data_preprocessor: OptConfigType = None,
+                 backbone: OptConfigType = None,
+                 train_cfg: OptConfigType = None) -> None:
+        for name, value in dict(backbone=backbone, train_cfg=train_cfg).items():
+            if value:
+                raise ValueError(f'{name} of the semi-supervised model must be empty, got {value}: '
+                                 f'move it to estimator.{name}')
+        if data_preprocessor is None:
+            data_preprocessor = dict(
+                type='mmpose.SemiSupervisedDataPreprocessor',
+                data_preprocessor=estimator.get('data_preprocessor')
+                or dict(type='PoseDataPreprocessor'))
+        super().__init__(data_preprocessor=data_preprocessor)
+        if predict_on not in ('teacher', 'student'):
+            raise ValueError(f"predict_on must be 'teacher' or 'student', got {predict_on!r}")
+        for name, value in dict(sup_weight=sup_weight, unsup_weight=unsup_weight, burn_in=burn_in,
+                                ramp_up=ramp_up).items():
+            if value < 0:
+                raise ValueError(f'{name} must be at least 0, got {value}')
+
+        self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
+        self.student = _build_estimator(estimator, mix_unmix)
+        self.targets = targets_of(self.student.head, confidence)
+        for model in (self.student, self.teacher):
+            if _mixes(model):
+                model.neck.attach(model.backbone, self.targets.input_size)
+        self.teacher.requires_grad_(self.trains_teacher)
+        self._start_teacher()
+
+        self.sup_weight = sup_weight
+        self.unsup_weight = unsup_weight
+        self.burn_in = burn_in
+        self.ramp_up = ramp_up
+        self.cutout = _checked_cutout(joint_cutout)
+        self.watchers: List[Callable[[UnlabeledStep], None]] = []
+        self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
+        self._register_load_state_dict_pre_hook(self._take_plain)
+
+    def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
+        """Set the student's mode; the teacher stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.train(mode and self.trains_teacher)
+        return self
+
+    @property
+    def test_cfg(self) -> dict:
+        """How the model that predicts is tested; MMPose's inferencer writes into it."""
+        return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
+
+    def init_weights(self) -> None:
+        """Initialize the student, and the teacher as its copy."""
+        self.student.init_weights()
+        self._start_teacher()
+
+    def _start_teacher(self) -> None:
+        self.teacher.load_state_dict(self.student.state_dict())
+
+    @staticmethod
+    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+        """Give a plain model's weights to student and teacher alike."""
+        for key in plain_keys(state_dict, prefix):
+            value, name = state_dict.pop(key), key[len(prefix):]
+            if not name.startswith('data_preprocessor.'):
+                state_dict[f'{prefix}student.{name}'] = value
+                state_dict[f'{prefix}teacher.{name}'] = value
+
+    def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
+        """Return each model that is trained with the one that teaches it, by its logs' prefix."""
+        return {'': (self.student, self.teacher)}
+
+    def forward(self,
+                inputs: Union[Tensor, Dict[str, Tensor]],
+                data_samples: Union[None, SampleList, Dict[str, SampleList]] = None,
+                mode: str = 'tensor') -> Union[Dict[str, Tensor], SampleList, Tensor]:
+        """Run the three branches (``mode='loss'``) or one of the two models (any other mode).
+
+        Args:
+            inputs (Tensor | dict[str, Tensor]): Normalized images (N, 3, H, W); with
+                ``mode='loss'`` those of each branch.
+            data_samples (list | dict[str, list]): Their :class:`PoseDataSample` s, likewise.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``, as in MMPose.
+
+        Returns:
+            dict | list | Tensor: The losses and figures to log, the samples with predictions, or
+            the head's output.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        model = getattr(self, self.semi_test_cfg['predict_on'])
+        return model(inputs, data_samples, mode=mode)
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: Dict[str, SampleList]) -> Dict[str, Tensor]:
+        """Compute the losses of a batch, and the figures that explain the unlabeled ones.
+
+        Args:
+            inputs (dict[str, Tensor]): Images of each branch; the two unlabeled ones in the same
+                order.
+            data_samples (dict[str, list[PoseDataSample]]): Their samples.
+
+        Returns:
+            dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
+            has been weighted by; ``teacher_confidence``, the mean score of the teacher's keypoints;
+            ``joints_used``, the share of keypoints that count; ``joint_distance``, the mean
+            distance of the student's keypoints from the target's, in pixels of the input.
+
+        Raises:
+            ValueError: If a branch is missing or empty.
+        """
+        _check_branches(inputs)
+        weight = self._current_unsup_weight()
+        losses = {}
+        for prefix, (student, teacher) in self.pairs().items():
+            found = self._sup_loss(student, inputs['sup'], data_samples['sup'])
+            if weight > 0:  # else it is the burn-in
+                found.update(
+                    self._unsup_loss(student, teacher, inputs, data_samples, weight, prefix))
+            losses.update({prefix + key: value for key, value in found.items()})
+        return losses
+
+    def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
+        with float32_outputs(student.head):
+            losses = student.loss(images, samples)
+        return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
+                for key, value in losses.items()}
+
+    def _unsup_loss(self, student, teacher, inputs, data_samples, weight: float,
+                    prefix: str = '') -> Dict[str, Tensor]:
+        weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
+        samples = data_samples['unsup_teacher']
+        with torch.no_grad(), evaluating(teacher):
+            seen = teacher(weak, samples, mode='tensor')
+            targets = self.targets(
+                seen,
+                views_of(samples, weak.device),
+                views_of(data_samples['unsup_student'], weak.device),
+                samples[0].metainfo['flip_indices'])
+            if self.trains_teacher:
+                # Autocast keeps the weights that it has cast, and these have no gradient: in its
+                # own turn the teacher would learn nothing by them.
+                torch.clear_autocast_cache()
+        strong = self.cut_out(strong, targets)
+        with _mixing(student, strong) as site:
+            output = student(strong, mode='tensor', data_samples=None)
+            permutation = student.neck.permutation if site else None
+        loss = self.targets.loss(output, targets, student.head)
+        distance, used = self.targets.distance(output, targets)
+        for watch in self.watchers:
+            watch(UnlabeledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
+                                targets, self.targets, site, permutation))
+        return dict(
+            unsup_loss=_scale(loss, weight),
+            unsup_weight=loss.new_full((), weight),
+            teacher_confidence=targets.scores.mean(),
+            joints_used=used,
+            joint_distance=distance)
+
+    def cut_out(self, images: Tensor, targets) -> Tensor:
+        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        if self.cutout is None:
+            return images
+        options = dict(self.cutout)
+        usable = targets.scores >= options.pop('score_threshold', 0.)
+        return joint_cutout(images, targets.keypoints, usable, **options)
+
+    def _current_unsup_weight(self) -> float:
+        """Weight of the unlabeled loss at the Runner's current iteration."""
+        iteration = MessageHub.get_current_instance().get_info('iter', default=None)
+        if iteration is None:
+            return self.unsup_weight
+        since = iteration - self.burn_in
+        if since < 0:
+            return 0.
+        return self.unsup_weight * min(1., (since + 1) / (self.ramp_up + 1))
+
+
+def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
+    """Build the estimator, with the MixUnMix neck before its own one where asked to."""
+    config = copy.deepcopy(config)
+    if config.get('head') is None:
+        raise ValueError(f"the estimator {config.get('type')} has no head: there is nothing that a "
+                         'teacher could tell a student. Give it one, as MMPose\'s configs do')
+    if mix_unmix is not None:
+        # MMPose moves an old config's `input_transform` from the head to a neck if there is none,
+        # so this must have happened before one is put there.
+        neck, head = check_and_update_config(config.get('neck'), config['head'])
+        # Not by update(), with which a ConfigDict would merge them into what is there.
+        config['neck'], config['head'] = dict(copy.deepcopy(mix_unmix), neck=neck), head
+    # MMPose's accuracy runs in numpy on the host in each step: a sync, and bfloat16 has no numpy.
+    config['train_cfg'] = {'compute_acc': False, **(config.get('train_cfg') or {})}
+    return MODELS.build(config)
+
+
+def _mixes(model: BaseModel) -> bool:
+    return isinstance(getattr(model, 'neck', None), MixUnMix)
+
+
+def _mixing(model: BaseModel, images: Tensor):
+    """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
+    return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
+
+
+def _checked_cutout(options: OptConfigType) -> Optional[dict]:
+    if options is None:
+        return None
+    known = {'score_threshold'} | {
+        name for name, parameter in inspect.signature(joint_cutout).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY}
+    if set(options) - known:
+        raise ValueError(f'joint_cutout has unknown keys {sorted(set(options) - known)}; it knows '
+                         f'{", ".join(sorted(known))}')
+    return dict(options)
+
+
+def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
+    inputs = inputs if isinstance(inputs, dict) else {}
+    sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
+    if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
+        raise ValueError(
+            f'a training batch needs images in each of the branches {BRANCHES}, the last two '
+            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler with '
+            'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
+
+
+def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, List[Tensor]]:
+    return [x * weight for x in loss] if isinstance(loss, list) else loss * weight
+
+
+def plain_keys(state_dict: dict, prefix: str) -> List[str]:
+    """List the keys below ``prefix`` if they are of a plain model, without student and teacher."""
+    own = [key for key in state_dict if key.startswith(prefix)]
+    both = (prefix + 'student.', prefix + 'teacher.')
+    return [] if any(key.startswith(both) for key in own) else own

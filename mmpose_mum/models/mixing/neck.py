@@ -1,0 +1,200 @@
+"""The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
+from contextlib import contextmanager
+from functools import partial
+from typing import Dict, Iterator, Optional, Sequence, Tuple
+
+import torch
+from mmengine.dist import get_rank
+from mmengine.model import BaseModule
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+from ...functional.nested import map_tensors, tensors_of
+from ...functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
+from .sites import Site, inspect_site, modules_around, recomputes, site_module, trace
+from .tokens import on_patches
+
+
+@MODELS.register_module()
+class MixUnMix(BaseModule):
+    """Mix/UnMix as a neck (Kim et al., Pose-MUM, arXiv 2203.07837).
+
+    While :meth:`mixing` is active, grid cells are exchanged between the images of a group, either
+    in the input or at the entrance of one of the backbone's stages, drawn anew for each forward;
+    the neck puts every cell back before the head. A transformer's patches are mixed like pixels,
+    while its class token stays with the image that it came from. At all other times the neck does
+    nothing, so that the labeled branch, validation and inference see an ordinary model. It has no
+    parameters, and a wrapped neck keeps its names in the state dict.
+
+    Args:
+        sites (Sequence[str]): Where to mix: ``'input'`` or dotted names of the backbone's
+            submodules. Every one is checked by :meth:`attach`.
+        site_probs (Sequence[float], optional): Relative probability of each site. Defaults to
+            equal ones.
+        grid (tuple[int, int]): Rows and columns of tiles.
+        group_size (int): Images that exchange tiles (N_G in the paper), at least 2.
+        prob (float): Probability that a forward is mixed at all, in [0, 1].
+        seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
+            process of a distributed run adds its rank.
+        neck (dict, optional): Config of the neck that follows the unmixing.
+        init_cfg (dict, optional): As of every MMEngine module.
+
+    Attributes:
+        permutation: int64 (B, R, C), of the forward that is being mixed; else None.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(self,
+                 sites: Sequence[str] = ('input', ),
+                 site_probs: Optional[Sequence[float]] = None,
+                 grid: Tuple[int, int] = (4, 4),
+                 group_size: int = 4,
+                 prob: float = 1.,
+                 seed: int = 0,
+                 neck: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        check_mixing(grid, group_size)
+        if not sites or isinstance(sites, str) or len(set(sites)) != len(sites):
+            raise ValueError(f'sites must be a list of different names, got {sites!r}')
+        if not 0 <= prob <= 1:
+            raise ValueError(f'prob must lie in [0, 1], got {prob}')
+        if site_probs is None:
+            site_probs = [1.] * len(sites)
+        if len(site_probs) != len(sites) or min(site_probs) < 0 or sum(site_probs) <= 0:
+            raise ValueError(f'site_probs must be one number of at least 0 for each of the '
+                             f'{len(sites)} sites, not all 0, got {site_probs!r}')
+        self.sites = list(sites)
+        self.grid = (int(grid[0]), int(grid[1]))
+        self.group_size = group_size
+        self.prob = prob
+        self.generator = torch.Generator().manual_seed(seed + get_rank())
+        self._site_probs = torch.tensor(site_probs, dtype=torch.float64)
+        self._inspected: Dict[str, Site] = {}
+        self._around: Dict[str, Dict[str, nn.Module]] = {}
+        self._site: Optional[str] = None
+        self.permutation: Optional[Tensor] = None
+        self.neck = MODELS.build(neck) if neck is not None else None
+        self._register_state_dict_hook(_hide_inner_neck)
+        self._register_load_state_dict_pre_hook(_reveal_inner_neck)
+
+    def attach(self, backbone: nn.Module, input_size: Tuple[int, int]) -> None:
+        """Prepare the mixing sites of ``backbone``; called once, by the estimator.
+
+        Args:
+            backbone (nn.Module): The backbone in front of this neck.
+            input_size (tuple[int, int]): Width and height of its input, in pixels.
+
+        Raises:
+            ValueError: If a site does not exist or cannot be mixed consistently.
+        """
+        modules = {site: site_module(backbone, site) for site in self.sites}
+        traced = trace(backbone, input_size, modules)
+        self._inspected = {site: inspect_site(traced, site, self.grid) for site in self.sites}
+        self._around = {site: modules_around(backbone, site) for site in self.sites}
+        for site, module in modules.items():
+            # A partial of a bound method, since a deep copy of the model takes it along.
+            module.register_forward_pre_hook(partial(self._mix, site))
+
+    @contextmanager
+    def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:
+        """Mix the forwards inside the ``with`` block.
+
+        Args:
+            batch (int): Number of images of the forward.
+            device (torch.device): Their device.
+
+        Yields:
+            str | None: The site that was drawn; None if this forward is not mixed.
+
+        Raises:
+            RuntimeError: If :meth:`attach` was not called, or if the site lies in a module whose
+                forward is run again in the backward pass, where it would not be mixed.
+        """
+        if not self._inspected:
+            raise RuntimeError('MixUnMix has no backbone to mix: call attach(backbone, input_size) '
+                               'first, as SemiSupervisedPoseEstimator does')
+        # Always the same three draws, so that prob and sites do not shift the permutations.
+        mixed = torch.rand((), generator=self.generator) < self.prob
+        index = torch.multinomial(self._site_probs, 1, generator=self.generator)
+        permutation = sample_tile_permutation(
+            batch, self.grid, self.group_size, generator=self.generator)
+        if mixed:
+            site = self.sites[index]
+            self._check_recomputed(site)
+            self._site = site
+            self.permutation = permutation.to(device, non_blocking=True)
+        try:
+            yield self._site
+        finally:
+            self._site = self.permutation = None
+
+    def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Unmix the backbone's outputs that come from behind the site, then run the inner neck.
+
+        Args:
+            feats (Tensor | Sequence[Tensor]): Outputs of the backbone, each (B, C, H, W) with its
+                own resolution, or (B, L, C) tokens.
+
+        Returns:
+            Tensor | Sequence[Tensor]: What the inner neck returns, else ``feats`` unmixed.
+
+        Raises:
+            RuntimeError: If the backbone has not as many outputs as when it was attached, or
+                tokens of another input size.
+        """
+        if self._site is not None:
+            _, behind, leaving = self._inspected[self._site]
+            outputs = len(tensors_of(feats))
+            if outputs != len(behind):
+                raise RuntimeError(f'the backbone has {outputs} outputs now, and had {len(behind)} '
+                                   'in evaluation mode, when its mixing sites were checked')
+            plan = iter(zip(behind, leaving))
+
+            def unmix(x):
+                is_behind, patches = next(plan)
+                return on_patches(unmix_tiles, x, self.permutation, patches) if is_behind else x
+
+            feats = map_tensors(unmix, feats)
+        return self.neck(feats) if self.neck is not None else feats
+
+    def _check_recomputed(self, site: str) -> None:
+        # The Runner turns it on when the training starts, so that attach() cannot see it.
+        for name, module in self._around[site].items():
+            if recomputes(module):
+                raise RuntimeError(
+                    f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
+                    'forward is run again in the backward pass (activation_checkpointing). Name '
+                    'modules there that begin at a site, or lie between two')
+
+    def _mix(self, site: str, _module: nn.Module, args: tuple) -> Optional[tuple]:
+        if self._site != site:
+            return None
+        entering = iter(self._inspected[site].entering)
+        return map_tensors(
+            lambda x: on_patches(mix_tiles, x, self.permutation, next(entering))
+            if x.is_floating_point() else x, args)
+
+    def __getstate__(self) -> dict:
+        # A generator can be neither copied nor pickled, its state can.
+        return {**self.__dict__, 'generator': self.generator.get_state()}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.generator = torch.Generator()
+        self.generator.set_state(state['generator'])
+
+
+def _hide_inner_neck(module, state_dict, prefix, _metadata) -> None:
+    """Rename ``neck.neck.x`` to ``neck.x``, as the plain model has it."""
+    inner = prefix + 'neck.'
+    for key in [k for k in state_dict if k.startswith(inner)]:
+        state_dict[prefix + key[len(inner):]] = state_dict.pop(key)
+
+
+def _reveal_inner_neck(state_dict, prefix, *_args) -> None:
+    """Rename ``neck.x`` of a plain model to ``neck.neck.x``."""
+    for key in [k for k in state_dict if k.startswith(prefix)]:
+        state_dict[prefix + 'neck.' + key[len(prefix):]] = state_dict.pop(key)

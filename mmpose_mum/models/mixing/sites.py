@@ -1,0 +1,230 @@
+"""Where a backbone can be mixed: names of its stages, and what comes out from behind each."""
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import torch
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
+from torch import Tensor, nn
+
+from ...functional.nested import map_tensors, tensors_of
+from .tokens import Patches, patches_of
+
+INPUT = 'input'
+BATCH = 2
+
+
+def site_module(backbone: nn.Module, site: str) -> nn.Module:
+    """Return the submodule whose entrance is the mixing site ``site``.
+
+    Args:
+        backbone (nn.Module): The backbone.
+        site (str): ``'input'`` or a dotted submodule name such as ``'layer2'`` or ``'stages.1'``.
+
+    Raises:
+        ValueError: If the backbone has no such submodule; the message lists those it has.
+    """
+    if site == INPUT:
+        return backbone
+    modules = dict(backbone.named_modules())
+    if site and site in modules:
+        return modules[site]
+    names = [name for name in modules if name and name.count('.') < 2
+             and any(True for _ in modules[name].parameters())]
+    raise ValueError(
+        f'the backbone {type(backbone).__name__} has no stage {site!r} to mix at. Valid sites are '
+        f'{INPUT!r} and the names of its submodules: {", ".join(names)}')
+
+
+def modules_around(backbone: nn.Module, site: str) -> Dict[str, nn.Module]:
+    """Return the modules in whose forward a site lies, by name; the backbone's is ``''``."""
+    parts = [] if site == INPUT else site.split('.')
+    names = ['.'.join(parts[:i]) for i in range(len(parts))]
+    return {name: backbone.get_submodule(name) for name in names}
+
+
+def recomputes(module: nn.Module) -> bool:
+    """Tell whether MMEngine's ``activation_checkpointing`` was turned on for a module."""
+    forward = vars(module).get('forward')
+    turned_on = turn_on_activation_checkpointing.__module__
+    return getattr(forward, '__globals__', {}).get('__name__') == turned_on
+
+
+class Call(NamedTuple):
+    """One entrance of a module in a traced forward."""
+
+    tensors: List[Tensor]  # the floating point ones among the positional arguments
+    nodes: List[Any]  # their nodes of autograd's graph, which nothing but this module uses
+    sizes: List[Tuple[int, int]]  # pairs of integers among the arguments
+    image: bool  # whether what enters is the backbone's input itself
+
+
+class Trace(NamedTuple):
+    """What entered some modules of a backbone in one forward, and what came out at its end."""
+
+    backbone: str
+    input_size: Tuple[int, int]  # width, height
+    image: Any  # the input's node of autograd's graph
+    calls: Dict[str, List[Call]]  # in the order of the first calls
+    outputs: List[Tensor]
+    checkpointing: List[str]  # modules whose forward is run again in the backward pass
+
+
+class Site(NamedTuple):
+    """How a backbone is mixed and unmixed at one site."""
+
+    entering: List[Optional[Patches]]  # of each floating point tensor; None for feature maps
+    behind: List[bool]  # for each output, whether it comes from behind the site
+    leaving: List[Optional[Patches]]  # of each output that does; None for feature maps
+
+
+@torch.enable_grad()
+def trace(backbone: nn.Module, input_size: Tuple[int, int],
+          modules: Dict[str, nn.Module]) -> Trace:
+    """Run a backbone once on the ``meta`` device, where a forward computes shapes alone.
+
+    Args:
+        backbone (nn.Module): The backbone, which is left as it was.
+        input_size (tuple[int, int]): Width and height of the input, in pixels.
+        modules (dict[str, nn.Module]): The modules whose calls are recorded, by name.
+
+    Returns:
+        Trace: Of a batch of two images in evaluation mode.
+    """
+    # Activation checkpointing knows no meta device. What it recomputes in the backward pass would
+    # no longer be mixed, and it hides the graph.
+    checkpointing = {name: module for name, module in backbone.named_modules()
+                     if getattr(module, 'with_cp', False)}
+    calls: Dict[str, List[Call]] = {}
+    leaf = torch.zeros((BATCH, 3, input_size[1], input_size[0]), device='meta', requires_grad=True)
+    image = leaf.clone()
+    image_nodes = {image.grad_fn}
+
+    def hook_of(name):
+        def hook(_module, args, kwargs):
+            marked = []
+
+            def mark(x):
+                if not x.is_floating_point():
+                    return x
+                # A node of its own, so that a way past this entrance is another one. What hangs
+                # on no image, as behind a `detach`, can still be mixed.
+                own = (x if x.requires_grad else x.detach().requires_grad_()).clone()
+                marked.append((own, own.grad_fn, x.grad_fn in image_nodes))
+                return own
+
+            args = map_tensors(mark, args)
+            from_image = any(is_image for *_, is_image in marked)
+            if from_image:
+                image_nodes.update(node for _, node, is_image in marked if is_image)
+            calls.setdefault(name, []).append(Call(
+                [x for x, *_ in marked], [node for _, node, _ in marked],
+                [v for v in (*args, *kwargs.values()) if _is_size(v)], from_image))
+            return args, kwargs
+        return hook
+
+    weights = {name: x.detach().to('meta', leaf.dtype if x.is_floating_point() else x.dtype)
+               for name, x in (*backbone.named_parameters(), *backbone.named_buffers())}
+    was_training = [(module, module.training) for module in backbone.modules()]
+    handles = [module.register_forward_pre_hook(hook_of(name), with_kwargs=True)
+               for name, module in modules.items()]
+    for module in checkpointing.values():
+        module.with_cp = False
+    try:
+        # Evaluation mode: BatchNorm would refuse a 1×1 map of one image, dropout would draw.
+        backbone.eval()
+        outputs = tensors_of(torch.func.functional_call(backbone, weights, (image, )))
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in was_training:
+            module.training = training
+        for module in checkpointing.values():
+            module.with_cp = True
+    return Trace(type(backbone).__name__, tuple(input_size), image.grad_fn, calls, outputs,
+                 list(checkpointing))
+
+
+def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
+    """Find how a backbone is mixed at a site, and which of its outputs to unmix.
+
+    Autograd's graph tells which outputs can be reached from the site, and whether one of them can
+    also be reached past it.
+
+    Args:
+        traced (Trace): A forward that recorded the site.
+        site (str): See :func:`site_module`.
+        grid (tuple[int, int]): Rows and columns of the mixing grid.
+
+    Returns:
+        Site: The site.
+
+    Raises:
+        ValueError: If the site cannot be mixed and unmixed consistently; the message says why.
+    """
+    where = f'cannot mix {traced.backbone} at {site!r}: '
+    for name in traced.checkpointing:
+        if name and site.startswith(name + '.'):
+            raise ValueError(where + f'it lies inside {name!r}, whose forward is run again in the '
+                             'backward pass (with_cp=True). Mix at its entrance, or set '
+                             'with_cp=False')
+    calls = traced.calls.get(site, [])
+    if len(calls) != 1:
+        raise ValueError(where + f'its forward enters the site {len(calls)} times, and mixing '
+                         'needs exactly one entrance')
+    call, = calls
+    if not call.tensors:
+        raise ValueError(where + 'no tensor enters it as a positional argument')
+    nodes = set(call.nodes)
+    behind = [_reaches(output, nodes) for output in traced.outputs]
+    if not any(behind):
+        raise ValueError(where + 'no output of the backbone comes from behind it')
+    for i, output in enumerate(traced.outputs):
+        if behind[i] and _reaches(output, {traced.image}, past=nodes):
+            raise ValueError(where + f'output {i} also depends on what passes beside it, so it '
+                             'would hold mixed and unmixed parts at once. Mix before the branches '
+                             'part, or where all of them enter')
+    entering = [_patches(x, traced.input_size, call.sizes, grid, where) for x in call.tensors]
+    leaving = [_patches(x, traced.input_size, (), grid, where) if is_behind else None
+               for x, is_behind in zip(traced.outputs, behind)]
+    return Site(entering, behind, leaving)
+
+
+def _is_size(value: Any) -> bool:
+    return (isinstance(value, (tuple, list)) and len(value) == 2
+            and all(isinstance(v, int) for v in value))
+
+
+def _reaches(output: Tensor, targets: Set[Any], past: Sequence[Any] = ()) -> bool:
+    """Tell whether autograd would get from ``output`` to a target, not going through ``past``."""
+    waiting, seen = [output.grad_fn], {output.grad_fn, None}
+    while waiting:
+        node = waiting.pop()
+        if node in targets:
+            return True
+        if node is not None and node not in past:
+            following = {function for function, _ in node.next_functions} - seen
+            seen |= following
+            waiting.extend(following)
+    return False
+
+
+def _patches(x: Tensor, input_size: Tuple[int, int], announced: Sequence[Tuple[int, int]],
+             grid: Tuple[int, int], where: str) -> Optional[Patches]:
+    """Return a token sequence's patches, None for feature maps; refuse everything else."""
+    shape = tuple(x.shape)
+    patches = None
+    if x.ndim == 3 and shape[0] == BATCH:
+        patches = patches_of(shape[1], input_size, announced)
+        if patches is None:
+            raise ValueError(
+                where + f'the {shape[1]} tokens of shape {shape} are no grid of patches of an '
+                f'input of {input_size[1]}×{input_size[0]} with one stride in both directions')
+    elif x.ndim != 4 or shape[0] != BATCH:
+        raise ValueError(where + f'tensors of shape {shape} are not (B, C, H, W) feature maps or '
+                         f'(B, L, C) tokens of the {BATCH} images')
+    size = shape[2:] if patches is None else (patches.height, patches.width)
+    if size[0] < grid[0] or size[1] < grid[1]:
+        raise ValueError(
+            where + f'a grid of {tuple(grid)} (rows, cols) does not fit a feature map of '
+            f'{size} (height, width), which an input of {input_size[1]}×'
+            f'{input_size[0]} gives. Use a coarser grid or a larger input')
+    return patches

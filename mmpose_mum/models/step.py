@@ -1,0 +1,67 @@
+"""What a step did with the unlabeled images, for those who watch the training."""
+from typing import Any, NamedTuple, Optional
+
+from torch import Tensor
+
+from ..functional.tiles import mix_tiles
+from .targets.base import PoseTargets, PseudoTargets
+
+
+class UnlabeledStep(NamedTuple):
+    """The unlabeled branches of one step of a student and its teacher, without gradients.
+
+    Handed to ``SemiSupervisedPoseEstimator.watchers``. All of it lies on the model's device.
+
+    Attributes:
+        prefix: That of the pair in the log: ``''``, or ``'second_'`` of the dual model's second.
+        weak: (B, 3, H, W), the normalized images that the teacher saw.
+        strong: (B, 3, H, W), those that the student got, after joint cutout and before mixing.
+        seen: The teacher's output, as its head makes it.
+        output: The student's output.
+        targets: What the student had to reproduce.
+        kind: What made the targets, and can read outputs.
+        site: Where tiles were mixed, see :class:`MixUnMix`; None if they were not.
+        permutation: int64 (B, R, C), which image each tile came from; None likewise.
+    """
+    prefix: str
+    weak: Tensor
+    strong: Tensor
+    seen: Any
+    output: Any
+    targets: PseudoTargets
+    kind: PoseTargets
+    site: Optional[str]
+    permutation: Optional[Tensor]
+
+    def mixed(self) -> Optional[Tensor]:
+        """Return the strong views with their tiles exchanged; None if nothing was mixed.
+
+        It is what entered the student if ``site`` is ``'input'``. At another one, its features
+        were mixed so.
+        """
+        return None if self.permutation is None else mix_tiles(self.strong, self.permutation)
+
+    def teacher_joints(self) -> Tensor:
+        """Return the teacher's keypoints (B, K, 2), float32, in pixels of ``weak``."""
+        return self.kind.joints(self.seen)[0]
+
+    def student_joints(self) -> Tensor:
+        """Return the student's keypoints (B, K, 2), float32, in pixels of ``strong``."""
+        return self.kind.joints(self.output)[0]
+
+    def target_heatmaps(self) -> Optional[Tensor]:
+        """Return the target's heatmaps (B, K, h, w); None for heads whose loss needs none."""
+        return _goals(self.kind, self.targets.maps, self.targets.weights)
+
+    def student_heatmaps(self) -> Optional[Tensor]:
+        """Return the student's heatmaps (B, K, h, w); None for heads that have none."""
+        return self.kind.heatmaps(self.output)
+
+
+def _goals(kind: PoseTargets, maps: Any, weights: Tensor) -> Optional[Tensor]:
+    """Pick the heatmaps of the keypoints from what a head's loss compares its output with."""
+    if hasattr(kind, 'pose'):  # a pose head, and something besides
+        return _goals(kind.pose, maps[0], weights)
+    if isinstance(maps, Tensor) and maps.shape[:2] == weights.shape and maps.ndim == 4:
+        return maps
+    return None if maps is None else kind.heatmaps(maps)  # made like an output

@@ -1,0 +1,281 @@
+"""Turn the teacher's output into a target in the student's view, whatever head both have."""
+from contextlib import contextmanager, nullcontext
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...functional.nested import map_tensors, tensors_of
+from ...functional.warp import inside_view, swap_left_right, view_to_view, warp_keypoints
+
+CONFIDENCE_MODES = ('none', 'threshold', 'soft')
+_KINDS: List[Type['PoseTargets']] = []  # each subclass registers itself
+
+
+class PseudoTargets(NamedTuple):
+    """What the student is to reproduce in its view of the unlabeled images.
+
+    Attributes:
+        keypoints: (B, K, 2), the teacher's keypoints in pixels of the student's input.
+        scores: (B, K), how sure the teacher is of them, see :class:`PoseTargets`.
+        weights: (B, K) float, each keypoint's weight in the loss.
+        maps: What else the head's loss compares the output with: for heads with one heatmap a
+            joint (B, K, h, w); other things for other heads, see there; None for those whose loss
+            needs the keypoints alone.
+        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None where
+            that does not matter, since the maps were made from the keypoints.
+    """
+    keypoints: Tensor
+    scores: Tensor
+    weights: Tensor
+    maps: Any = None
+    valid: Optional[Tensor] = None
+
+
+class PoseTargets:
+    """Pseudo targets of one kind of head; :func:`targets_of` finds the kind.
+
+    A score has one meaning for all heads, so that a threshold carries over: how sure the head is
+    that the keypoint lies where it says, within about the width of the head's own label. 1 is an
+    output as sharp as the label itself, 0 one that says nothing.
+
+    ================================  ============================================================
+    HeatmapHead, ViPNASHead, CPMHead  the heatmap's peak over the codec's (which a raw output may
+    MSPNHead, InternetHead            exceed, or fall below 0)
+    HeatmapHead, UDP's combined type  the blurred class map's peak over a label's
+    SimCCHead, RTMCCHead, RTMWHead    peak of the loss's own softmax over a label's there; the
+                                      smaller of x and y
+    DSNTHead, IntegralRegressionHead  peak of the softmax over that of a label of sum 1
+    RLEHead                           probability of at most 5 % of the crop off, in x and in y, by
+                                      the scale that the head predicts
+    RegressionHead                    1; it says nothing about that, and takes no confidence
+    VisPredictHead                    that of its pose head; its visibility is about something else
+    ================================  ============================================================
+
+    Keypoints that do not count get no gradient, whatever the head's loss is and does with weights:
+    the loss gets the student's own output there, detached.
+
+    Args:
+        head (nn.Module): The head. Its codec (``decoder``) tells where a keypoint lies in the
+            input, and its loss is used as it is.
+        confidence (dict, optional): ``mode`` is ``'none'`` (every keypoint counts fully),
+            ``'threshold'`` (it counts when the teacher's score reaches ``threshold``) or
+            ``'soft'`` (its score, clipped to [0, 1], is its weight in the head's loss; MMPose's
+            OHKM, SmoothL1 and combined losses square weights).
+
+    Attributes:
+        input_size (tuple[int, int]): Width and height of the head's input image.
+
+    Raises:
+        ValueError: If the head has no codec or one that it cannot have, or if ``confidence`` is
+            none of the above.
+    """
+
+    heads: Tuple[type, ...] = ()
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        _KINDS.append(cls)
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        self.head = head
+        self.input_size = self._input_size(self._codec(head))
+        confidence = dict(confidence or {})
+        self.mode = confidence.pop('mode', 'none')
+        self.threshold = confidence.pop('threshold', None)
+        if confidence:
+            raise ValueError(f'confidence has unknown keys {sorted(confidence)}; it knows mode '
+                             'and threshold')
+        if self.mode not in CONFIDENCE_MODES:
+            raise ValueError(f'confidence mode must be one of {CONFIDENCE_MODES}, got '
+                             f'{self.mode!r}')
+        if (self.threshold is None) == (self.mode == 'threshold'):
+            raise ValueError(f'confidence has threshold={self.threshold} with mode='
+                             f'{self.mode!r}; a threshold belongs to mode="threshold" alone')
+
+    @classmethod
+    def fits(cls, head: nn.Module) -> bool:
+        """Tell whether this class makes the targets of a head."""
+        return isinstance(head, cls.heads)
+
+    def __call__(self, output: Any, teacher_views: Dict, student_views: Dict,
+                 flip_indices: Sequence[int]) -> PseudoTargets:
+        """Carry what the teacher sees into the student's view.
+
+        Args:
+            output (Any): The teacher's output in its own view, as its head makes it.
+            teacher_views (dict): ``warp_mat`` float (B, 3, 3), image pixel → pixel of the input,
+                and ``flip`` bool (B,), of the teacher's view.
+            student_views (dict): The same of the student's.
+            flip_indices (Sequence[int]): K indices of the keypoints' mirror images.
+
+        Returns:
+            PseudoTargets: float32.
+        """
+        matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
+        mirrored = teacher_views['flip'] ^ student_views['flip']
+        with _float32(output) as output:
+            return self._carry(output, matrix, mirrored, flip_indices)
+
+    def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """Find the keypoints in an output, in its own view.
+
+        Args:
+            output (Any): An output of the head.
+
+        Returns:
+            tuple[Tensor, Tensor]: float32 (B, K, 2), (x, y) in pixels of the input, and their
+            scores (B, K).
+        """
+        with _float32(output) as output:
+            return self._joints(output)
+
+    def loss(self, output: Any, targets: PseudoTargets,
+             head: Optional[nn.Module] = None) -> Tensor:
+        """Compare the student's output with the targets by the head's own loss, in float32.
+
+        Args:
+            output (Any): The student's output.
+            targets (PseudoTargets): Targets in the student's view.
+            head (nn.Module, optional): The head whose loss is used. A loss may have weights, and of
+                two students each has its own. Defaults to the one that this was made for.
+
+        Returns:
+            Tensor: Scalar, in the unit that the head's loss has for labeled images.
+        """
+        with _float32(output) as output:
+            return self._loss(output, targets, self.head if head is None else head)
+
+    @torch.no_grad()
+    def distance(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor]:
+        """Measure how far the student's keypoints lie from the target's, and how many keypoints
+        count.
+
+        Args:
+            output (Any): The student's output.
+            targets (PseudoTargets): Targets in the student's view.
+
+        Returns:
+            tuple[Tensor, Tensor]: Scalars: the mean distance over the keypoints that count, in
+            pixels of the input, and their share of all.
+        """
+        used = (targets.weights > 0).float()
+        distance = (self.joints(output)[0] - self._goals(targets)).norm(dim=-1)
+        return (distance * used).sum() / used.sum().clamp(min=1), used.mean()
+
+    def heatmaps(self, output: Any) -> Optional[Tensor]:
+        """Return the heatmaps (B, K, h, w) in an output, for drawing; None if it has none."""
+        return None
+
+    # What the kinds of heads fill in. Outputs are float32 here, and autocast is off.
+
+    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """See :meth:`joints`."""
+        raise NotImplementedError
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
+        """Return the maps of keypoints in pixels of the input, and weights (B, K)."""
+        raise NotImplementedError
+
+    def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        """See :meth:`loss`."""
+        raise NotImplementedError
+
+    def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        """Carry the keypoints over and encode them there; ``matrix`` is of the input's pixels."""
+        keypoints, scores = (
+            swap_left_right(x, flip_indices, mirrored) for x in self._joints(output))
+        keypoints = warp_keypoints(keypoints, matrix)
+        maps, weights = self._encode(keypoints)
+        weights = weights * inside_view(keypoints, self.input_size[::-1])
+        return PseudoTargets(keypoints, scores, self._weights(weights, scores), maps)
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        """Return the keypoints (B, K, 2) with which the student's are compared."""
+        return targets.keypoints
+
+    @staticmethod
+    def _codec(head: nn.Module) -> Any:
+        codec = getattr(head, 'decoder', None)
+        if codec is None:
+            raise ValueError(f'the head {type(head).__name__} has no codec: set its `decoder`, '
+                             'which tells where its output lies in the input')
+        return codec
+
+    @staticmethod
+    def _input_size(codec: Any) -> Tuple[int, int]:
+        return tuple(codec.input_size)
+
+    def _weights(self, weights: Tensor, scores: Tensor) -> Tensor:
+        """Apply the confidence mode to weights (B, K)."""
+        if self.mode == 'threshold':
+            return weights * (scores >= self.threshold)
+        if self.mode == 'soft':
+            return weights * scores.clamp(0, 1)
+        return weights
+
+
+def targets_of(head: nn.Module, confidence: Optional[dict] = None) -> PoseTargets:
+    """Make the pseudo targets of a head.
+
+    Args:
+        head (nn.Module): A top-down head of MMPose or one derived from it.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Returns:
+        PoseTargets: Of the kind for this head.
+
+    Raises:
+        ValueError: If there is none; the message lists the supported heads. Also if the head's
+            codec or ``confidence`` does not go with it.
+    """
+    for kind in reversed(_KINDS):  # a kind that derives from another is asked before it
+        if kind.fits(head):
+            return kind(head, confidence)
+    names = sorted({known.__name__ for kind in _KINDS for known in kind.heads})
+    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported; those '
+                     f'of {", ".join(names)} and of heads derived from them are')
+
+
+def detached_where(keep: Tensor, output: Tensor) -> Tensor:
+    """Return the output, without its gradient where ``keep`` (bool, broadcast) is False."""
+    return torch.where(keep, output, output.detach())
+
+
+def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
+    """Collect how the views of a batch were made, and move that to the device at once.
+
+    Args:
+        data_samples (Sequence[PoseDataSample]): Samples whose metainfo holds ``warp_mat``, float
+            (3, 3), and ``flip``, bool.
+        device (torch.device): Device of the result.
+
+    Returns:
+        dict: ``warp_mat``, float32 (B, 3, 3), and ``flip``, bool (B,).
+
+    Raises:
+        KeyError: If a sample lacks one of them.
+    """
+    for sample in data_samples:
+        for key in ('warp_mat', 'flip'):
+            if key not in sample.metainfo:
+                raise KeyError(
+                    f'an unlabeled sample has no {key!r} in its metainfo: its pipeline must end '
+                    "with WarpTopdownAffine and PackPoseInputs(meta_keys=(…, 'flip', 'warp_mat'))")
+    warp_mat = np.stack([s.metainfo['warp_mat'] for s in data_samples]).astype(np.float32)
+    flip = np.array([bool(s.metainfo['flip']) for s in data_samples])
+    return dict(
+        warp_mat=torch.from_numpy(warp_mat).to(device, non_blocking=True),
+        flip=torch.from_numpy(flip).to(device, non_blocking=True))
+
+
+@contextmanager
+def _float32(output: Any) -> Iterator[Any]:
+    """Give an output's tensors in float32, and switch autocast off meanwhile."""
+    device = tensors_of(output)[0].device.type
+    # The meta device, on which the tests look for host syncs, knows no autocast.
+    off = nullcontext() if device == 'meta' else torch.autocast(device, enabled=False)
+    with off:
+        yield map_tensors(Tensor.float, output)

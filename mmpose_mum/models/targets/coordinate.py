@@ -1,0 +1,275 @@
+"""Pseudo targets of heads that tell coordinates: SimCC's bins, regression, integral regression."""
+import copy
+import math
+from typing import Any, Optional, Sequence, Tuple
+
+import torch
+from mmengine.logging import MessageHub
+from mmpose.models.heads import (
+    DSNTHead,
+    IntegralRegressionHead,
+    RegressionHead,
+    RLEHead,
+    RTMCCHead,
+    RTMWHead,
+    SimCCHead,
+)
+from torch import Tensor, nn
+
+from ...functional.codecs import encode_coordinates, encode_gaussians, encode_simcc
+from ...functional.warp import swap_left_right, warp_distributions
+from .base import PoseTargets, PseudoTargets, detached_where
+
+# Share of the crop within which a keypoint is right: MMPose's own accuracy of regression heads.
+NEAR = .05
+
+
+class SimCCTargets(PoseTargets):
+    """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are labels of x and y.
+
+    (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
+    does, they are the teacher's own, carried over, so that its doubts go with them: a doubtful
+    keypoint's label is blunt, as a heatmap would be low. Else they are the codec's of its
+    keypoints.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Raises:
+        ValueError: As :class:`PoseTargets`; also if the codec is not SimCCLabel.
+    """
+
+    heads = (SimCCHead, RTMCCHead, RTMWHead)
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        super().__init__(head, confidence)
+        self.codec = _checked(self._codec(head), 'SimCCLabel', head)
+        middle = torch.tensor([[[size // 2 for size in self.input_size]]]).float()
+        self.peaks = [self._label_peak(label) for label in self._encode(middle)[0]]
+
+    def _joints(self, output: Tuple[Tensor, Tensor]) -> Tuple[Tensor, Tensor]:
+        joints = torch.stack([x.argmax(-1) for x in output], -1).float()
+        sharp = [self._values(x).amax(-1) / peak for x, peak in zip(output, self.peaks)]
+        return joints / self.codec.simcc_split_ratio, torch.minimum(*sharp).clamp(0, 1)
+
+    def _carry(self, output: Tuple[Tensor, Tensor], matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        made = super()._carry(output, matrix, mirrored, flip_indices)
+        loss = self.head.loss_module
+        if not hasattr(loss, 'beta'):
+            return made
+        maps = warp_distributions(
+            *(swap_left_right(self._values(x), flip_indices, mirrored) for x in output), matrix,
+            self.codec.simcc_split_ratio)
+        if loss.label_softmax:  # the loss puts a softmax on labels, too
+            maps = tuple(x.log() / loss.label_beta for x in maps)
+        return made._replace(maps=maps)
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Tuple[Tensor, Tensor], Tensor]:
+        codec = self.codec
+        return encode_simcc(
+            keypoints, self.input_size, codec.simcc_split_ratio,
+            smoothing_type=codec.smoothing_type, sigma=codec.sigma.tolist(),
+            label_smooth_weight=codec.label_smooth_weight, normalize=codec.normalize)
+
+    def _loss(self, output: Tuple[Tensor, Tensor], targets: PseudoTargets,
+              head: nn.Module) -> Tensor:
+        counts = (targets.weights > 0)[..., None]
+        output = tuple(detached_where(counts, x) for x in output)
+        # Some losses leave one value for each sample.
+        return head.loss_module(output, targets.maps, targets.weights).mean()
+
+    def _values(self, output: Tensor) -> Tensor:
+        """Return what the loss compares with the label: a softmax, unless the loss takes none."""
+        beta = getattr(self.head.loss_module, 'beta', None)
+        return output if beta is None else (output * beta).softmax(-1)
+
+    def _label_peak(self, label: Tensor) -> float:
+        """Return the peak of a label's distribution, as an output should have it."""
+        loss = self.head.loss_module
+        if getattr(loss, 'label_softmax', False):
+            label = (label * loss.label_beta).softmax(-1)
+        elif hasattr(loss, 'beta'):  # the softmax that comes closest to it sums to 1
+            label = label / label.sum(-1, keepdim=True)
+        return label.max().item()
+
+
+class RegressionTargets(PoseTargets):
+    """Targets of RegressionHead: the keypoints alone, without ``maps``.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`; only the mode ``'none'``.
+
+    Raises:
+        ValueError: As :class:`PoseTargets`; also if ``confidence`` is to choose among keypoints.
+    """
+
+    heads = (RegressionHead, )
+    codec = 'RegressionLabel'
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        super().__init__(head, confidence)
+        _checked(self._codec(head), self.codec, head)
+        self._check_mode(head)
+
+    def _check_mode(self, head: nn.Module) -> None:
+        if self.mode != 'none':
+            raise ValueError(
+                f'confidence mode {self.mode!r} needs to know how sure the teacher is, and '
+                f'{type(head).__name__} tells coordinates alone. Leave `confidence` out, or take '
+                'RLEHead, which also predicts how far its coordinates may be off')
+
+    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        coordinates = self._coordinates(output)
+        joints = torch.stack(
+            [coordinates[..., axis] * self.input_size[axis] for axis in (0, 1)], -1)
+        return joints, self._scores(output)
+
+    def _coordinates(self, output: Any) -> Tensor:
+        """Return the coordinates (B, K, 2), in widths and heights of the input."""
+        return output
+
+    def _scores(self, output: Any) -> Tensor:
+        return torch.ones_like(output[..., 0])
+
+    def _encode(self, keypoints: Tensor) -> Tuple[None, Tensor]:
+        return None, encode_coordinates(keypoints, self.input_size)[1]
+
+    def _compared(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor, Tensor]:
+        """Return the student's coordinates, their targets, and bool (B, K, 1), which count."""
+        counts = (targets.weights > 0)[..., None]
+        coordinates = self._coordinates(output)
+        goal, _ = encode_coordinates(targets.keypoints, self.input_size)
+        goal = torch.where(counts, goal, coordinates.detach())
+        return detached_where(counts, coordinates), goal, counts
+
+    def _loss(self, output: Tensor, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        coordinates, goal, _ = self._compared(output, targets)
+        return head.loss_module(coordinates, goal, targets.weights[..., None])
+
+
+class RLETargets(RegressionTargets):
+    """Targets of RLEHead: the keypoints alone; its own scale says how sure it is.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+    """
+
+    heads = (RLEHead, )
+
+    def _check_mode(self, head: nn.Module) -> None:
+        """Take any mode."""
+
+    def _coordinates(self, output: Tensor) -> Tensor:
+        return output[..., :2]
+
+    def _scores(self, output: Tensor) -> Tensor:
+        scale = output[..., 2:4].sigmoid() + 1e-9  # as the loss has it
+        if getattr(self.head.loss_module, 'q_distribution', 'laplace') == 'gaussian':
+            near = torch.erf(NEAR / (scale * math.sqrt(2)))
+        else:
+            near = 1 - torch.exp(-NEAR / scale)
+        return near.prod(-1)
+
+    def _loss(self, output: Tensor, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        coordinates, goal, counts = self._compared(output, targets)
+        scale = detached_where(counts, output[..., 2:4])
+        loss, weights = head.loss_module, targets.weights
+        if not loss.use_target_weight:
+            # The loss's flow learns from each keypoint that it is given, whatever has no gradient
+            # outside of it. A copy shares the flow.
+            loss, weights = copy.copy(loss), counts[..., 0].float()
+            loss.use_target_weight = True
+        return loss(coordinates, scale, goal, weights[..., None])
+
+
+class IntegralTargets(RegressionTargets):
+    """Targets of IntegralRegressionHead: the keypoints alone, as its loss needs no heatmaps.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Raises:
+        ValueError: As :class:`PoseTargets`; also if the codec is not IntegralRegressionLabel.
+    """
+
+    heads = (IntegralRegressionHead, )
+    codec = 'IntegralRegressionLabel'
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        super().__init__(head, confidence)
+        codec = self._codec(head)
+        self.normalize = codec.normalize
+        codec = codec.heatmap_codec
+        self.size = tuple(codec.heatmap_size)[::-1]
+        self.scale = tuple(codec.scale_factor.tolist())
+        self.gaussian = dict(sigma=codec.sigma, unbiased=codec.unbiased)
+        middle = torch.tensor([[[n // 2 for n in self.size[::-1]]]]).float()
+        label, _ = encode_gaussians(middle, self.size, **self.gaussian)
+        self.peak = (label.max() / label.sum()).item()
+
+    @staticmethod
+    def _input_size(codec: Any) -> Tuple[int, int]:
+        # Asked before the codec is checked.
+        return tuple(getattr(codec, 'keypoint_codec', codec).input_size)
+
+    def heatmaps(self, output: Tuple[Tensor, Tensor]) -> Tensor:
+        """Return the softmaxed heatmaps (B, K, h, w)."""
+        return output[1]
+
+    def _check_mode(self, head: nn.Module) -> None:
+        """Take any mode."""
+
+    def _coordinates(self, output: Tuple[Tensor, Tensor]) -> Tensor:
+        return output[0]
+
+    def _scores(self, output: Tuple[Tensor, Tensor]) -> Tensor:
+        return (output[1].flatten(2).amax(-1) / self.peak).clamp(0, 1)
+
+    def _loss(self, output: Tuple[Tensor, Tensor], targets: PseudoTargets,
+              head: nn.Module) -> Tensor:
+        coordinates, goal, _ = self._compared(output, targets)
+        return head.loss_module(coordinates, goal, targets.weights)
+
+
+class DSNTTargets(IntegralTargets):
+    """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
+    w).
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+    """
+
+    heads = (DSNTHead, )
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
+        in_heatmap = torch.stack([x / s for x, s in zip(keypoints.unbind(-1), self.scale)], -1)
+        maps, _ = encode_gaussians(in_heatmap, self.size, **self.gaussian)
+        if self.normalize:
+            maps = maps / (maps.sum((2, 3), keepdim=True) + 1e-24)
+        return maps, super()._encode(keypoints)[1]
+
+    def _loss(self, output: Tuple[Tensor, Tensor], targets: PseudoTargets,
+              head: nn.Module) -> Tensor:
+        coordinates, goal, counts = self._compared(output, targets)
+        counts, heatmaps = counts[..., None], output[1]
+        goals = [goal, torch.where(counts, targets.maps, heatmaps.detach())]
+        outputs = [coordinates, detached_where(counts, heatmaps)]
+        of_joints, of_heatmaps = head.loss_module(outputs, goals, targets.weights)
+        if head.lambda_t > 0:  # from this epoch on the head learns from its coordinates alone
+            epoch = MessageHub.get_current_instance().get_info('epoch', default=None)
+            if epoch is not None and epoch >= head.lambda_t:
+                return of_joints
+        return of_joints + of_heatmaps
+
+
+def _checked(codec: Any, name: str, head: nn.Module) -> Any:
+    if type(codec).__name__ != name:
+        raise ValueError(f'{type(head).__name__} has the codec {type(codec).__name__}; its pseudo '
+                         f'targets need {name}')
+    return codec

@@ -1,0 +1,322 @@
+"""Pseudo targets of heads whose output is heatmaps, in the plane or in depth."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from mmpose.models.heads import CPMHead, HeatmapHead, InternetHead, MSPNHead
+from torch import Tensor, nn
+
+from ...functional.codecs import encode_offsets
+from ...functional.warp import (
+    compose_affine,
+    heatmap_peaks,
+    inside_view,
+    invert_affine,
+    swap_left_right,
+    warp_heatmaps,
+    warp_keypoints,
+)
+from .base import PoseTargets, PseudoTargets, detached_where
+
+
+class HeatmapTargets(PoseTargets):
+    """Targets of HeatmapHead and ViPNASHead: ``maps`` are the teacher's heatmaps, carried over.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Raises:
+        ValueError: As :class:`PoseTargets`; also if the codec's targets are not heatmaps of one
+            channel a keypoint.
+    """
+
+    heads = (HeatmapHead, )
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        super().__init__(head, confidence)
+        codec = self._codec(head)
+        self.to_heatmap = torch.from_numpy(input_to_heatmap(codec))
+        self.peak = 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
+
+    def heatmaps(self, output: Any) -> Tensor:
+        """Return the heatmaps (B, K, h, w) that the head decodes."""
+        return output
+
+    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        heatmaps = self.heatmaps(output)
+        peaks, scores = self._peaks(heatmaps)
+        return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
+
+    def _dense(self, output: Any) -> Any:
+        """Return what is carried over as ``maps``."""
+        return self.heatmaps(output)
+
+    def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        heatmaps = self.heatmaps(output)
+        size = tuple(heatmaps.shape[2:])
+        to_heatmap, from_heatmap = self._matrices(heatmaps.device)
+        matrix = compose_affine(to_heatmap, matrix, from_heatmap)
+        heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
+        maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
+        peaks, scores = self._peaks(heatmaps)
+        peaks = warp_keypoints(peaks, matrix)
+        weights = self._weights(inside_view(peaks, size).float(), scores)
+        return PseudoTargets(warp_keypoints(peaks, from_heatmap), scores, weights, maps, valid)
+
+    def _warp(self, maps: Any, matrix: Tensor, mirrored: Tensor,
+              flip_indices: Sequence[int]) -> Tuple[Any, Tensor]:
+        """Carry ``maps`` over by a matrix of heatmap pixels; also tell where they are valid."""
+        maps = swap_left_right(maps, flip_indices, mirrored)
+        return warp_heatmaps(maps, matrix, tuple(maps.shape[2:]))
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        return self._joints(targets.maps)[0]
+
+    def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        return _compare(head.loss_module, output, targets.maps, targets)
+
+    def _peaks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+        """Return the peaks in heatmap pixels, and their scores."""
+        peaks, values = heatmap_peaks(heatmaps)
+        return peaks, values / self.peak
+
+    def _matrices(self, device: torch.device) -> Tuple[Tensor, Tensor]:
+        """Return the maps (1, 3, 3) from the input's pixels to the heatmap's, and back."""
+        to_heatmap = self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
+        return to_heatmap, invert_affine(to_heatmap)
+
+
+class StagedTargets(HeatmapTargets):
+    """Targets of CPMHead: what the teacher's last stage sees is the target of every stage.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+    """
+
+    heads = (CPMHead, )
+
+    def heatmaps(self, output: List[Tensor]) -> Tensor:
+        """Return the last stage's heatmaps (B, K, h, w)."""
+        return output[-1]
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        return self._joints([targets.maps])[0]
+
+    def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
+        return sum(_compare(loss, stage, targets.maps, targets)
+                   for loss, stage in zip(_losses_of(head, len(output)), output))
+
+
+class LevelTargets(HeatmapTargets):
+    """Targets of MSPNHead, whose units have labels of different widths, by their level.
+
+    ``maps`` holds for each of the student's units the heatmaps (B, K, h, w) of the teacher's last
+    unit of the same level. Keypoints and scores are those of the very last unit.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+    """
+
+    heads = (MSPNHead, )
+
+    def heatmaps(self, output: List[Tensor]) -> Tensor:
+        """Return the last unit's heatmaps (B, K, h, w)."""
+        return output[-1]
+
+    def _dense(self, output: List[Tensor]) -> Dict[int, Tensor]:
+        return dict(zip(self.head.level_indices, output))  # of a level's units, the last one's
+
+    def _warp(self, maps: Dict[int, Tensor], matrix: Tensor, mirrored: Tensor,
+              flip_indices: Sequence[int]) -> Tuple[List[Tensor], Tensor]:
+        carried = {level: super(LevelTargets, self)._warp(unit, matrix, mirrored, flip_indices)
+                   for level, unit in maps.items()}
+        levels = self.head.level_indices
+        return [carried[level][0] for level in levels], carried[levels[-1]][1]
+
+    def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
+        return sum(_compare(loss, unit, goal, targets) for loss, unit, goal in zip(
+            _losses_of(head, len(output)), output, targets.maps))
+
+
+class OffsetTargets(PoseTargets):
+    """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a keypoint.
+
+    Interpolated offsets would be wrong, and classes blurred, so that ``maps`` (B, 3 K, h, w) is
+    what the codec makes of the keypoints in the student's view.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+    """
+
+    heads = (HeatmapHead, )
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        super().__init__(head, confidence)
+        codec = self._codec(head)
+        width, height = self.size = tuple(codec.heatmap_size)
+        self.to_heatmap = torch.from_numpy(_scaling(codec.scale_factor))
+        self.radius = codec.radius_factor * max(self.size)
+        # OpenCV's own blur as a matrix for each axis, borders included.
+        kernel = 2 * codec.blur_kernel_size + 1
+        self.blur_rows, self.blur_columns = (
+            torch.from_numpy(cv2.GaussianBlur(np.eye(n, dtype=np.float32), (1, kernel), 0))
+            for n in (height, width))
+        middle = torch.tensor([[[width // 2, height // 2]]]).float()
+        label = encode_offsets(middle, (height, width), self.radius)[:, ::3]
+        self.peak = self._blurred(label).max().item()
+
+    @classmethod
+    def fits(cls, head: nn.Module) -> bool:
+        """Tell whether this is a head with that codec."""
+        codec = getattr(head, 'decoder', None)
+        return super().fits(head) and getattr(codec, 'heatmap_type', None) == 'combined'
+
+    def heatmaps(self, output: Tensor) -> Tensor:
+        """Return the class maps (B, K, h, w)."""
+        return output[:, ::3]
+
+    def _joints(self, output: Tensor) -> Tuple[Tensor, Tensor]:
+        peaks, values = heatmap_peaks(self._blurred(output[:, ::3]))
+        index = (peaks[..., :1] + peaks[..., 1:] * output.shape[3]).long()
+        offsets = [output[:, axis::3].flatten(2).gather(-1, index) for axis in (1, 2)]
+        peaks = peaks + torch.cat(offsets, -1) * self.radius
+        joints = warp_keypoints(peaks, invert_affine(self._matrix(output.device)))
+        return joints, (values / self.peak).clamp(0, 1)
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
+        in_heatmap = warp_keypoints(keypoints, self._matrix(keypoints.device))
+        maps = encode_offsets(in_heatmap, self.size[::-1], self.radius)
+        return maps, torch.ones_like(keypoints[..., 0])
+
+    def _loss(self, output: Tensor, targets: PseudoTargets, head: nn.Module) -> Tensor:
+        counts = (targets.weights > 0).repeat_interleave(3, 1)[..., None, None]
+        goal = torch.where(counts, targets.maps, output.detach())
+        return head.loss_module(detached_where(counts, output), goal, targets.weights)
+
+    def _blurred(self, maps: Tensor) -> Tensor:
+        rows, columns = (x.to(maps.device, non_blocking=True)
+                         for x in (self.blur_rows, self.blur_columns))
+        return rows @ maps @ columns.T
+
+    def _matrix(self, device: torch.device) -> Tensor:
+        return self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
+
+
+def input_to_heatmap(codec) -> np.ndarray:
+    """Return the map from a pixel of the input to the heatmap pixel that the codec encodes it at.
+
+    MSRA's heatmaps divide by the stride, UDP's by (n − 1) / (m − 1). Megvii's floor the quotient,
+    so that a heatmap pixel stands for the center of its cell, half a pixel further.
+
+    Args:
+        codec (BaseKeypointCodec): A codec of MMPose.
+
+    Returns:
+        np.ndarray: float32 (3, 3).
+
+    Raises:
+        ValueError: If the codec's targets are not heatmaps of one channel a keypoint.
+    """
+    name = type(codec).__name__
+    plain = name in ('MSRAHeatmap', 'MegviiHeatmap') or (
+        name == 'UDPHeatmap' and codec.heatmap_type == 'gaussian')
+    if not plain:
+        raise ValueError(
+            f'the codec {name} makes no heatmaps of one channel a keypoint, which this head has; '
+            "MSRAHeatmap, MegviiHeatmap and UDPHeatmap(heatmap_type='gaussian') do")
+    matrix = _scaling(codec.scale_factor)
+    if name == 'MegviiHeatmap':
+        matrix[:2, 2] = -.5
+    return matrix
+
+
+def _scaling(scale_factor: np.ndarray) -> np.ndarray:
+    return np.diag([*(1 / np.asarray(scale_factor)), 1]).astype(np.float32)
+
+
+def _losses_of(head: nn.Module, count: int) -> List[nn.Module]:
+    """Return the loss of each stage; MMPose's heads have one for all or one for each."""
+    losses = head.loss_module
+    return list(losses) if isinstance(losses, nn.ModuleList) else [losses] * count
+
+
+def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTargets) -> Tensor:
+    # Where the teacher has not looked, and in keypoints that do not count, the student is its own
+    # target: no gradient, whatever the head's loss is and does with weights.
+    counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+    goal = torch.where(counts, maps, output.detach())
+    return loss(detached_where(counts, output), goal, targets.weights)
+
+
+class HandTargets(HeatmapTargets):
+    """Targets of InternetHead: two hands' keypoints in depth, their distance, and which are there.
+
+    ``maps`` is a tuple of the heatmaps (B, K, d, h, w), each slice carried over; the depth of one
+    hand's root relative to the other's (B, 1), in the codec's units, which counts where the teacher
+    sees both; and the probabilities of the two hands (B, 2). A mirror image exchanges the hands, so
+    that the depth changes its sign. Views differ in the image's plane alone, so that the keypoints'
+    depths stay.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Raises:
+        ValueError: As :class:`PoseTargets`; also if the codec is not Hand3DHeatmap.
+    """
+
+    heads = (InternetHead, )
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        PoseTargets.__init__(self, head, confidence)
+        codec = self._codec(head)
+        scaling = np.diag([*(1 / codec.scale_factor), 1]).astype(np.float32)
+        self.to_heatmap = torch.from_numpy(scaling)
+        self.peak = codec.max_bound
+        self.root_size = codec.heatmap_size_root  # twice the encoded depth 0
+
+    @staticmethod
+    def _input_size(codec: Any) -> Tuple[int, int]:
+        if type(codec).__name__ != 'Hand3DHeatmap':
+            raise ValueError(f'InternetHead has the codec {type(codec).__name__}; its pseudo '
+                             'targets need Hand3DHeatmap')
+        return tuple(int(n) for n in codec.image_size)
+
+    def heatmaps(self, output: List[Tensor]) -> Tensor:
+        """Return each keypoint's heatmap (B, K, h, w), the highest of its slices."""
+        return output[0].amax(2)
+
+    def _dense(self, output: List[Tensor]) -> List[Tensor]:
+        return output
+
+    def _warp(self, maps: List[Tensor], matrix: Tensor, mirrored: Tensor,
+              flip_indices: Sequence[int]) -> Tuple[Tuple[Tensor, Tensor, Tensor], Tensor]:
+        heatmaps, root, hands = maps
+        heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
+        # A slice is carried over as any heatmap.
+        slices, valid = warp_heatmaps(heatmaps.flatten(1, 2), matrix, tuple(heatmaps.shape[3:]))
+        mirrored = mirrored[:, None]
+        root = torch.where(mirrored, self.root_size - root, root)
+        hands = hands.sigmoid()
+        hands = torch.where(mirrored, hands.flip(1), hands)
+        return (slices.view_as(heatmaps), root, hands), valid
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        return self._joints(targets.maps)[0]
+
+    def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
+        heatmaps, root, hands = output
+        goal, root_goal, hands_goal = targets.maps
+        counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+        counts = counts[:, :, None]
+        goal = torch.where(counts, goal, heatmaps.detach())
+        loss = head.loss_module(detached_where(counts, heatmaps), goal, targets.weights)
+        both = (hands_goal > .5).all(1, keepdim=True).float()
+        return (loss + head.root_loss_module(root, root_goal, both)
+                + head.hand_loss_module(hands, hands_goal, torch.ones_like(root)))

@@ -1,0 +1,61 @@
+"""Pseudo targets of heads that predict visibility beside the pose."""
+from typing import Any, Optional, Sequence, Tuple
+
+import torch
+from mmpose.models.heads import VisPredictHead
+from torch import Tensor, nn
+
+from ...functional.warp import inside_view, swap_left_right
+from .base import PoseTargets, PseudoTargets, targets_of
+
+
+class VisibilityTargets(PoseTargets):
+    """Targets of VisPredictHead: those of its pose head, and which keypoints are visible.
+
+    ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a
+    keypoint is visible. Keypoints that leave the student's crop are not: a label has 0 there. The
+    visibility counts for every keypoint; the scores are the pose head's, since a keypoint may well
+    be visible and hard to place.
+
+    Args:
+        head (nn.Module): The head.
+        confidence (dict, optional): See :class:`PoseTargets`.
+
+    Raises:
+        ValueError: As :func:`targets_of` for the pose head.
+    """
+
+    heads = (VisPredictHead, )
+
+    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+        self.pose = targets_of(head.pose_head, confidence)
+        self.head = head
+        self.input_size = self.pose.input_size
+        self.mode, self.threshold = self.pose.mode, self.pose.threshold
+
+    def heatmaps(self, output: Tuple[Any, Tensor]) -> Optional[Tensor]:
+        """Return the pose head's heatmaps, if it has some."""
+        return self.pose.heatmaps(output[0])
+
+    def _joints(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
+        return self.pose._joints(output[0])
+
+    def _carry(self, output: Tuple[Any, Tensor], matrix: Tensor, mirrored: Tensor,
+               flip_indices: Sequence[int]) -> PseudoTargets:
+        pose, visible = output
+        targets = self.pose._carry(pose, matrix, mirrored, flip_indices)
+        if not self.head.use_sigmoid:  # else the head has applied it
+            visible = visible.sigmoid()
+        visible = swap_left_right(visible, flip_indices, mirrored)
+        visible = visible * inside_view(targets.keypoints, self.input_size[::-1])
+        return targets._replace(maps=(targets.maps, visible))
+
+    def _goals(self, targets: PseudoTargets) -> Tensor:
+        return self.pose._goals(targets._replace(maps=targets.maps[0]))
+
+    def _loss(self, output: Tuple[Any, Tensor], targets: PseudoTargets,
+              head: nn.Module) -> Tensor:
+        pose, visible = output
+        maps, goal = targets.maps
+        of_pose = self.pose._loss(pose, targets._replace(maps=maps), head.pose_head)
+        return of_pose + head.loss_module(visible, goal, torch.ones_like(goal))

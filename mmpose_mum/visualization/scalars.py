@@ -1,0 +1,46 @@
+"""The scalars that MMEngine logged in a run's work dir, for the tools that draw or count them."""
+import json
+from pathlib import Path
+from typing import List
+
+from ..coco.json_text import decode_text
+
+
+def read_scalars(work_dir: Path) -> List[dict]:
+    """Read what a run has logged; a part before a resume holds up to where the later one begins.
+
+    Args:
+        work_dir (Path): With ``*/vis_data/scalars.json`` by MMEngine's LocalVisBackend, one for
+            each start.
+
+    Returns:
+        list[dict]: The entries in the order in which they were logged, each with its ``step``.
+        Empty if there are none.
+
+    Raises:
+        ValueError: If a file has another line than such an entry. A last one that was cut off, as
+            when a run is killed, is left out and told.
+    """
+    entries = []
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        later = _read_lines(path)
+        begin = min((e['step'] for e in later if 'iter' in e), default=float('inf'))
+        entries = [entry for entry in entries if entry['step'] < begin] + later
+    return entries
+
+
+def _read_lines(path: Path) -> List[dict]:
+    entries, lines = [], decode_text(path.read_bytes(), path).splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            if number == len(lines):
+                print(f'{path}: the last line is cut off and left out')
+                break
+            entry = None
+        if not isinstance(entry, dict) or 'step' not in entry:
+            raise ValueError(f'{path}, line {number}: expected a JSON object with a step, as '
+                             f'MMEngine writes it, got {line[:60]!r}')
+        entries.append(entry)
+    return entries

@@ -1,0 +1,107 @@
+"""Every kind of top-down config becomes a semi-supervised one, the same in memory and as a file."""
+import glob
+import os.path as osp
+import re
+
+import mmpose
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmpose.registry import DATASETS
+
+from helpers.conversions import KINDS, RES50, RTMPOSE, convert, labeled, load, sup, unlabeled
+from mmpose_mum import semi_supervised
+from mmpose_mum.convert import Options, overrides
+from mmpose_mum.convert.references import unscoped
+from mmpose_mum.convert.writer import base_name, config_text
+
+ROOT = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs')
+
+
+def check_that_the_file_is_the_same(name, tmp_path, **options):
+    out, original = tmp_path / 'written.py', load(name)
+    options = dict(unlabeled='images', sites=['input'], **options)
+    out.write_text(
+        config_text(original, overrides(original, Options(**options)), base_name(name, str(out))))
+    written, converted = Config.fromfile(str(out)), semi_supervised(original, **options)
+    assert unscoped(written._cfg_dict.to_dict()) == unscoped(converted._cfg_dict.to_dict())
+    return converted, out.read_text()
+
+
+@pytest.mark.parametrize('options', [
+    {}, dict(labeled='some/labels.json', val='some/val.json')], ids=str)
+@pytest.mark.parametrize('name', KINDS, ids=osp.basename)
+def test_the_written_config_is_the_one_in_memory(name, options, tmp_path):
+    _, text = check_that_the_file_is_the_same(name, tmp_path, **options)
+    lines = text.splitlines()
+    assert len(lines) <= 88
+    assert all(len(x) <= 100 for x in lines if not re.search('https://|^_base_', x))
+
+
+@pytest.mark.slow
+def test_every_top_down_config_of_mmpose_converts(tmp_path):
+    found = 0
+    for path in sorted(glob.glob(osp.join(ROOT, '**', '*.py'), recursive=True)):
+        if "type='TopdownPoseEstimator'" not in open(path, encoding='utf-8').read():
+            continue
+        name = base_name(path, str(tmp_path / 'x.py'))
+        converted, _ = check_that_the_file_is_the_same(name, tmp_path)
+        found += 1
+        if labeled(converted).type in ('CombinedDataset', 'InterHand3DDataset'):
+            continue  # these read their files at once
+        one, other = (DATASETS.build(dict(config, lazy_init=True)).metainfo
+                      for config in converted.train_dataloader.dataset.datasets)
+        for key in set(one) | set(other) - {'dataset_name'}:
+            np.testing.assert_equal(one[key], other[key], f'{key} of {name}')
+    assert found > 300
+
+
+def test_the_original_is_left_as_it_was():
+    original = load(RTMPOSE)
+    before = original._cfg_dict.to_dict()
+    convert(original)
+    assert original._cfg_dict.to_dict() == before
+
+
+def test_a_heatmap_model():
+    original, cfg = load(RES50), convert(RES50)
+    assert cfg.model.type == 'SemiSupervisedPoseEstimator'
+    assert cfg.model.estimator == original.model
+    assert cfg.model.joint_cutout == dict(num_joints=5, half_size=(10, 20), jitter=10)
+    assert cfg.model.get('confidence') is None
+    assert cfg.train_cfg == dict(type='ResumableTrainLoop', max_iters=200000, val_interval=5000)
+    assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'
+    assert cfg.default_hooks.checkpoint.save_best == 'teacher/coco/AP'
+    assert cfg.default_hooks.checkpoint.rule == 'greater'
+    assert cfg.custom_hooks == [
+        dict(type='SyncBuffersHook'), dict(type='LossGuardHook'),
+        dict(type='PseudoLabelMonitorHook'),
+        dict(type='EMANHook', momentum=0.9996, burn_in=5000)]
+    assert cfg.param_scheduler[0] == original.param_scheduler[0]
+    assert cfg.param_scheduler[1].milestones == [161905, 190476]
+    assert not cfg.param_scheduler[1].by_epoch
+    assert cfg.auto_scale_lr.base_batch_size == 1024
+    loader = cfg.train_dataloader
+    assert loader.batch_size == loader.sampler.batch_size == 128
+    assert loader.num_workers == original.train_dataloader.num_workers
+    assert sup(labeled(cfg)) == original.train_pipeline
+    assert labeled(cfg).ann_file == original.train_dataloader.dataset.ann_file
+    assert unlabeled(cfg).data_prefix == dict(img='images')
+    assert 'metainfo' not in unlabeled(cfg)
+    for key in ('val_dataloader', 'test_dataloader', 'test_cfg', 'test_evaluator', 'visualizer'):
+        assert cfg[key] == original[key]
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(model=dict(type='BottomupPoseEstimator')), 'not top-down'),
+    (dict(model=dict(type='SemiSupervisedPoseEstimator')), 'semi-supervised already'),
+    (dict(model=dict(type=dict)), 'new style'),
+    (dict(model=None), 'has no model'),
+    (dict(train_dataloader=None), 'has no training'),
+])
+def test_what_cannot_be_converted_is_named(change, message):
+    cfg = load(RES50)
+    for key, value in change.items():
+        cfg[key] = value
+    with pytest.raises(ValueError, match=message):
+        convert(cfg)

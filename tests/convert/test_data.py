@@ -1,0 +1,115 @@
+"""The labeled set keeps its pipelines and wrappers, and an unlabeled one stands beside it."""
+import pytest
+from mmengine.config import ConfigDict
+
+from helpers.conversions import (
+    COMBINED,
+    KINDS,
+    RES50,
+    VIT,
+    convert,
+    labeled,
+    load,
+    sup,
+    unlabeled,
+)
+
+
+def test_only_the_combinations_own_pipeline_is_wrapped():
+    original, cfg = load(COMBINED), convert(COMBINED)
+    assert sup(labeled(cfg)) == original.train_dataloader.dataset.pipeline
+    assert labeled(cfg).datasets == original.train_dataloader.dataset.datasets
+    assert unlabeled(cfg).metainfo == labeled(cfg).metainfo
+
+
+def test_labels_replace_a_whole_combination():
+    cfg = convert(COMBINED, labeled='l.json', labeled_images='images/')
+    assert labeled(cfg).type == 'CocoDataset' and labeled(cfg).ann_file == 'l.json'
+    assert labeled(cfg).data_prefix == dict(img='images/')
+    assert labeled(cfg).metainfo == unlabeled(cfg).metainfo
+
+
+def test_labels_of_ones_own_keep_the_dataset_and_its_images():
+    cfg = convert(RES50, labeled='l.json', unlabeled='u.json')
+    assert labeled(cfg).type == 'CocoDataset' and labeled(cfg).data_root == ''
+    assert labeled(cfg).data_prefix == dict(img='data/coco/train2017/')
+    assert unlabeled(cfg).ann_file == 'u.json'
+    assert unlabeled(cfg).data_prefix == labeled(cfg).data_prefix
+
+
+def test_a_detectors_json_is_recognized(tmp_path):
+    (tmp_path / 'boxes.json').write_text('\n [{"image_id": "a.jpg"}]')
+    cfg = convert(RES50, unlabeled=str(tmp_path / 'boxes.json'), unlabeled_images='wild/')
+    assert unlabeled(cfg).bbox_file == str(tmp_path / 'boxes.json')
+    assert unlabeled(cfg).data_prefix == dict(img='wild/') and 'ann_file' not in unlabeled(cfg)
+
+
+def wrapped():
+    """Makes a config whose labeled set lies within wrappers."""
+    cfg = load(RES50)
+    leaf = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = ConfigDict(
+        type='RepeatDataset', times=2, dataset=dict(
+            type='ConcatDataset', datasets=[leaf, dict(leaf, ann_file='more.json')]))
+    return cfg, leaf
+
+
+def test_wrappers_stay_and_every_pipeline_in_them_is_wrapped():
+    cfg, leaf = wrapped()
+    repeated = labeled(convert(cfg))
+    assert repeated.type == 'RepeatDataset' and repeated.times == 2
+    assert [sup(part) for part in repeated.dataset.datasets] == [leaf.pipeline] * 2
+    assert repeated.dataset.datasets[1].ann_file == 'more.json'
+    alone = labeled(convert(cfg, labeled='l.json'))
+    assert alone.type == 'CocoDataset' and alone.ann_file == 'l.json'
+
+
+def views(cfg):
+    weak, = unlabeled(cfg).pipeline[1].unsup_teacher
+    strong, = unlabeled(cfg).pipeline[1].unsup_student
+    return weak, strong
+
+
+def test_views_are_cropped_and_turned_as_the_labeled_images_are():
+    udp = views(convert(VIT))
+    assert all(view.use_udp and view.input_size == (192, 256) for view in udp)
+    weak, strong = views(convert(
+        'mmpose::hand_2d_keypoint/topdown_heatmap/onehand10k/'
+        'td-hm_res50_8xb32-210e_onehand10k-256x256.py'))
+    assert (weak.rotate_factor, strong.rotate_factor) == (90, 180)
+    cfg = load(RES50)
+    pipeline = [dict(step, padding=0.8) if step['type'] == 'GetBBoxCenterScale' else step
+                for step in cfg.train_pipeline if step['type'] != 'RandomFlip']
+    cfg.train_dataloader.dataset.pipeline = pipeline
+    for view in views(convert(cfg)):
+        assert view.padding == 0.8 and view.flip_prob == 0 and 'rotate_factor' not in view
+
+
+def test_deepfashions_joints_follow_from_the_subset():
+    cfg = convert(KINDS[-1])
+    assert unlabeled(cfg).metainfo.from_file.endswith('deepfashion_upper.py')
+
+
+def test_a_dataset_that_nobody_registered_is_named():
+    cfg = load(RES50)
+    cfg.train_dataloader.dataset.type = 'MyDataset'
+    with pytest.raises(ValueError, match="'MyDataset' is not registered"):
+        convert(cfg)
+
+
+def test_a_pipeline_that_crops_nobody_is_named():
+    cfg = load(RES50)
+    dataset = cfg.train_dataloader.dataset
+    dataset.pipeline = [step for step in dataset.pipeline if step.type != 'TopdownAffine']
+    with pytest.raises(ValueError, match=r"no TopdownAffine.*\['LoadImage', 'GetBBox"):
+        convert(cfg)
+    dataset.pipeline = []
+    with pytest.raises(ValueError, match='CocoDataset has no pipeline'):
+        convert(cfg)
+
+
+def test_images_are_read_from_where_the_original_reads_them():
+    cfg = load(RES50)
+    assert 'backend_args' not in unlabeled(convert(cfg)).pipeline[0]
+    cfg.train_dataloader.dataset.pipeline[0].backend_args = dict(backend='petrel')
+    assert unlabeled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')

@@ -1,0 +1,147 @@
+"""The benchmark's tables against figures worked out by hand, its markers and its plots."""
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'dev'))
+
+import benchmark_plots  # noqa: E402
+import benchmark_records  # noqa: E402
+import benchmark_report as report  # noqa: E402
+
+TEXT = '\n'.join(f'# {name}\n\n<!-- benchmark:{name} -->\nold\n<!-- /benchmark:{name} -->\n'
+                 for name in report.TABLES) + 'the end\n'
+
+
+def record(method, labels, seed, student, teacher, role='main', **kwargs):
+    prefixes = {'': student} if teacher is None else {'student/': student, 'teacher/': teacher}
+    metrics = {}
+    for prefix, value in prefixes.items():
+        metrics.update({f'{prefix}PCK': value, f'{prefix}wide/PCK': value + 0.25})
+    return dict(dict(
+        method=method, role=role, num_labels=labels, num_total=2000, seed=seed, iterations=4000,
+        student_pck=student, teacher_pck=teacher, metrics=metrics,
+        curve=[[2000, student / 2, teacher and teacher / 2], [4000, student, teacher]]), **kwargs)
+
+
+RECORDS = [
+    record('pose_mum', 100, 0, 0.4, 0.5),
+    record('pose_mum', 100, 1, 0.5, 0.5),
+    record('pose_mum', 100, 2, 0.6, 0.5),
+    record('other', 100, 0, 0.25, 0.25, iterations=8000),
+    record('supervised', 100, 0, 0.3, None),
+    record('supervised', 2000, 0, 0.7, None),
+    record('plain', 100, 0, 0.3, 0.4, 'ablation'),
+    record('plain', 100, 2, 0.3, 0.5, 'ablation'),
+    record('plain', 100, 7, 0.9, 0.9, 'ablation'),
+]
+
+
+def cells(table):
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in table.splitlines()]
+
+
+def test_the_main_table_has_mean_and_sample_deviation():
+    head, _, *rows = cells(report.main_table(RECORDS))
+    assert head == ['method', '100 labels: student', '100 labels: teacher',
+                    'all 2,000 labels: student', 'iterations']
+    assert rows == [  # in the order of the methods, not of their names
+        ['`supervised`', '0.300 (1)', '–', '0.700 (1)', '4,000'],
+        ['`pose_mum`', '0.500 ± 0.100 (3)', '0.500 ± 0.000 (3)', '–', '4,000'],
+        ['`other`', '0.250 (1)', '0.250 (1)', '–', '8,000'],
+    ]
+
+
+def test_the_lead_is_taken_seed_by_seed_and_the_gap_between_means():
+    records = [*RECORDS, record('supervised', 100, 1, 0.4, None)]
+    head, _, *rows = cells(report.lead_table(records))
+    assert head == ['method', '100 labels: lead of `pose_mum`', '100 labels: of the gap']
+    assert rows == [  # the gap is from 0.35 to 0.7, and teachers count
+        ['`supervised`', '+0.150 ± 0.071 (2)', '0%'],
+        ['`pose_mum`', '–', '43%'],
+        ['`other`', '+0.250 (1)', '-29%'],
+    ]
+    without = [r for r in records if r['num_labels'] < 2000]
+    assert [row[2] for row in cells(report.lead_table(without))[2:]] == ['–'] * 3
+
+
+def test_ablations_are_compared_on_the_same_seeds():
+    _, _, reference, ablation = cells(report.ablation_table(RECORDS))
+    assert reference == ['`pose_mum`', '0.500 ± 0.100 (3)', '–', '0.500 ± 0.000 (3)', '–']
+    # Seeds 0 and 2: -0.1 and -0.3, the deviation √0.02; seed 7 has nothing to compare with.
+    assert ablation[2] == '-0.200 ± 0.141 (2)'
+    assert ablation[4] == '-0.050 ± 0.071 (2)'
+
+
+def test_the_table_of_metrics_has_the_means_of_all_others():
+    head, _, *rows = cells(report.metrics_table(RECORDS))
+    assert head == ['method', 'labels', 'wide/PCK: student', 'wide/PCK: teacher']
+    assert rows == [
+        ['`supervised`', '100', '0.550', '–'],
+        ['`pose_mum`', '100', '0.750', '0.750'],
+        ['`other`', '100', '0.500', '0.500'],
+        ['`plain`', '100', '0.750', '0.850'],
+        ['`supervised`', '2,000', '0.950', '–'],
+    ]
+
+
+def test_without_records_the_tables_say_so():
+    for render in report.TABLES.values():
+        assert render([]).endswith('been trained yet.')
+
+
+def test_tables_are_replaced_and_the_prose_stays():
+    text = report.replace_tables(TEXT, RECORDS)
+    assert 'old' not in text and text.endswith('the end\n') and '# ablation\n' in text
+    for render in report.TABLES.values():
+        assert render(RECORDS) in text
+    assert report.replace_tables(text, RECORDS) == text
+
+
+@pytest.mark.parametrize('text', [
+    TEXT.replace('<!-- /benchmark:ablation -->', ''),
+    TEXT.replace('benchmark:ablation', 'benchmark:ablations'),
+    TEXT + '<!-- benchmark:ablation -->',
+])
+def test_a_missing_or_doubled_marker_is_an_error(text):
+    with pytest.raises(ValueError, match='expected one .*benchmark:ablation'):
+        report.replace_tables(text, RECORDS)
+
+
+def test_the_metric_is_found_and_two_are_refused():
+    others = [{'student_coco_ap': 0.5}]
+    assert benchmark_records.metric_of(others) == 'coco_ap'
+    with pytest.raises(ValueError, match=r"one metric, got \['coco_ap', 'pck'\]"):
+        benchmark_records.metric_of(RECORDS + others)
+
+
+def test_a_mean_curve_has_the_iterations_of_all_seeds():
+    curves = [dict(curve=[[1, 0.1, None], [2, 0.25, None]]), dict(curve=[[2, 0.75, None]])]
+    assert benchmark_plots.mean_curve(curves, 1) == [(2, 0.5)]
+    assert benchmark_plots.mean_curve(curves, 2) == []
+    assert benchmark_plots.mean_curve([], 1) == []
+
+
+@pytest.mark.parametrize('content, message', [
+    ('{"method": 1}', 'expected a list of records'), ('[{"method": 1}]', "got .*'method': 1"),
+    ('[', 'is not a json'), ('', 'is missing or empty')])
+def test_a_file_of_something_else_is_an_error(tmp_path, content, message):
+    (tmp_path / 'x.json').write_text(content)
+    with pytest.raises(SystemExit, match=f'(?s)benchmark report: .*{message}'):
+        report.main([str(tmp_path / 'x.json')])
+
+
+def test_the_command_writes_tables_and_plots(tmp_path, capsys):
+    source, page = tmp_path / 'records.json', tmp_path / 'page.md'
+    source.write_text(json.dumps(RECORDS))
+    page.write_text(TEXT)
+    report.main([str(source)])
+    assert report.main_table(RECORDS) in capsys.readouterr().out
+    report.main([str(source), '--markdown', str(page), '--plots', str(tmp_path / 'plots')])
+    assert page.read_text() == report.replace_tables(TEXT, RECORDS)
+    for name in ('methods.png', 'curves.png'):
+        assert cv2.imread(str(tmp_path / 'plots' / name)).std() > 10

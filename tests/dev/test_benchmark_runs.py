@@ -1,0 +1,130 @@
+"""The benchmark's plan: who has labels, what is trained of a config, and what is refused."""
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from helpers.benchmark_parts import (
+    POSE_MUM,
+    ROOT,
+    SUPERVISED,
+    TOTAL,
+    configs_fixture,  # noqa: F401
+    data_fixture,  # noqa: F401
+    log,
+)
+
+sys.path.insert(0, str(ROOT / 'dev'))
+
+import benchmark_methods as benchmark  # noqa: E402
+from benchmark_runs import BenchmarkError, draw_labels, parse_methods, plan  # noqa: E402
+
+
+def sets_of(run):
+    dataset = run.cfg.train_dataloader.dataset
+    return dataset.get('datasets', [dataset])
+
+
+def test_more_labels_of_a_seed_contain_fewer():
+    few, many = draw_labels(1, 100, 10), draw_labels(1, 100, 20)
+    assert set(few) < set(many) and many == sorted(many) and len(many) == 20
+    assert draw_labels(2, 100, 10) != few
+    assert type(few[0]) is int
+
+
+def test_all_methods_of_a_seed_have_the_same_labels(configs, tmp_path):
+    methods = {'a': configs('supervised'), 'b': configs('pose_mum')}
+    runs = plan(methods, [2, 4], [5, 6], tmp_path / 'work')
+    assert [(r.seed, r.num_labels, r.method) for r in runs] == [
+        (s, n, m) for s in (5, 6) for n in (2, 4) for m in 'ab']
+    for supervised, semi in zip(runs[::2], runs[1::2]):
+        labeled, unlabeled = (part['indices'] for part in sets_of(semi))
+        assert sets_of(supervised)[0]['indices'] == labeled
+        assert labeled == draw_labels(semi.seed, TOTAL, semi.num_labels)
+        assert sorted(labeled + unlabeled) == list(range(TOTAL))
+        assert supervised.cfg.randomness.seed == semi.cfg.randomness.seed == semi.seed
+    assert sets_of(runs[0])[0]['indices'] != sets_of(runs[4])[0]['indices']
+
+
+def test_the_trainings_read_what_was_drawn(configs, tmp_path):
+    from mmpose.registry import DATASETS
+    run, = plan({'a': configs('pose_mum')}, [3], [0], tmp_path / 'work')
+    names = [[Path(built.get_data_info(i)['img_path']).stem for i in range(len(built))]
+             for built in (DATASETS.build(part) for part in sets_of(run))]
+    assert [int(name) - 1 for name in names[0]] == draw_labels(0, TOTAL, 3)
+    assert sorted(sum(names, [])) == [f'{i + 1:06d}' for i in range(TOTAL)]
+
+
+def test_an_unlabeled_set_of_its_own_is_left_alone(configs, tmp_path):
+    run, = plan({'a': configs('pose_mum', unlabeled='train_unlabeled')}, [TOTAL], [0], tmp_path)
+    assert sets_of(run)[0]['indices'] is None
+    assert 'indices' not in sets_of(run)[1]
+
+
+def test_all_labels_are_for_supervised_methods(configs, tmp_path):
+    run, = plan({'a': configs('supervised')}, [TOTAL], [0], tmp_path)
+    assert sets_of(run)[0]['indices'] is None and run.num_total == TOTAL
+    with pytest.raises(BenchmarkError, match='nothing is left unlabeled'):
+        plan({'a': configs('pose_mum')}, [TOTAL], [0], tmp_path)
+
+
+@pytest.mark.parametrize('number', [0, TOTAL + 1])
+def test_a_number_of_labels_that_is_not_there_is_an_error(configs, tmp_path, number):
+    with pytest.raises(BenchmarkError, match=f'--labels {number}: .*has {TOTAL} images'):
+        plan({'a': configs('supervised')}, [number], [0], tmp_path)
+
+
+def test_sets_that_leave_out_different_people_are_refused(configs, tmp_path, data):
+    path = data / 'annotations/holes.json'
+    content = json.loads((data / 'annotations/train.json').read_text())
+    content['annotations'][2].update(keypoints=[0] * 51, num_keypoints=0)
+    path.write_text(json.dumps(content))
+    config = configs('pose_mum', POSE_MUM.replace('annotations/train.', 'annotations/holes.'),
+                     unlabeled='holes')
+    with pytest.raises(BenchmarkError, match='reads 7 images and .* set 8, .* number 2 on'):
+        plan({'a': config}, [2], [0], tmp_path)
+
+
+def test_methods_are_called_as_their_config_or_as_told(configs):
+    path = configs('supervised')
+    assert parse_methods([str(path), f'other={path}']) == {'supervised': path, 'other': path}
+    for arguments, message in (([str(path)] * 2, 'two methods'), (['x.py'], 'does not exist'),
+                               ([f'a/b={path}'], 'no name of a method')):
+        with pytest.raises(BenchmarkError, match=message):
+            parse_methods(arguments)
+
+
+def test_a_changed_config_is_refused(configs, tmp_path):
+    methods = {'a': configs('supervised')}
+    run, = plan(methods, [2], [0], tmp_path / 'work')
+    assert benchmark.prepare(run) is False
+    plan(methods, [2], [0], tmp_path / 'work', {'a_variable_of_mine': 1})  # no Runner reads it
+    with pytest.raises(BenchmarkError, match='(?s)a, 2 labels, seed 0: .*train_cfg.max_iters was 4'
+                       ' and is now 6.*Remove that folder'):
+        plan(methods, [2], [0], tmp_path / 'work', {'train_cfg.max_iters': 6})
+
+
+INLINE = """
+keypoints = {{i: dict(name=f'joint_{{i}}', id=i, swap='') for i in range(12)}}
+metainfo = dict(dataset_name='many', keypoint_info=keypoints)
+"""
+
+
+@pytest.mark.parametrize('name, text', [('supervised', SUPERVISED), ('pose_mum', POSE_MUM)])
+def test_what_is_trained_is_what_was_planned(configs, tmp_path, name, text):
+    run, = plan({'a': configs(name, text + INLINE)}, [2], [3], tmp_path / 'work')
+    benchmark.prepare(run)
+    trained = Config.fromfile(benchmark.config_of(run))
+    planned = run.cfg.to_dict()
+    assert trained.to_dict() == planned and trained.randomness.seed == 3
+    # In this order MMPose reads the keypoints; MMEngine's dumps have 0, 1, 10, 11, 2, …
+    assert list(trained.metainfo.keypoint_info) == list(range(12))
+    assert str(benchmark.config_of(run).parent) == str(run.folder.parent)
+
+
+def test_a_training_by_hand_is_refused(configs, tmp_path):
+    log(tmp_path / 'a/labels_2/seed_0', 1, {'PCK': 0.5, 'step': 4})
+    with pytest.raises(BenchmarkError, match="not the benchmark's"):
+        plan({'a': configs('supervised')}, [2], [0], tmp_path)

@@ -1,0 +1,258 @@
+"""The set-up script: its decisions, its error messages, and that a second run does nothing."""
+
+import ast
+import http.server
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'dev'))
+
+import setup_env  # noqa: E402
+import setup_errors  # noqa: E402
+
+
+@pytest.mark.parametrize('name', ['setup_env.py', 'setup_errors.py'])
+def test_an_old_python_can_read_the_script(name):
+    ast.parse((ROOT / 'dev' / name).read_text(), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize('version', [(3, 8), (3, 9), (3, 10), (3, 11)])
+def test_supported_pythons_pass(version):
+    setup_errors.check_python(version)
+
+
+@pytest.mark.parametrize('version', [(2, 7), (3, 6), (3, 7), (3, 12), (4, 0)])
+def test_other_pythons_hear_which_one_to_take(version):
+    present = {'python3.10', 'python3.9'}
+    with pytest.raises(setup_errors.SetupError) as error:
+        setup_errors.check_python(version, present.__contains__)
+    for part in ('Python {}.{}'.format(*version), '3.8 to 3.11', 'make setup PYTHON=python3.10'):
+        assert part in str(error.value)
+    with pytest.raises(setup_errors.SetupError, match='apt-get install python3.11'):
+        setup_errors.check_python(version, lambda name: None)
+
+
+def test_a_bare_debian_python_hears_what_to_install(monkeypatch):
+    setup_errors.check_venv_module()
+    monkeypatch.setitem(sys.modules, 'ensurepip', None)
+    with pytest.raises(setup_errors.SetupError, match='apt-get install python3.11-venv'):
+        setup_errors.check_venv_module((3, 11))
+
+
+def test_a_full_disk_is_seen_before_the_download():
+    setup_errors.check_disk(9.5e9, 9, '/some/folder')
+    with pytest.raises(setup_errors.SetupError, match='(?s)1.2 GB free in /some/folder.*9 GB'):
+        setup_errors.check_disk(1.23e9, 9, '/some/folder')
+
+
+@pytest.mark.parametrize(
+    'tail, found',
+    [
+        ('OSError: [Errno 28] No space left on device', 'no space left'),
+        ('NewConnectionError(...)\nERROR: No matching distribution found', 'cannot be reached'),
+        ('ERROR: No matching distribution found for numpy==1.26.4', 'does not have'),
+        ('error: something new', 'installing X failed'),
+    ],
+)
+def test_pips_failures_are_told_apart(tail, found):
+    error = setup_errors.explain(tail, 'installing X', '/the/log')
+    assert found in error.found
+    assert error.expected and error.remedy
+
+
+def test_import_errors_say_what_they_mean():
+    no_gl = '`import cv2` fails: ImportError: libGL.so.1: cannot open shared object file'
+    assert 'apt-get install libgl1' in setup_errors.import_error(no_gl, 'log').remedy
+    no_ops = "`from mmcv.ops import nms` fails: No module named 'mmcv._ext'\nTraceback …"
+    error = setup_errors.import_error(no_ops, 'log')
+    assert 'no ops that fit this PyTorch' in error.remedy
+    assert error.found == no_ops.splitlines()[0]
+    assert setup_errors.import_error('', 'log').found
+
+
+def test_without_a_gpu_the_cpu_build_is_taken_where_its_index_answers():
+    assert setup_env.torch_options(gpu=False, asks=lambda url: True)[0] == '--extra-index-url'
+    assert setup_env.torch_options(gpu=False, asks=lambda url: False) == []
+    assert setup_env.torch_options(gpu=True, asks=lambda url: True) == []
+
+
+@pytest.mark.parametrize(
+    'torch, cuda, folder',
+    [
+        ('2.1.2+cpu', '', 'cpu/torch2.1.0'),
+        ('2.1.2+cu121', '12.1', 'cu121/torch2.1.0'),
+        ('2.1.2', '11.8', 'cu118/torch2.1.0'),
+    ],
+)
+def test_openmmlabs_index_for_a_pytorch(torch, cuda, folder):
+    assert setup_env.mmcv_index(torch, cuda).endswith(f'/mmcv/dist/{folder}/index.html')
+
+
+def test_an_index_that_answers_and_one_that_does_not():
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            self.send_response(200 if self.path == '/good' else 404)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f'http://127.0.0.1:{server.server_port}'
+    assert setup_env.answers(address + '/good')
+    assert not setup_env.answers(address + '/bad')
+    server.shutdown()
+    server.server_close()
+    assert not setup_env.answers(address + '/good')
+    assert not setup_env.answers('no address at all')
+
+
+def test_an_index_that_hangs_is_given_up():
+    with socket.socket() as silent:
+        silent.bind(('127.0.0.1', 0))
+        silent.listen(1)
+        start = time.monotonic()
+        assert not setup_env.answers(f'http://127.0.0.1:{silent.getsockname()[1]}/', 0.3)
+        assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize(
+    'loads, found, index, said',
+    [
+        ([True], [], False, ''),  # installed already
+        ([False, True], [True], False, 'a ready-made wheel'),
+        ([False, True], [False, True], True, "OpenMMLab's ready-made wheel"),
+        ([False, False, True], [True, True], True, "OpenMMLab's ready-made wheel"),
+        ([False, True], [False], False, 'compiled once'),
+        ([False, False, True], [True], False, 'compiled once'),
+        ([False, False], [False], False, 'compiled once'),
+    ],
+)
+def test_mmcv_is_compiled_only_when_no_wheel_loads(
+    tmp_path, monkeypatch, capsys, loads, found, index, said
+):
+    """By what the ops do when loaded, what pip finds and whether OpenMMLab's index answers."""
+    fits, loads, found = loads[-1], iter(loads), iter(found)
+    for name in ('VENV', 'LOG'):
+        monkeypatch.setattr(setup_env, name, str(tmp_path))
+    (tmp_path / 'mmcv').mkdir()
+    (tmp_path / 'mmcv' / 'mmcv-2.1.0-cp311.whl').touch()
+
+    def run(*arguments, **options):
+        if arguments[-1] == setup_env.LOAD_OPS:
+            return next(loads), ''
+        if arguments[0] == '-c':
+            return True, '2.1.2+cpu \n'
+        return ('stdout' in options) or next(found), ''
+
+    monkeypatch.setattr(setup_env, 'run', run)
+    monkeypatch.setattr(setup_env, 'must_run', lambda *arguments: '')
+    monkeypatch.setattr(setup_env, 'answers', lambda url: index)
+    if fits:
+        setup_env.install_mmcv()
+    else:
+        with pytest.raises(setup_errors.SetupError, match='mmcv without its ops'):
+            setup_env.install_mmcv()
+    assert said in capsys.readouterr().out
+    assert not list(loads) and not list(found)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with an environment that looks complete."""
+    copy = tmp_path / 'checkout'
+    for name in setup_env.INPUTS:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(str(ROOT / name), str(copy / name))
+    script = (
+        'import os, sys; sys.path.insert(0, "dev"); import setup_env as s\n'
+        'os.makedirs(s.VENV + "/bin"); open(s.PYTHON, "w"); open(s.LOG, "w")\n'
+        'open(s.VENV + "/bin/pip", "w").write("#!" + s.PYTHON)\n'
+        'open(s.VENV + "/pyvenv.cfg", "w").write("version = 3.11.0")\n'
+        'open(s.STAMP, "w").write(s.fingerprint())'
+    )
+    subprocess.run([sys.executable, '-c', script], cwd=str(copy), check=True)
+    return copy
+
+
+def set_up(checkout, version=(3, 12)):
+    """Runs the script under a Python that only a complete set-up does not refuse."""
+    code = (
+        f'import runpy, sys; sys.version_info = {version}; sys.path.insert(0, "dev")\n'
+        'runpy.run_path("dev/setup_env.py", run_name="__main__")'
+    )
+    return subprocess.run(
+        [sys.executable, '-B', '-c', code],
+        cwd=str(checkout),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_second_run_is_quick_and_changes_nothing(checkout):
+    def state():
+        return {str(path): path.stat().st_mtime_ns for path in checkout.rglob('*')}
+
+    before, start = state(), time.monotonic()
+    run = set_up(checkout)
+    assert (run.returncode, run.stdout) == (0, '')
+    assert time.monotonic() - start < 2
+    assert state() == before
+
+
+def test_a_moved_checkout_is_set_up_anew(checkout):
+    moved = checkout.with_name('moved')
+    checkout.rename(moved)
+    run = set_up(moved)
+    assert run.returncode == 1
+    assert 'Python 3.12' in run.stdout and 'Traceback' not in run.stdout
+
+
+@pytest.mark.parametrize('name', setup_env.INPUTS)
+def test_a_changed_input_is_seen(checkout, monkeypatch, name):
+    for attribute, path in (('ROOT', '.'), ('VENV', '.venv'), ('STAMP', '.venv/setup.stamp')):
+        monkeypatch.setattr(setup_env, attribute, os.path.normpath(str(checkout / path)))
+    monkeypatch.setattr(setup_env, 'PYTHON', str(checkout / '.venv/bin/python'))
+    assert setup_env.is_complete()
+    with (checkout / name).open('a') as file:
+        file.write('# changed\n')
+    assert not setup_env.is_complete()
+
+
+def test_every_needed_package_is_pinned():
+    metadata = pytest.importorskip('importlib.metadata')
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = [line.split('#')[0].strip() for line in (ROOT / 'requirements.txt').open()]
+    pinned = {canonicalize_name(Requirement(line).name): line for line in lines if line}
+    # left out on purpose, or brought along by PyTorch
+    known = re.compile('chumpy|opendatalab|nvidia-.*|triton')
+    for name, line in pinned.items():
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # for another Python
+        if distribution.version not in line:
+            continue
+        for needed in map(Requirement, distribution.requires or ()):
+            if needed.marker is None or needed.marker.evaluate({'extra': ''}):
+                found = canonicalize_name(needed.name)
+                assert found in pinned or known.fullmatch(found), f'{name} needs {needed}'
+
+
+@pytest.mark.parametrize('name', ['torch', 'torchvision', 'mmcv', 'pip', 'ninja', 'opencv-python'])
+def test_a_pin_is_found(name):
+    assert setup_env.pin(name).startswith(f'{name}==')

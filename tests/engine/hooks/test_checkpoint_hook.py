@@ -1,0 +1,198 @@
+"""Whatever happens while a checkpoint is written, there is one to resume from."""
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from helpers.toy_runner import build, same
+from mmpose_mum.checkpoint.atomic_backend import AtomicLocalBackend
+from mmpose_mum.engine.hooks.checkpoint_hook import SafeCheckpointHook
+
+BIG = 200_000  # elements: a checkpoint of 0.8 MB, logs are far smaller
+
+
+class FullBetween(Hook):
+    """Fills the disk before an iteration's end and frees it before another one's.
+
+    No file can grow beyond a size then: a write fails half way, as on a full disk.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, begin, end):
+        self.begin, self.end = begin, end
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Set the limit."""
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        full = self.begin <= batch_idx + 1 < self.end
+        resource.setrlimit(resource.RLIMIT_FSIZE, (BIG if full else limit, limit))
+
+
+@pytest.fixture(autouse=True)
+def no_limit_afterwards():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def train(folder, iters, *, keep=1, resume=False, interval=5, **kwargs):
+    checkpoint = dict(max_keep_ckpts=keep, interval=interval, **kwargs.pop('checkpoint', {}))
+    runner = build(folder, iters, padding=BIG, resume=resume, checkpoint=checkpoint, **kwargs)
+    said = []
+    runner.logger.error = said.append
+    try:
+        runner.train()
+    finally:
+        runner.said = said
+    return runner
+
+
+def files(folder):
+    return sorted(p.name for p in Path(folder).iterdir()
+                  if p.is_file() and p.suffix not in ('.py', '.lock'))
+
+
+def last(folder):
+    return Path((Path(folder) / 'last_checkpoint').read_text()).name
+
+
+def test_as_many_are_kept_as_are_asked_for(tmp_path):
+    train(tmp_path / 'a', 12, keep=2)
+    assert files(tmp_path / 'a') == ['iter_10.pth', 'iter_12.pth', 'last_checkpoint']
+    train(tmp_path / 'a', 14, keep=1, resume=True)
+    assert files(tmp_path / 'a') == ['iter_14.pth', 'last_checkpoint']
+    train(tmp_path / 'b', 12, keep=-1)
+    assert files(tmp_path / 'b') == ['iter_10.pth', 'iter_12.pth', 'iter_5.pth', 'last_checkpoint']
+
+
+def test_the_old_one_goes_when_the_new_one_is_there(tmp_path, monkeypatch):
+    seen = []
+    remove = AtomicLocalBackend.remove
+
+    def watched(self, path):
+        new = torch.load(Path(tmp_path) / last(tmp_path))['meta']['iter']
+        seen.append((Path(path).name, new))
+        remove(self, path)
+
+    monkeypatch.setattr(AtomicLocalBackend, 'remove', watched)
+    train(tmp_path, 12)
+    assert seen == [('iter_5.pth', 10), ('iter_10.pth', 12)]
+
+
+def test_what_a_killed_process_could_not_delete_goes_after_the_resume(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(SafeCheckpointHook, '_delete', lambda *_: None)
+        train(tmp_path, 10)
+    assert files(tmp_path) == ['iter_10.pth', 'iter_5.pth', 'last_checkpoint']
+    train(tmp_path, 11, resume=True)
+    assert files(tmp_path) == ['iter_11.pth', 'last_checkpoint']
+
+
+def test_a_full_disk_is_reported_and_the_training_goes_on(tmp_path):
+    straight = train(tmp_path / 'a', 15)
+    runner = train(tmp_path / 'b', 15, hooks=[FullBetween(10, 15)])
+    assert same(straight, runner)  # nothing else changes
+    error, = runner.said
+    size = (tmp_path / 'b/iter_15.pth').stat().st_size
+    for part in ('File too large', 'b/iter_10.pth needs', f'{str(size)[0]}', 'are free',
+                 'goes on', 'b/iter_5.pth is the last one'):
+        assert part in error, error
+    assert files(tmp_path / 'b') == ['iter_15.pth', 'last_checkpoint']
+
+
+def test_the_old_one_stays_while_the_disk_is_full(tmp_path):
+    runner = build(tmp_path, 12, padding=BIG, checkpoint=dict(max_keep_ckpts=1),
+                   hooks=[FullBetween(10, 99)])
+    with pytest.raises(OSError, match='iter_12.pth needs .* bytes, .* are free'):
+        runner.train()  # the last one could not be written in the end, either
+    assert files(tmp_path) == ['iter_5.pth', 'last_checkpoint'] and last(tmp_path) == 'iter_5.pth'
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    resumed = train(tmp_path, 12, resume=True)
+    assert same(resumed, train(tmp_path / 'straight', 12))
+    assert files(tmp_path) == ['iter_12.pth', 'last_checkpoint']
+
+
+def test_a_last_one_that_failed_is_tried_again_at_the_end(tmp_path):
+
+    class Free(Hook):
+        priority = 'VERY_HIGH'
+
+        def after_train_epoch(self, runner, *_):
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    runner = train(tmp_path, 12, hooks=[FullBetween(10, 99), Free()])
+    assert len(runner.said) == 2
+    assert torch.load(tmp_path / 'iter_12.pth')['meta']['iter'] == 12
+    assert files(tmp_path) == ['iter_12.pth', 'last_checkpoint']
+
+
+def best_of(folder):
+    return [name for name in files(folder) if name.startswith('best')]
+
+
+def test_the_best_one_is_replaced_when_a_better_one_is_there(tmp_path, monkeypatch):
+    seen = []
+    delete = SafeCheckpointHook._delete
+
+    def watched(self, path):
+        seen.append((Path(path).name, best_of(tmp_path)))
+        delete(self, path)
+
+    monkeypatch.setattr(SafeCheckpointHook, '_delete', watched)
+    best = dict(save_best='score', rule='greater')
+    train(tmp_path, 15, keep=-1, scores=[1, 3, 2], val_interval=5, checkpoint=best)
+    assert seen == [('best_score_iter_5.pth', ['best_score_iter_10.pth', 'best_score_iter_5.pth'])]
+    assert best_of(tmp_path) == ['best_score_iter_10.pth']
+    train(tmp_path, 20, keep=-1, scores=[2, 4], val_interval=5, checkpoint=best, resume=True)
+    assert best_of(tmp_path) == ['best_score_iter_20.pth']
+
+
+def test_a_best_one_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    runner = train(
+        tmp_path, 15, scores=[1, 3, 2], val_interval=5, hooks=[FullBetween(10, 15)],
+        checkpoint=dict(save_best='score', rule='greater'))
+    assert len(runner.said) == 2 and 'best_score_iter_10.pth needs' in runner.said[1]
+    assert best_of(tmp_path) == ['best_score_iter_15.pth']  # better than what could be kept: 1
+    assert runner.message_hub.get_info('best_score') == 2
+
+
+def test_a_best_by_what_was_not_measured_is_told_what_was(tmp_path):
+    with pytest.raises(ValueError, match="save_best='AP' was not measured.*but score"):
+        train(tmp_path, 5, scores=[1.], checkpoint=dict(save_best='AP', rule='greater'))
+    assert last(tmp_path) == 'iter_5.pth'
+
+
+@pytest.mark.parametrize('save_best, rule, left', [
+    (['score', 'cost'], ['greater', 'less'],
+     ['best_cost_iter_5.pth', 'best_score_iter_10.pth']),
+    ('auto', 'greater', ['best_score_iter_10.pth'])])
+def test_several_best_ones(tmp_path, save_best, rule, left):
+    train(tmp_path, 15, scores=[1, 3, 2], val_interval=5,
+          checkpoint=dict(save_best=save_best, rule=rule))
+    assert best_of(tmp_path) == left
+
+
+class FullForLogs(FullBetween):
+    """Leaves no room for a line of a log, either."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Set the limit."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self.begin <= batch_idx + 1 < self.end:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+
+def test_a_log_that_cannot_be_written_ends_the_run_which_resumes_to_the_bit(tmp_path):
+    straight = train(tmp_path / 'a', 12)
+    runner = build(tmp_path / 'b', 12, padding=BIG, hooks=[FullForLogs(7, 99)])
+    next(hook for hook in runner.hooks if type(hook).__name__ == 'LoggerHook').interval = 1
+    with pytest.raises(OSError, match='File too large'):  # by MMEngine's LocalVisBackend
+        runner.train()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, ) * 2)
+    assert last(tmp_path / 'b') == 'iter_5.pth'
+    assert same(straight, train(tmp_path / 'b', 12, resume=True))

@@ -1,0 +1,159 @@
+"""The loop goes on where it stopped: data, random numbers, validations, each for itself."""
+import re
+
+import pytest
+import torch
+from mmdet.engine.hooks import PipelineSwitchHook
+from mmengine.hooks import Hook
+
+from helpers import toy_runner
+from helpers.toy_runner import build, same
+
+STOP = 5
+
+
+class Stop(Exception):
+    """The training ends here."""
+
+
+class StopAt(Hook):
+    """Stops before an iteration, or before the validation that follows upon one."""
+
+    def __init__(self, iteration, in_val=False):
+        self.iteration, self.in_val = iteration, in_val
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        """Stop, if it is this one."""
+        if runner.iter == self.iteration and not self.in_val:
+            raise Stop
+
+    def before_val(self, runner):
+        """Stop, if it is this one."""
+        if runner.iter == self.iteration and self.in_val:
+            raise Stop
+
+
+def run(*args, **kwargs):
+    runner = build(*args, **kwargs)
+    runner.train()
+    return runner
+
+
+def read(runner):
+    return [source.read for source in runner.train_dataloader.dataset.datasets]
+
+
+@pytest.mark.parametrize('loop', ['ResumableTrainLoop', 'IterBasedTrainLoop'])
+@pytest.mark.parametrize('seed', [0, None])
+def test_a_resumed_training_is_the_same_and_reads_nothing_twice(tmp_path, loop, seed):
+    """Without a seed in the config, the checkpoint's is taken. MMEngine's loop is the control."""
+    straight = run(tmp_path / 'a', 12, loop=loop, seed=seed)
+    with pytest.raises(Stop):
+        run(tmp_path / 'b', 12, loop=loop, seed=straight.seed, hooks=[StopAt(STOP + 3)])
+    resumed = run(tmp_path / 'b', 12, loop=loop, seed=seed, resume=True)
+    first, second = read(straight), read(resumed)
+    if loop == 'ResumableTrainLoop':
+        assert same(straight, resumed)
+        for all_, later in zip(first, second):
+            assert later == all_[2 * STOP:] and len(later) == 2 * (12 - STOP)
+    else:
+        assert not same(straight, resumed)
+        assert len(second[0]) == len(first[0])  # replayed
+    assert resumed.model.generator.initial_seed() == 5 or loop == 'IterBasedTrainLoop'
+
+
+def test_a_stop_in_a_validation_is_made_up_for(tmp_path):
+    scores = [1, 2, 3, 4]
+    straight = run(tmp_path / 'a', 12, scores=scores[:], val_interval=STOP)
+    runner = build(tmp_path / 'b', 12, scores=scores[:], val_interval=STOP,
+                   hooks=[StopAt(2 * STOP, in_val=True)])
+    with pytest.raises(Stop):
+        runner.train()
+    resumed = run(tmp_path / 'b', 12, scores=scores[1:], val_interval=STOP, resume=True)
+    assert same(straight, resumed)
+    logged = [list(r.message_hub.get_scalar('val/score').data[0]) for r in (straight, resumed)]
+    assert logged == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_validation_that_is_in_the_checkpoint_is_not_repeated(tmp_path):
+    best = dict(save_best='score', rule='greater')  # writes the checkpoint again behind it
+    with pytest.raises(Stop):
+        run(tmp_path, 12, scores=[1], val_interval=STOP, checkpoint=best, hooks=[StopAt(STOP)])
+    resumed = run(tmp_path, 9, scores=[7], val_interval=STOP, checkpoint=best, resume=True)
+    assert resumed.val_evaluator.metrics[0].asked == 1  # the last iteration's
+    assert resumed.message_hub.get_info('best_score') == 7
+
+
+def test_accumulated_gradients_resume_between_two_steps(tmp_path):
+    straight = run(tmp_path / 'a', 12, accumulate=STOP)
+    with pytest.raises(Stop):
+        run(tmp_path / 'b', 12, accumulate=STOP, hooks=[StopAt(STOP + 1)])
+    assert same(straight, run(tmp_path / 'b', 12, accumulate=STOP, resume=True))
+
+
+def test_other_data_after_the_stop_are_reported(tmp_path, monkeypatch):
+    from mmpose_mum.engine.loops import train_loop
+    said = []
+    monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
+    run(tmp_path, STOP)
+    run(tmp_path, STOP + 1, resume=True)
+    assert not said
+    run(tmp_path, STOP + 2, resume=True, sampler=dict(
+        type='SemiSupervisedSampler', batch_size=4, source_ratio=[3, 1]))
+    assert len(said) == 1 and 'per_batch, were [2, 2] and are [3, 1]' in said[0]
+    run(tmp_path, STOP + 3, resume=True, sizes=(11, 14))  # someone was added
+    assert 'labeled and unlabeled people were [10, 14] and are [11, 14]' in said[1]
+
+
+def test_entries_that_were_edited_between_stop_and_resume_are_told(tmp_path, monkeypatch):
+    from mmpose_mum.engine.loops import train_loop
+    said = []
+    monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
+    run(tmp_path, STOP)
+    # As many people as before; how MMEngine's datasets keep them.
+    monkeypatch.setattr(toy_runner.Noise, 'data_bytes', b'edited', raising=False)
+    run(tmp_path, STOP + 1, resume=True)
+    assert len(said) == 1 and ': the checksums of their entries, order and folder were' in said[0]
+
+
+def test_the_log_tells_measures_alone(tmp_path):
+    """MMEngine adds to a validation's line whatever in its hub begins with 'val'."""
+    runner = build(tmp_path, STOP, scores=[1], val_interval=STOP)
+    said = []
+    runner.logger.info = said.append
+    runner.train()
+    line, = [line for line in said if line.startswith('Iter(val) [1/1]    ')]
+    assert re.findall(r'(\w+): ', line) == ['score', 'cost', 'data_time', 'time']
+
+
+def test_another_sampler_is_replayed_as_mmengine_does(tmp_path):
+    infinite = dict(type='InfiniteSampler', shuffle=True)
+    run(tmp_path, STOP, sampler=infinite)
+    resumed = run(tmp_path, 7, sampler=infinite, resume=True)
+    assert resumed.iter == 7 and sum(map(len, read(resumed))) == 7 * 4
+
+
+@pytest.mark.parametrize('of_sampler', [2, 8])
+def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_sampler):
+    with pytest.raises(ValueError, match=rf'batches of 4, .*SemiSupervisedSampler.*{of_sampler}: '
+                       r'.*train_dataloader\.batch_size.*train_dataloader\.sampler\.batch_size'):
+        run(tmp_path, 1, sampler=dict(type='SemiSupervisedSampler', batch_size=of_sampler))
+
+
+def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabeledPipelineSwitchHook'):
+        run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
+
+
+def test_iterations_draw_by_their_number_and_the_runs_seed(tmp_path):
+    """What is drawn between two iterations, as by a hook or a validation, changes nothing."""
+
+    class Draws(Hook):
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            torch.rand(batch_idx + 1, generator=runner.model.generator)
+            torch.rand(2)
+
+    plain = run(tmp_path / 'a', 6)
+    assert same(plain, run(tmp_path / 'b', 6, hooks=[Draws()]))
+    assert not same(plain, run(tmp_path / 'c', 6, seed=1))

@@ -1,0 +1,163 @@
+"""One pass over the loader gives both models the metrics that they get in a pass of their own."""
+import json
+import uuid
+from unittest.mock import patch
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpose.registry import LOOPS, METRICS
+
+from helpers import small_run
+
+ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValLoop'
+
+
+@METRICS.register_module()
+class CenterOfPredictions(BaseMetric):
+    """The mean of all that was predicted, which tells any two models apart; and one by one."""
+
+    default_prefix = 'center'
+
+    def process(self, data_batch, data_samples):
+        """Keep each sample's id and mean."""
+        self.results += [(sample['id'], float(sample['pred_instances']['keypoints'].mean()))
+                         for sample in data_samples]
+
+    def compute_metrics(self, results):
+        """Return them."""
+        return dict(mean=sum(value for _, value in results) / len(results),
+                    **{str(key): value for key, value in results})
+
+
+class Notes(Hook):
+    """Notes which hooks are called, and the mean of each batch's outputs and who made them."""
+
+    def __init__(self):
+        self.called, self.centers, self.predict_on = [], [], []
+
+    def before_val(self, runner):
+        """Note it."""
+        self.called.append('before_val')
+
+    def before_val_epoch(self, runner):
+        """Note it."""
+        self.called.append('before_val_epoch')
+
+    def before_val_iter(self, runner, batch_idx, data_batch=None):
+        """Note it."""
+        self.called.append(f'before_val_iter {batch_idx}')
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        """Note it, and the outputs."""
+        self.called.append(f'after_val_iter {batch_idx}')
+        self.predict_on.append(runner.model.semi_test_cfg['predict_on'])
+        self.centers += [float(output.pred_instances.keypoints.mean()) for output in outputs]
+
+    def after_val_epoch(self, runner, metrics=None):
+        """Note it, and the metrics."""
+        self.called.append('after_val_epoch')
+        self.metrics = metrics
+
+    def after_val(self, runner):
+        """Note it."""
+        self.called.append('after_val')
+
+
+@pytest.fixture(scope='module')
+def runner(tmp_path_factory):
+    """A Runner whose teacher and student differ, for three samples in two batches."""
+    root = small_run.train().parents[1]
+    cfg = Config.fromfile(str(root / 'original.py'))
+    work = tmp_path_factory.mktemp('val')
+    labels = small_run.write_people(work / 'people', ['a.png', 'b.png', 'c.png'])
+    (work / 'labels.json').write_text(json.dumps(labels))
+    cfg.merge_from_dict(dict(work_dir=str(work), experiment_name=uuid.uuid4().hex,
+                             log_level='ERROR', val_cfg=dict(type=ONE_PASS)))
+    cfg.val_dataloader.dataset.update(
+        ann_file=str(work / 'labels.json'), data_prefix=dict(img=f'{work}/people/'))
+    cfg.val_evaluator = [
+        dict(type='CocoMetric', ann_file=str(work / 'labels.json'), score_mode='bbox'),
+        *cfg.val_evaluator, dict(type='CenterOfPredictions')]
+    # What MMEngine dumps is only made pretty by yapf, for seconds.
+    with patch('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, True)):
+        runner = Runner.from_cfg(cfg)
+    runner.load_checkpoint(str(small_run.train()))
+    torch.manual_seed(1)
+    for parameter in runner.model.student.parameters():
+        parameter.data += .1 * torch.randn_like(parameter)
+    return runner
+
+
+def validate(runner, kind, **options):
+    """Returns the metrics, what the hooks were told, and how often a sample was loaded."""
+    loop = LOOPS.build(dict(
+        type=kind, runner=runner, dataloader=runner.cfg.val_dataloader,
+        evaluator=[dict(metric) for metric in runner.cfg.val_evaluator], **options))
+    dataset, loaded = loop.dataloader.dataset, []
+    prepare = dataset.prepare_data
+    dataset.prepare_data = lambda index: loaded.append(index) or prepare(index)
+    notes, before = Notes(), list(runner.hooks)
+    runner._hooks = [notes]
+    try:
+        loop.run()
+    finally:
+        runner._hooks = before
+    return notes.metrics, notes, loaded
+
+
+def test_metrics_are_those_of_two_passes_to_the_bit(runner):
+    expected, _, loaded_twice = validate(runner, TWO_PASSES)
+    found, _, loaded = validate(runner, ONE_PASS)
+    assert list(found) == list(expected) and found == expected
+    assert {'teacher/coco/AP', 'student/PCK', 'teacher/center/mean'} < set(found)
+    assert found['teacher/center/mean'] != found['student/center/mean']
+    assert loaded == [0, 1, 2] and loaded_twice == [0, 1, 2, 0, 1, 2]
+    again, *_ = validate(runner, ONE_PASS)  # nothing of the first is left
+    assert again == found
+
+
+@pytest.mark.parametrize('predict_on', ['teacher', 'student'])
+def test_hooks_are_called_as_by_mmengines_loop_with_the_chosen_models_outputs(runner, predict_on):
+    settings = runner.model.semi_test_cfg
+    settings['predict_on'] = predict_on
+    try:
+        plain, expected, _ = validate(runner, 'ValLoop')
+        metrics, notes, _ = validate(runner, ONE_PASS)
+    finally:
+        settings['predict_on'] = 'teacher'
+    assert notes.called == expected.called
+    assert notes.centers == expected.centers and set(notes.predict_on) == {predict_on}
+    assert plain == {key.split('/', 1)[1]: value for key, value in metrics.items()
+                     if key.startswith(predict_on)}
+
+
+def test_half_precision_is_that_of_two_passes(runner, monkeypatch):
+    for model in (runner.model.teacher, runner.model.student):  # NumPy has no bfloat16
+        monkeypatch.setattr(model.head, 'forward', lambda features, forward=model.head.forward:
+                            forward(features).float())
+    expected, *_ = validate(runner, TWO_PASSES, fp16=True)
+    found, *_ = validate(runner, ONE_PASS, fp16=True)
+    assert found == expected and found != validate(runner, ONE_PASS)[0]
+
+
+def test_the_model_predicts_as_before_even_after_an_error(runner, monkeypatch):
+    runner.model.semi_test_cfg['predict_on'] = 'student'
+
+    def fail(*args, **kwargs):
+        raise RuntimeError('no memory')
+
+    monkeypatch.setattr(runner.model.teacher, 'forward', fail)
+    with pytest.raises(RuntimeError, match='no memory'):
+        validate(runner, ONE_PASS)
+    assert runner.model.semi_test_cfg == dict(predict_on='student')
+    runner.model.semi_test_cfg['predict_on'] = 'teacher'
+
+
+def test_a_plain_model_is_an_error_that_says_so(runner, monkeypatch):
+    monkeypatch.setattr(runner, 'model', runner.model.teacher)
+    with pytest.raises(TypeError, match='PoseEstimator has no teacher and no student.*ValLoop'):
+        validate(runner, ONE_PASS)

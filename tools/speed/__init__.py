@@ -1,1 +1,0 @@
-"""Measurements of what the package costs, one module for each subcommand of tools/benchmark.py."""

@@ -67,6 +67,7 @@ NAMES = {
     'list_pictures': 'list_images',
     'missing_pictures': 'missing_images',
     'picture_finder': 'image_finder',
+    'plain_model': 'unwrapped',
     'processor_has_bfloat16': 'cpu_has_bfloat16',
     'sample_colour': 'sample_color',
 }

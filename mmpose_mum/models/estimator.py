@@ -63,8 +63,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
             MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
             many unlabeled as labeled images count N times as much there.
-        burn_in (int): Iterations at the start that train on labeled images alone. Give
-            :class:`EMANHook` the same number, so that the teacher starts as a copy.
+        burn_in (int): Iterations at the start that train on labeled images alone.
+            :class:`EMANHook` keeps the teacher a copy of the student meanwhile.
         ramp_up (int): Iterations after the burn-in in which the unlabeled images' weight rises
             from 0, linearly. Outside of a Runner neither applies.
         confidence (dict, optional): Which of the teacher's keypoints count, see

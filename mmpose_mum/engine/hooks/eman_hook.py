@@ -1,15 +1,15 @@
 """The hook by which the teacher follows the student: EMAN, over weights and statistics."""
 from functools import wraps
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import EMAHook, Hook
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 from torch import Tensor, nn
 
 from ...functional.ema import ema_update_, warmed_up_momentum
+from ..wrappers import unwrapped
 
 _UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message hub
 
@@ -35,7 +35,8 @@ class EMANHook(Hook):
     Args:
         momentum (float): The teacher's own share at each update, in [0, 1).
         interval (int): Optimizer steps from one update to the next.
-        burn_in (int): Iterations in which the teacher remains a copy of the student.
+        burn_in (int, optional): Iterations in which the teacher remains a copy of the student.
+            Defaults to the model's own ``burn_in``, or to 0 for a model that has none.
         statistics (str): ``'average'`` them like the weights, which is EMAN, or ``'copy'`` the
             student's, which is the plain moving average of weights that mean teachers use.
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
@@ -44,7 +45,7 @@ class EMANHook(Hook):
 
     Raises:
         ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
-            ``EMAHook`` of MMEngine as well.
+            ``EMAHook`` of MMEngine as well or a model with another ``burn_in``.
     """
 
     priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
@@ -52,14 +53,14 @@ class EMANHook(Hook):
     def __init__(self,
                  momentum: float = 0.999,
                  interval: int = 1,
-                 burn_in: int = 0,
+                 burn_in: Optional[int] = None,
                  statistics: str = 'average',
                  warm_up: bool = True) -> None:
         if not 0 <= momentum < 1:
             raise ValueError(
                 f'momentum must lie in [0, 1), got {momentum}. It is the teacher\'s own share, '
                 'such as 0.999; MMEngine\'s and MMDetection\'s hooks take the student\'s, 0.001')
-        if interval < 1 or burn_in < 0:
+        if interval < 1 or (burn_in or 0) < 0:
             raise ValueError(f'interval must be at least 1 and burn_in at least 0, got '
                              f'{interval} and {burn_in}')
         if statistics not in ('average', 'copy'):
@@ -80,10 +81,11 @@ class EMANHook(Hook):
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimizer's steps."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        self._burn_in = self._burn_in_of(model)
         teacher, student = paired_tensors(model.teacher, model.student)
         self._weights, self._buffers = ([], []), ([], [])  # the teacher's, the student's
         for pair in zip(teacher, student):
@@ -99,6 +101,15 @@ class EMANHook(Hook):
             self._updates = int(1 / (1 - self.momentum)) if loaded else 0
             hub.update_info(_UPDATES, self._updates)
         self._count_steps_of(runner.optim_wrapper.optimizer)
+
+    def _burn_in_of(self, model: nn.Module) -> int:
+        """Return the burn-in, which the model knows; refuse another one."""
+        known = getattr(model, 'burn_in', self.burn_in)
+        if self.burn_in not in (None, known):
+            raise ValueError(
+                f'EMANHook has burn_in={self.burn_in} and the model burn_in={known}, and both mean '
+                'the same iterations. Leave it out of EMANHook, which takes it from the model')
+        return known or 0
 
     def after_train(self, runner) -> None:
         """Stop counting."""
@@ -127,7 +138,7 @@ class EMANHook(Hook):
         """Update the teacher, if the optimizer has made enough steps since the last time."""
         if get_world_size() > 1 and self._statistics:
             all_reduce_params(self._statistics, op='mean')
-        if runner.iter < self.burn_in:
+        if runner.iter < self._burn_in:
             if self._steps:
                 self._update(0.)
                 self._steps = 0

@@ -7,6 +7,7 @@ import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import EMAHook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -79,6 +80,38 @@ def test_burn_in_copies_to_the_bit_and_the_average_begins_after_it():
     trainer.step()
     expected = .9 * before['0.weight'] + .1 * model.student[0].weight
     torch.testing.assert_close(model.teacher[0].weight, expected, rtol=1e-6, atol=1e-7)
+
+
+class Wrapper(nn.Module):
+    """What MMEngine takes for DistributedDataParallel."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+@pytest.mark.parametrize('own', [None, 3], ids=['from the model', 'said twice'])
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_the_burn_in_is_the_models(own, wrapped, monkeypatch):
+    model = Pair()
+    model.burn_in = 3
+    trainer = Trainer(model, EMANHook(momentum=.9, burn_in=own))
+    if wrapped:
+        monkeypatch.setitem(MODEL_WRAPPERS.module_dict, 'Wrapper', Wrapper)
+        trainer.hook.after_train(trainer)
+        trainer.hook.before_train(
+            SimpleNamespace(**{**vars(trainer), 'model': Wrapper(model)}))
+    for updates in (0, 0, 0, 1, 2):
+        trainer.step()
+        assert trainer.message_hub.get_info('eman_updates') == updates
+
+
+@pytest.mark.parametrize('own', [0, 4])
+def test_a_burn_in_that_contradicts_the_models_is_an_error(own):
+    model = Pair()
+    model.burn_in = 3
+    with pytest.raises(ValueError, match=f'burn_in={own} and the model burn_in=3.*Leave it out'):
+        Trainer(model, EMANHook(burn_in=own))
 
 
 @pytest.mark.parametrize('burn_in', [0, 6])

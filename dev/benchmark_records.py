@@ -91,7 +91,11 @@ def read_seconds(folder: Path) -> Optional[float]:
 
 
 def settings_of(cfg: Config) -> dict:
-    """Return the parts of a config that tell methods apart, as JSON has them."""
+    """Return the parts of a config that tell methods apart, as JSON has them.
+
+    They are the same in whichever words a config says them: pipelines are written out, and the
+    burn-in is the hook's as well.
+    """
     pipelines = [dataset.get('pipeline') for dataset in labeled_and_unlabeled(cfg)]
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
@@ -101,6 +105,9 @@ def settings_of(cfg: Config) -> dict:
     # What only watches makes no other method, nor does the loop that runs the iterations.
     settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []
                                 if hook['type'] not in WATCHING]
+    for hook in settings['custom_hooks']:
+        if hook['type'] == 'EMANHook' and hook.get('burn_in') is None:
+            hook['burn_in'] = settings['model'].get('burn_in', 0)
     settings['train_cfg'] = {k: v for k, v in cfg['train_cfg'].items() if k != 'type'}
     loader = cfg['train_dataloader']
     settings['batch_size'] = loader.get('batch_size')

@@ -18,6 +18,8 @@ from kept_json import read_kept
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # All else are variables of the config's own, which change no run.
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters)
@@ -100,7 +102,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
             f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
             'unlabeled. Give all labels to supervised configs only, in a call of their own')
     drawn = draw_labels(seed, total, num)
-    sets[0]['indices'] = None if num == total else drawn
+    indices = [None if num == total else drawn]
     if shared:
         others = image_paths(sets[1], cache)
         if others != paths:
@@ -112,7 +114,8 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
                 'out annotations by different rules), so that drawn numbers would mean different '
                 'images. Give both a json in which every person has a box and labeled keypoints')
         chosen = set(drawn)
-        sets[1]['indices'] = [i for i in range(total) if i not in chosen]
+        indices.append([i for i in range(total) if i not in chosen])
+    set_indices(cfg, *indices)
     return total
 
 
@@ -156,9 +159,30 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None)
 
 
 def labeled_and_unlabeled(cfg: Config) -> list:
-    """Return the configs of the labeled set and, in a semi-supervised config, the other one."""
+    """Return the configs of the labeled set and, in a semi-supervised config, the other one.
+
+    Both are written out at length, whichever form the config has them in.
+    """
     dataset = cfg.train_dataloader.dataset
-    return dataset.datasets if dataset.type.endswith('SemiSupervisedDataset') else [dataset]
+    return sources_of(dataset) if is_semi_supervised(dataset) else [dataset]
+
+
+def is_semi_supervised(dataset: dict) -> bool:
+    """Whether a data set's config is of the labeled and the unlabeled set."""
+    return dataset['type'].endswith('SemiSupervisedDataset')
+
+
+def set_indices(cfg: Config, *indices) -> None:
+    """Restrict the sets of a config, in place and in their own form."""
+    dataset = cfg.train_dataloader.dataset
+    if not is_semi_supervised(dataset):
+        sets = [dataset]
+    elif 'datasets' in dataset:
+        sets = dataset.datasets
+    else:
+        sets = [dataset.labeled, dataset.unlabeled]
+    for config, chosen in zip(sets, indices):
+        config['indices'] = chosen
 
 
 def config_text(run: Run) -> str:
@@ -170,6 +194,10 @@ def config_text(run: Run) -> str:
     sets = labeled_and_unlabeled(run.cfg)
     if len(sets) == 1:
         dataset = f'dict(indices={sets[0].get("indices")})'
+    elif 'datasets' not in run.cfg.train_dataloader.dataset:
+        dataset = 'dict(' + ', '.join(
+            f'{name}=dict(indices={s.indices})' for name, s in zip(SOURCE_NAMES, sets)
+            if 'indices' in s) + ')'
     else:
         bases = [f'_base_.train_dataloader.dataset.datasets[{i}]' for i in range(2)]
         dataset = 'dict(datasets=[\n    ' + ',\n    '.join(

@@ -18,6 +18,7 @@ import cv2
 import matplotlib
 from mmengine.config import Config
 
+from mmpose_mum.datasets.short_form import SOURCE_NAMES
 from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.visualization.scalars import read_scalars
 
@@ -62,7 +63,7 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
         SystemExit: If the training broke, with the end of its log.
     """
     sources = ['train_dataloader.dataset'] if name == 'supervised' else [
-        f'train_dataloader.dataset.datasets.{i}' for i in (0, 1)]
+        f'train_dataloader.dataset.{name}' for name in SOURCE_NAMES]
     options = [f'{source}.data_root={data_dir}/'
                for source in (*sources, 'val_dataloader.dataset', 'test_dataloader.dataset')]
     options += [f'{which}_evaluator.ann_file={data_dir}/annotations/val.json'

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, load_checkpoint
@@ -17,6 +17,7 @@ from mmpose.registry import DATASETS, MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import mmpose_mum
+from mmpose_mum.datasets.short_form import sources_of
 from mmpose_mum.export.publish import plain_checkpoint
 
 BATCH = 2  # images of each kind
@@ -87,18 +88,16 @@ def for_trial(config: Config, work_dir: str) -> Config:
     """Make the converted config train two steps on generated samples, without validation."""
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    loader.batch_size = loader.sampler.batch_size = 2 * BATCH
+    loader.batch_size = 2 * BATCH
     loader.sampler.source_ratio = [1, 1]
     loader.num_workers, loader.persistent_workers = 0, False
-    loader.dataset.datasets = [generated(dataset) for dataset in loader.dataset.datasets]
+    sources = [generated(dataset) for dataset in sources_of(loader.dataset)]
+    loader.dataset = ConfigDict(type=loader.dataset.type, datasets=sources)
     for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'test_dataloader',
                 'test_evaluator', 'test_cfg'):
         config[key] = None
     config.train_cfg.max_iters = STEPS
     config.model.update(burn_in=0, ramp_up=0)
-    for hook in config.custom_hooks:
-        if hook.type == 'EMANHook':
-            hook.burn_in = 0
     config.default_hooks.checkpoint = None
     # Twice as fast on CPUs that have it, and AmpOptimWrapper asserts a GPU.
     config.optim_wrapper.type = 'AutocastOptimWrapper'

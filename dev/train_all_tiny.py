@@ -123,13 +123,12 @@ def forget_weights(node) -> None:
 def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> Config:
     """Change a config, in place, so that it trains on the small sets; see the module."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
-    sources = train.dataset.get('datasets', [train.dataset])
+    semi = 'unlabeled' in train.dataset
+    sources = [train.dataset.labeled, train.dataset.unlabeled] if semi else [train.dataset]
     for dataset in (*sources, val.dataset):
         use_set(dataset, data, made)
     val.dataset.indices = VAL_PEOPLE
     train.batch_size = BATCH * len(sources)
-    if len(sources) > 1:
-        train.sampler.batch_size = train.batch_size
     for loader in (train, val):
         loader.update(num_workers=0, persistent_workers=False)
     for metric in cfg.val_evaluator if isinstance(cfg.val_evaluator, list) else [cfg.val_evaluator]:
@@ -140,9 +139,6 @@ def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> C
     cfg.train_cfg.update(max_iters=STEPS, val_interval=STEPS)
     if cfg.model.get('burn_in'):
         cfg.model.update(burn_in=1, ramp_up=0)
-    for hook in cfg.custom_hooks:
-        if hook.get('burn_in'):
-            hook.burn_in = 1
     forget_weights(cfg.model)
     cfg.load_from = None
     # Nothing is written but the best checkpoint, of which a config may say what it is.
@@ -165,7 +161,7 @@ def train(cfg: Config) -> Dict[str, float]:
     figures = {name: float(scalar.current())
                for name, scalar in runner.message_hub.log_scalars.items()
                if name.startswith('val/') or 'loss' in name}
-    semi = len(cfg.train_dataloader.dataset.get('datasets', []))
+    semi = 'unlabeled' in cfg.train_dataloader.dataset
     expected = {'train/loss', *(['train/unsup_loss'] if semi else [])}
     # A metric of nobody may be nan; a loss may not.
     wrong = sorted(name for name in expected | {n for n in figures if n.startswith('train/')}

@@ -23,7 +23,7 @@ MAY_USE = {
     'engine': ('checkpoint', 'coco', 'functional', 'visualization'),
     'convert': ('coco', 'configs', 'datasets', 'models'),
     'export': ('checkpoint', 'coco', 'configs', 'datasets'),
-    'testing': ('datasets', 'models'),
+    'testing': ('datasets', 'functional', 'models'),
 }
 HOST = ('mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain')
 

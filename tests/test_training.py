@@ -20,7 +20,7 @@ from mmpose.registry import MODELS
 
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.demo.data import generate_demo
-from mmpose_mum.models.estimator import BRANCHES
+from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
 
 CONFIGS = Path(__file__).parents[1] / 'configs' / 'demo'

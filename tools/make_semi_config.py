@@ -23,7 +23,7 @@ from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
 from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.model import build_without_weights
 from mmpose_mum.convert.writer import base_name, config_text, find_config
-from mmpose_mum.datasets.dataset import SOURCE_NAMES
+from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.datasets.names import similar_name
 from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
 
@@ -109,7 +109,7 @@ def check_training(cfg: Config, labeled: bool) -> str:
     if labeled:
         sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
     else:
-        sources = {SOURCE_NAMES[1]: DATASETS.build(dataset.datasets[1])}
+        sources = {SOURCE_NAMES[1]: DATASETS.build(sources_of(dataset)[1])}
     unlabeled = sources[SOURCE_NAMES[1]].get_data_info(0)['img_path']
     if not split_frame_name(unlabeled) and not isfile(unlabeled):
         raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
@@ -166,7 +166,7 @@ def check_written(cfg: Config, options: Options) -> List[str]:
     """
     build_without_weights(cfg.model)
     with DefaultScope.overwrite_default_scope('mmpose'):
-        files = _files(cfg.train_dataloader.dataset.datasets[0])
+        files = _files(sources_of(cfg.train_dataloader.dataset)[0])
         people = [check_training(cfg, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))]
         if (options.labeled or options.val) and cfg.get('val_dataloader'):

@@ -13,20 +13,15 @@ semi_mpii_hooks = dict(
     logger=_base_.semi_logger,
     checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/PCK'))
 semi_aic_unlabeled = dict(
-    type='UnlabeledPoseDataset',
     data_root='data/aic/',
     ann_file='annotations/aic_train.json',
     data_prefix=dict(img='ai_challenger_keypoint_train_20170902/'
-                     'keypoint_train_images_20170902/'),
-    metainfo=semi_mpii_metainfo,
-    pipeline=[
-        dict(type='LoadUnlabeledImage', input_size=(256, 256)),
-        dict(
-            type='PoseMultiBranch',
-            branch_field=_base_.semi_branches,
-            unsup_teacher=[dict(type='WeakView', input_size=(256, 256))],
-            unsup_student=[dict(type='StrongView', input_size=(256, 256))])
-    ])
+                     'keypoint_train_images_20170902/'))
 
 # old names, for one release
-semi_aic_unlabelled = semi_aic_unlabeled
+semi_aic_unlabelled = dict(
+    semi_aic_unlabeled, type='UnlabeledPoseDataset', metainfo=semi_mpii_metainfo, pipeline=[
+        dict(type='LoadUnlabeledImage', input_size=(256, 256)),
+        dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
+             unsup_teacher=[dict(type='WeakView', input_size=(256, 256))],
+             unsup_student=[dict(type='StrongView', input_size=(256, 256))])])

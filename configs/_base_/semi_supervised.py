@@ -3,8 +3,6 @@
 # one of MMPose's and from this file picks them up as `_base_.semi_…`.
 custom_imports = dict(imports=['mmpose_mum'], allow_failed_imports=False)
 
-semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
-
 # Iterations are the unit of time; teacher and student are both validated. Loop and checkpoints
 # resume to the bit.
 semi_train_loop = dict(_delete_=True, type='ResumableTrainLoop')
@@ -16,25 +14,27 @@ semi_checkpoint = dict(
 # A loss that is not a number stops the run; pseudo-labels that have gone wrong are told in the log.
 semi_watch = [dict(type='LossGuardHook'), dict(type='PseudoLabelMonitorHook')]
 
+# As many labeled as unlabeled people a batch.
+semi_sampler = dict(type='SemiSupervisedSampler', source_ratio=[1, 1])
 semi_train_dataloader = dict(
-    batch_size=64,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='SemiSupervisedSampler', batch_size=64, source_ratio=[1, 1]))
+    batch_size=64, num_workers=4, persistent_workers=True, sampler=semi_sampler)
 
 # The method as `configs/pose_mum` trains it. What the paper's abstract leaves open follows MUM;
 # the cutout is PoseCons', in pixels of 256×192; burn-in, ramp-up and sites are our choice.
-semi_burn_in = 5000
 semi_model = dict(
     _delete_=True,
     type='SemiSupervisedPoseEstimator',
     backbone=dict(),  # empty: MMPose's init_model looks into it
     unsup_weight=4.,
-    burn_in=semi_burn_in,
+    burn_in=5000,
     ramp_up=5000,
     joint_cutout=dict(num_joints=5, half_size=(10, 20), jitter=10))
 semi_hrnet_mix = dict(
     type='MixUnMix', sites=['input', 'stage2', 'stage3', 'stage4'], grid=(4, 4), group_size=4)
 semi_resnet_mix = dict(semi_hrnet_mix, sites=['input', 'layer1', 'layer2', 'layer3', 'layer4'])
-semi_eman = dict(type='EMANHook', momentum=0.9996, burn_in=semi_burn_in)
+semi_eman = dict(type='EMANHook', momentum=0.9996)
 semi_optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
+
+# old names, for one release
+semi_branches = ['sup', 'unsup_teacher', 'unsup_student']
+semi_burn_in = 5000

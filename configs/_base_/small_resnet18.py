@@ -60,6 +60,10 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # For the configs that make this model semi-supervised.
+# Its images are small, and decoded as a whole.
+semi_dataset = dict(type='SemiSupervisedDataset', load=dict(input_size=None))
+
+# old names, for one release
 semi_sup_pipeline = [
     dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)
 ]

@@ -17,8 +17,7 @@ model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_hr
 
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, ann_file=split + '.json', pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                 sup=_base_.train_pipeline)]),
-        dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')]))
+    dataset=dict(
+        type='SemiSupervisedDataset',
+        labeled=dict(_base_.train_dataloader.dataset, ann_file=split + '.json'),
+        unlabeled=dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')))

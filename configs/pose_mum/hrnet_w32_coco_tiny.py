@@ -4,14 +4,12 @@ _base_ = './hrnet_w32_coco_10pct.py'
 
 train_cfg = dict(max_iters=4, val_interval=4)
 model = dict(burn_in=1, ramp_up=1, estimator=dict(backbone=dict(init_cfg=None)))
-custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], burn_in=1)]
 default_hooks = dict(logger=dict(interval=1))
 
 tiny = dict(data_root='data/tiny_coco/', ann_file='test_coco.json', data_prefix=dict(img=''))
-labeled, unlabeled = _base_.train_dataloader.dataset.datasets
 train_dataloader = dict(
-    batch_size=8, num_workers=0, persistent_workers=False, sampler=dict(batch_size=8),
-    dataset=dict(datasets=[dict(labeled, **tiny), dict(unlabeled, **tiny)]))
+    batch_size=8, num_workers=0, persistent_workers=False,
+    dataset=dict(labeled=tiny, unlabeled=tiny))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(bbox_file=None, **tiny))
 test_dataloader = val_dataloader

@@ -2,7 +2,5 @@
 _base_ = './hrnet_w48_coco_10pct.py'
 
 split = 'annotations/semi_anns/person_keypoints_train2017.1@5'
-labeled, unlabeled = _base_.train_dataloader.dataset.datasets
-train_dataloader = dict(dataset=dict(datasets=[
-    dict(labeled, ann_file=split + '.json'),
-    dict(unlabeled, ann_file=split + '-unlabeled.json')]))
+train_dataloader = dict(dataset=dict(
+    labeled=dict(ann_file=split + '.json'), unlabeled=dict(ann_file=split + '-unlabeled.json')))

@@ -18,18 +18,12 @@ model = dict(
     _base_.semi_model, estimator=dict(_base_.model, test_cfg=dict(flip_test=False)),
     mix_unmix=_base_.semi_hrnet_mix, joint_cutout=dict(num_joints=5, half_size=(15, 30), jitter=15))
 
-load, views = _base_.semi_wild.pipeline
-load = dict(load, input_size=_base_.codec.input_size)
-views = dict(views, unsup_teacher=[dict(type='WeakView', input_size=_base_.codec.input_size)],
-             unsup_student=[dict(type='StrongView', input_size=_base_.codec.input_size)])
 train_pipeline = [*_base_.train_pipeline[:3], _base_.semi_affine, *_base_.train_pipeline[5:]]
 train_dataloader = dict(
     _base_.semi_train_dataloader, _delete_=True, batch_size=16,
-    sampler=dict(_base_.semi_train_dataloader.sampler, batch_size=16),
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)]),
-        dict(_base_.semi_wild, pipeline=[load, views])]))
+    dataset=dict(
+        type='SemiSupervisedDataset', unlabeled=_base_.semi_wild,
+        labeled=dict(_base_.train_dataloader.dataset, pipeline=train_pipeline)))
 val_dataloader = dict(dataset=dict(bbox_file=None))
 test_dataloader = val_dataloader
 val_evaluator = _base_.semi_sshpe_metric

@@ -11,8 +11,6 @@ model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_re
 split = 'annotations/semi_anns/person_keypoints_train2017.sshpe@1000'
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                 sup=_base_.train_pipeline)]),
-        dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')]))
+    dataset=dict(
+        type='SemiSupervisedDataset', labeled=_base_.train_dataloader.dataset,
+        unlabeled=dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')))

@@ -25,7 +25,7 @@ model = dict(
 train_pipeline = [*_base_.train_pipeline[:3], _base_.semi_affine, *_base_.train_pipeline[4:]]
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, metainfo=_base_.semi_mpii_metainfo, pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches, sup=train_pipeline)]),
-        _base_.semi_aic_unlabeled]))
+    dataset=dict(
+        type='SemiSupervisedDataset', unlabeled=_base_.semi_aic_unlabeled, labeled=dict(
+            _base_.train_dataloader.dataset, metainfo=_base_.semi_mpii_metainfo,
+            pipeline=train_pipeline)))

@@ -1,24 +1,12 @@
 # ResNet-50 on COCO with a tenth of train2017's labels, the rest of its people unlabeled.
-_base_ = [
-    'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
-    '../_base_/semi_coco.py'
-]
+_base_ = './hrnet_w32_coco_10pct.py'
 
-split = 'annotations/semi_anns/person_keypoints_train2017.1@10'
-train_cfg = _base_.semi_coco_train_cfg
-val_cfg = _base_.semi_val_loop
-log_processor = _base_.semi_log_processor
-optim_wrapper = _base_.semi_optim_wrapper
-auto_scale_lr = dict(base_batch_size=64)
-param_scheduler = [_base_.param_scheduler[0], _base_.semi_coco_steps]
-default_hooks = _base_.semi_coco_hooks
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
-model = dict(_base_.semi_model, estimator=_base_.model, mix_unmix=_base_.semi_resnet_mix)
-
-train_dataloader = dict(
-    _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, ann_file=split + '.json', pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                 sup=_base_.train_pipeline)]),
-        dict(_base_.semi_coco_unlabeled, ann_file=split + '-unlabeled.json')]))
+model = dict(
+    mix_unmix=_base_.semi_resnet_mix,
+    estimator=dict(
+        backbone=dict(
+            _delete_=True, type='ResNet', depth=50,
+            init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
+        head=dict(
+            _delete_=True, type='HeatmapHead', in_channels=2048, out_channels=17,
+            loss=_base_.model.estimator.head.loss, decoder=_base_.codec)))

@@ -8,6 +8,6 @@ param_scheduler = [
 model = dict(estimator=dict(
     backbone=dict(depth=50, init_cfg=dict(checkpoint='torchvision://resnet50')),
     head=dict(in_channels=2048)))
-labeled = _base_.train_dataloader.dataset.datasets[0]
-train_dataloader = dict(dataset=dict(datasets=[
-    dict(labeled, ann_file='annotations/person_keypoints_train2017.json'), _base_.semi_wild]))
+train_dataloader = dict(dataset=dict(
+    labeled=dict(ann_file='annotations/person_keypoints_train2017.json'),
+    unlabeled=dict(_base_.semi_wild, _delete_=True)))

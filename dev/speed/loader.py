@@ -23,6 +23,7 @@ from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from mmpose_mum.datasets.sampler import PlacedIndex
+from mmpose_mum.datasets.short_form import write_out
 from mmpose_mum.demo.data import generate_demo
 
 from .timing import Call, compare
@@ -96,11 +97,8 @@ def build(source: Dict[str, Any], size: Tuple[int, int]) -> Tuple[Dataset, int]:
         dict(type='TopdownAffine', input_size=size),
         dict(type='GenerateTarget', encoder=codec),
         dict(type='PackPoseInputs')])
-    unlabeled = dict(type='UnlabeledPoseDataset', **source, pipeline=[
-        dict(type='LoadUnlabeledImage', input_size=size),
-        dict(type='PoseMultiBranch', branch_field=['sup', 'unsup_teacher', 'unsup_student'],
-             unsup_teacher=[dict(type='WeakView', input_size=size)],
-             unsup_student=[dict(type='StrongView', input_size=size)])])
+    # At length, as the labeled ones are looked at without a branch.
+    _, unlabeled = write_out(labeled, source)
     both = DATASETS.build(dict(type='SemiSupervisedDataset', datasets=[labeled, unlabeled]))
     return both, both.cumulative_sizes[0]
 

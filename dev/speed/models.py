@@ -13,7 +13,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from mmpose_mum.functional.ema import ema_update_
-from mmpose_mum.models.estimator import BRANCHES
+from mmpose_mum.functional.branches import BRANCHES
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 CONFIGS = dict(

@@ -4,11 +4,12 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
+from ..datasets.short_form import name_of
 from .data import data_overrides
 from .model import model_overrides
 from .options import Options
 from .references import resolve
-from .schedule import name_of, schedule_overrides
+from .schedule import schedule_overrides
 from .validation import validation_overrides
 
 _SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')

@@ -1,16 +1,11 @@
 """The training data of a converted config: the original's labeled set beside an unlabeled one."""
-import os.path as osp
 from typing import Any, Dict, Optional, Tuple
 
 from mmengine.config import Config
-from mmpose.registry import DATASETS
 
-from ..coco.layout import is_list
-from ..datasets import UnlabeledPoseDataset
-from ..models.estimator import BRANCHES
+from ..datasets.short_form import image_folder, metainfo_of, name_of, places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
-from .schedule import name_of
 
 _DATASET = Base('train_dataloader', 'dataset')
 # SSHPE's views fit MMPose's usual rotation of people by up to 80°, or 60°.
@@ -33,12 +28,12 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     kept = {key: value for key, value in unscoped(cfg.train_dataloader).items()
             if key not in ('batch_size', 'sampler', 'batch_sampler', 'shuffle', 'drop_last',
                            'dataset')}
-    size = labeled + unlabeled
     return dict(train_dataloader=dict(
-        _delete_=True, batch_size=size, **kept,
-        sampler=dict(type='SemiSupervisedSampler', batch_size=size, source_ratio=ratio),
-        dataset=dict(type='SemiSupervisedDataset', datasets=[
-            _labeled(cfg, options), _unlabeled(cfg, options)])))
+        _delete_=True, batch_size=labeled + unlabeled, **kept,
+        sampler=dict(type='SemiSupervisedSampler', source_ratio=ratio),
+        dataset=dict(
+            type='SemiSupervisedDataset', labeled=_labeled(cfg, options),
+            unlabeled=_unlabeled(cfg, options), **_views(cfg))))
 
 
 def input_size(cfg: Config) -> Tuple[int, int]:
@@ -61,11 +56,15 @@ def input_size(cfg: Config) -> Tuple[int, int]:
 
 
 def _labeled(cfg: Config, options: Options) -> Any:
-    if options.labeled is None:
-        return _wrapped(cfg, _DATASET)
     owner = owner_of(cfg, _DATASET)
+    metainfo_of(owner.of(cfg))  # which the unlabeled set will ask for as well
+    if options.labeled is None:
+        return _DATASET
+    changes = {}
+    if 'datasets' in owner.of(cfg):
+        changes = dict(pipeline=shortest(owner / 'pipeline', cfg))
     return replaced(cfg, owner, options.labeled, options.labeled_images or
-                    image_folder(_DATASET.of(cfg)), pipeline=_sup(cfg, owner))
+                    image_folder(_DATASET.of(cfg)), **changes)
 
 
 def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) -> Any:
@@ -85,24 +84,6 @@ def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) ->
     if 'datasets' in owner.of(cfg):
         return dict(type='CocoDataset', metainfo=owner / 'metainfo', **changes)
     return Changed(owner, data_root='', **changes)
-
-
-def _wrapped(cfg: Config, base: Base) -> Any:
-    """Refer to the original dataset, with each pipeline that ends in packed samples wrapped."""
-    dataset = base.of(cfg)
-    if dataset.get('pipeline'):
-        return Changed(base, pipeline=_sup(cfg, base))
-    if 'dataset' in dataset:
-        return Changed(base, dataset=_wrapped(cfg, base / 'dataset'))
-    if 'datasets' in dataset:
-        return Changed(base, datasets=[
-            _wrapped(cfg, base / 'datasets' / i) for i in range(len(dataset['datasets']))])
-    raise ValueError(f'the training dataset {dataset.get("type")} has no pipeline')
-
-
-def _sup(cfg: Config, base: Base) -> list:
-    return [dict(type='PoseMultiBranch', branch_field=list(BRANCHES),
-                 sup=shortest(base / 'pipeline', cfg))]
 
 
 def owner_of(cfg: Config, base: Base) -> Base:
@@ -138,64 +119,30 @@ def _step(cfg: Config, name: str) -> Optional[dict]:
     return next((step for step in _pipeline(cfg) if name_of(step) == name), None)
 
 
-def image_folder(dataset: dict) -> str:
-    """Return the folder of a dataset's images; of several datasets, the first one's.
-
-    Args:
-        dataset (dict): Its config.
-
-    Returns:
-        str: The path, or '' if it names none.
-    """
-    while 'data_prefix' not in dataset:
-        dataset = dataset['dataset'] if 'dataset' in dataset else \
-            (dataset.get('datasets') or [dict(data_prefix={})])[0]
-    return osp.join(dataset.get('data_root') or '', dataset['data_prefix'].get('img', ''))
-
-
-def _unlabeled(cfg: Config, options: Options) -> dict:
+def _unlabeled(cfg: Config, options: Options) -> Any:
+    """Say where the unlabeled people are: a path, and of a json where its images are, too."""
     images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
-    source = options.unlabeled
-    if not source.lower().endswith('.json'):
-        places = dict(data_prefix=dict(img=source))
-    else:
-        places = {'bbox_file' if is_list(source) else 'ann_file': source}
-        if options.unlabeled_ann_file is not None:
-            places['ann_file'] = options.unlabeled_ann_file
-        places['data_prefix'] = dict(img=images)
-    weak, strong = _view(cfg), _view(cfg)
-    rotation = _rotation(cfg)
-    if rotation is not None:
-        weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
-    return dict(
-        type='UnlabeledPoseDataset', **places, **_metainfo(cfg), pipeline=[
-            dict(type='LoadUnlabeledImage', input_size=weak['input_size'], **_loading(cfg)),
-            dict(type='PoseMultiBranch', branch_field=list(BRANCHES),
-                 unsup_teacher=[dict(type='WeakView', **weak)],
-                 unsup_student=[dict(type='StrongView', **strong)])])
+    places = places_of(options.unlabeled, images)
+    if options.unlabeled_ann_file is not None:
+        places['ann_file'] = options.unlabeled_ann_file
+    return places if len(places) > 1 else options.unlabeled
 
 
-def _loading(cfg: Config) -> dict:
-    """Return how the original reads its images, if that is not the usual way."""
-    backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
-    return {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
-
-
-def _view(cfg: Config) -> Dict[str, Any]:
-    """Collect the arguments of both views that follow from the labeled pipeline."""
-    size = input_size(cfg)
-    view = dict(input_size=size)
-    codec = Base('codec', 0) if isinstance(cfg.get('codec'), list) else Base('codec')
-    if cfg.get('codec') and tuple(codec.of(cfg).get('input_size', ())) == size:
-        view['input_size'] = codec / 'input_size'
-    if _step(cfg, 'TopdownAffine').get('use_udp'):
-        view['use_udp'] = True
+def _views(cfg: Config) -> Dict[str, dict]:
+    """Collect what of the unlabeled people's pipeline is not as usual, by the labeled one."""
+    weak, rotation = {}, _rotation(cfg)
     padding = (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25)
     if padding != 1.25:
-        view['padding'] = padding
+        weak['padding'] = padding
     if not any('Flip' in name_of(step) for step in _pipeline(cfg)):
-        view['flip_prob'] = 0.
-    return view
+        weak['flip_prob'] = 0.
+    strong = dict(weak)
+    if rotation is not None:
+        weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
+    # How the original reads its images, if that is not the usual way.
+    backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
+    load = {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
+    return {key: value for key, value in dict(load=load, weak=weak, strong=strong).items() if value}
 
 
 def _rotation(cfg: Config) -> Optional[float]:
@@ -204,25 +151,3 @@ def _rotation(cfg: Config) -> Optional[float]:
     rotation = step.get('rotate_factor', 80) if step else 0
     low, high = _USUAL_ROTATION
     return None if low <= rotation <= high else float(rotation)
-
-
-def _metainfo(cfg: Config) -> Dict[str, Any]:
-    """Say which keypoints there are: what the labeled set's config or its class says."""
-    owner = owner_of(cfg, _DATASET)
-    dataset = owner.of(cfg)
-    if dataset.get('metainfo'):
-        return dict(metainfo=owner / 'metainfo')
-    found = DATASETS.get(dataset['type'])
-    if found is None:
-        raise ValueError(f'the training dataset {dataset["type"]!r} is not registered: name its '
-                         "module in the config's custom_imports, and load the config with "
-                         'Config.fromfile')
-    if hasattr(found, '_check_subset_and_metainfo'):
-        # DeepFashion sets it for its class by the subset: here, for a class of no one else.
-        found = type(found.__name__, (found, ), {})
-        found._check_subset_and_metainfo(dataset.get('subset', ''))
-    metainfo = getattr(found, 'METAINFO', None)
-    if not metainfo:
-        raise ValueError(f'neither the training dataset {dataset["type"]!r} nor its config has a '
-                         'metainfo that says which keypoints there are')
-    return {} if metainfo == UnlabeledPoseDataset.METAINFO else dict(metainfo=metainfo)

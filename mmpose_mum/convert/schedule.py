@@ -3,6 +3,7 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config
 
+from ..datasets.short_form import name_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
@@ -43,11 +44,6 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     return overrides
 
 
-def name_of(component: dict) -> str:
-    """Return a component's type without its scope."""
-    return str(component['type']).rpartition('.')[2]
-
-
 def _checkpoint(cfg: Config, options: Options) -> dict:
     original = cfg.get('default_hooks', {}).get('checkpoint') or {}
     changes = dict(type='SafeCheckpointHook', by_epoch=False, interval=options.interval,
@@ -74,7 +70,7 @@ def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
         elif name_of(hook) != 'EMAHook':
             hooks.append(base)
     return [*hooks, dict(type='LossGuardHook'), dict(type='PseudoLabelMonitorHook'),
-            dict(type='EMANHook', momentum=options.momentum, burn_in=options.burn_in)]
+            dict(type='EMANHook', momentum=options.momentum)]
 
 
 def _iters_per_epoch(cfg: Config, options: Options) -> float:

@@ -3,10 +3,10 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from .data import image_folder, owner_of, replaced
+from ..datasets.short_form import image_folder, name_of
+from .data import owner_of, replaced
 from .options import Options
 from .references import Base, Changed, shortest
-from .schedule import name_of
 
 
 def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:

@@ -1,6 +1,6 @@
 """The labeled and the unlabeled set as one dataset."""
 from itertools import zip_longest
-from typing import List, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset
@@ -8,13 +8,23 @@ from mmpose.registry import DATASETS
 
 from ..coco.labels import check_label_sets, has_coco_people
 from ..functional.seeding import preserved, seed_host, seeded
-
-SOURCE_NAMES = ('labeled', 'unlabeled')
+from .short_form import SOURCE_NAMES, Unlabeled, write_out
 
 
 @DATASETS.register_module()
 class SemiSupervisedDataset(ConcatDataset):
     """MMEngine's ``ConcatDataset`` of a labeled and an unlabeled set.
+
+    In short, ``labeled`` is the dataset that a plain model would be trained with, as it is, and
+    ``unlabeled`` says where more people are::
+
+        dict(type='SemiSupervisedDataset', labeled=_base_.train_dataloader.dataset,
+             unlabeled='folder/of/people/')
+
+    The labeled pipeline becomes the branch ``sup``. The unlabeled set gets a pipeline of
+    ``LoadUnlabeledImage``, ``WeakView`` and ``StrongView``, the size of whose crops is the labeled
+    one's, and the labeled set's metainfo. At length, ``datasets`` are both sets with all of that
+    written out, which :func:`short_form.sources_of` does as well.
 
     It says which of the two is empty, where MMEngine would fail in its serialization, and which
     keypoint is not the other's or not the metainfo's; it forgives the metainfo in which they differ
@@ -26,18 +36,48 @@ class SemiSupervisedDataset(ConcatDataset):
     are. Other indices are drawn as everywhere, by the process' own.
 
     Args:
-        datasets (Sequence[dict]): Configs of the labeled and the unlabeled set, in this order.
+        datasets (Sequence[dict], optional): Configs of the labeled and the unlabeled set, in this
+            order, at length. Nothing is added to them.
         ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
             a COCO json brings along, and the dataset's name.
+        labeled (dict, optional): In short, the labeled set; it may wrap or combine several.
+        unlabeled (str | dict | list, optional): In short, a folder of images and videos, a video,
+            or a json, COCO's or a detector's, of people in the labeled set's folder of images; or
+            what else than ``type``, ``metainfo`` and ``pipeline`` an ``UnlabeledPoseDataset`` is
+            told, and those where they shall be others; or a list of these.
+        input_size (tuple[int, int], optional): Width and height of the views. Defaults to what the
+            labeled pipeline's ``TopdownAffine`` has.
+        use_udp (bool, optional): Whether the views are cropped for a UDP codec. Defaults likewise.
+        load (dict, optional): Options of :class:`LoadUnlabeledImage`.
+        weak (dict, optional): Options of :class:`WeakView`.
+        strong (dict, optional): Options of :class:`StrongView`.
 
     Raises:
-        ValueError: If there are not two sets, one is empty, their keypoints differ, a set's are not
+        ValueError: If there are not two sets, they are given both in short and at length, one is empty, their keypoints differ, a set's are not
             listed in order, or its people have others than its metainfo names.
     """
 
     def __init__(self,
-                 datasets: Sequence[dict],
-                 ignore_keys: Sequence[str] = ('CLASSES', 'dataset_name')) -> None:
+                 datasets: Optional[Sequence[dict]] = None,
+                 ignore_keys: Sequence[str] = ('CLASSES', 'dataset_name'),
+                 labeled: Optional[dict] = None,
+                 unlabeled: Optional[Unlabeled] = None,
+                 input_size: Optional[Tuple[int, int]] = None,
+                 use_udp: Optional[bool] = None,
+                 load: Optional[dict] = None,
+                 weak: Optional[dict] = None,
+                 strong: Optional[dict] = None) -> None:
+        words = dict(labeled=labeled, unlabeled=unlabeled, input_size=input_size, use_udp=use_udp,
+                     load=load, weak=weak, strong=strong)
+        given = [key for key, value in words.items() if value is not None]
+        if datasets is None:
+            if labeled is None or unlabeled is None:
+                raise ValueError('a SemiSupervisedDataset needs both `labeled` and `unlabeled`, or '
+                                 f'`datasets`, got {given}')
+            datasets = write_out(**words)
+        elif given:
+            raise ValueError(f'`datasets` are both sets at length, got {given} as well: a config '
+                             'that inherits one of the two forms changes that one')
         if len(datasets) != 2:
             raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')

@@ -7,6 +7,8 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import ConcatDataset, Sampler
 
+from .short_form import SOURCE_NAMES
+
 
 class PlacedIndex(int):
     """An index into a dataset that brings along its place in the stream of samples.
@@ -31,7 +33,8 @@ class SemiSupervisedSampler(Sampler):
 
     Args:
         dataset (ConcatDataset): The sources, labeled first.
-        batch_size (int): Samples per batch and process, the dataloader's.
+        batch_size (int, optional): Samples per batch and process. Defaults to the dataloader's,
+            which :class:`ResumableTrainLoop` hands on; whoever iterates otherwise sets it.
         source_ratio (Sequence[float]): Share of each source in a batch, such as ``[1, 1]``.
         shuffle (bool): Whether to shuffle each pass.
         seed (int, optional): Seed of the shuffling. Defaults to a random one that all processes
@@ -39,12 +42,13 @@ class SemiSupervisedSampler(Sampler):
 
     Raises:
         TypeError: If the dataset is no concatenation.
-        ValueError: If a source is empty or the ratio leaves one without a sample.
+        ValueError: If a source is empty or the ratio leaves one without a sample; when it is
+            iterated, if nobody has told it the batch size.
     """
 
     def __init__(self,
                  dataset: ConcatDataset,
-                 batch_size: int,
+                 batch_size: Optional[int] = None,
                  source_ratio: Sequence[float] = (1, 1),
                  shuffle: bool = True,
                  seed: Optional[int] = None) -> None:
@@ -55,18 +59,14 @@ class SemiSupervisedSampler(Sampler):
         if len(source_ratio) != len(self.sizes):
             raise ValueError(f'source_ratio {list(source_ratio)} has {len(source_ratio)} entries, '
                              f'but there are {len(self.sizes)} sources')
-        names = ['labeled', 'unlabeled'] if len(self.sizes) == 2 else range(len(self.sizes))
-        for name, size in zip(names, self.sizes):
+        self.names = SOURCE_NAMES if len(self.sizes) == 2 else range(len(self.sizes))
+        for name, size in zip(self.names, self.sizes):
             if size == 0:
                 raise ValueError(f'the {name} source is empty: check its ann_file, data_prefix and '
                                  'filters')
-        self.batch_size = batch_size  # for ResumableTrainLoop, which compares the dataloader's
-        self.per_batch = slots_per_source(batch_size, source_ratio)
-        for name, slots in zip(names, self.per_batch):
-            if slots == 0:
-                raise ValueError(
-                    f'source_ratio {list(source_ratio)} leaves the {name} source without a sample '
-                    f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+        self.source_ratio = list(source_ratio)
+        self.per_batch: List[int] = []
+        self.batch_size = batch_size
         self.contents = [checksum_of(source) for source in dataset.datasets]
         self.starts = [0, *dataset.cumulative_sizes[:-1]]
         self.num_samples = len(dataset)
@@ -76,6 +76,23 @@ class SemiSupervisedSampler(Sampler):
         self.start_batch = 0
 
     @property
+    def batch_size(self) -> Optional[int]:
+        """Samples per batch and process; None as long as nobody has told it."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, batch_size: Optional[int]) -> None:
+        self._batch_size = batch_size
+        if batch_size is None:
+            return
+        self.per_batch = slots_per_source(batch_size, self.source_ratio)
+        for name, slots in zip(self.names, self.per_batch):
+            if slots == 0:
+                raise ValueError(
+                    f'source_ratio {self.source_ratio} leaves the {name} source without a sample '
+                    f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+
+    @property
     def stream(self) -> Dict[str, Union[int, bool, List[int]]]:
         """Return all that the stream of samples follows from, to compare it after a resume."""
         return dict(seed=self.seed, sizes=self.sizes, contents=self.contents,
@@ -83,6 +100,10 @@ class SemiSupervisedSampler(Sampler):
 
     def __iter__(self) -> Iterator[PlacedIndex]:
         """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
+        if self.batch_size is None:
+            raise ValueError(
+                'the SemiSupervisedSampler does not know the batch size: train with a '
+                "ResumableTrainLoop, which hands on the dataloader's, or set sampler.batch_size")
         streams = [
             self._stream(source, self.start_batch * slots)
             for source, slots in enumerate(self.per_batch)

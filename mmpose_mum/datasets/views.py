@@ -18,6 +18,7 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 from scipy.special import ndtr, ndtri
 
+from ..functional.branches import BRANCHES
 from .photometric import PhotometricRandAugment
 
 # What the estimator and the images of a run need to know of a view, and HiddenLabelHook of the
@@ -42,11 +43,11 @@ class PoseMultiBranch(MultiBranch):
     image, of which each makes another: none can write into it.
 
     Args:
-        branch_field (list[str]): Names of all branches.
+        branch_field (Sequence[str]): Names of all branches.
         **branch_pipelines (list[dict]): The pipeline of each branch that this source fills.
     """
 
-    def __init__(self, branch_field, **branch_pipelines) -> None:
+    def __init__(self, branch_field: Sequence[str] = BRANCHES, **branch_pipelines) -> None:
         pipelines = {name: [TRANSFORMS.build(step) if isinstance(step, dict) else step
                             for step in steps] for name, steps in branch_pipelines.items()}
         super().__init__(branch_field, **pipelines)

@@ -18,6 +18,7 @@ from ..coco.labels import leaf_configs
 from ..coco.layout import read_coco
 from ..configs.plain import plain_config
 from ..datasets.images import folder_of
+from ..datasets.short_form import sources_of
 from ..datasets.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
 
@@ -244,7 +245,8 @@ def _categories(path: str) -> Dict[Any, dict]:
 
 def _category_of_labels(full: Dict[str, Any], metainfo: Dict[str, Any]) -> Dict[str, Any]:
     """Return what the labels call people, or else what the metainfo is called."""
-    sets = [(full.get(f'{name}_dataloader') or {}).get('dataset') for name in ('train', 'test')]
+    test = (full.get('test_dataloader') or {}).get('dataset')
+    sets = [*_training_sets(full), test]
     taken = [0]
     for config in leaf_configs(dict(datasets=[config for config in sets if config])):
         found = _categories(osp.join(config.get('data_root') or '', config.get('ann_file') or ''))
@@ -264,10 +266,16 @@ def _person(sample) -> dict:
         scores=found.keypoint_scores[0])
 
 
+def _training_sets(full: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return the labeled set's config and the unlabeled one's, as far as the config has them."""
+    dataset = (full.get('train_dataloader') or {}).get('dataset')
+    semi = dataset and str(dataset.get('type')).endswith('SemiSupervisedDataset')
+    return sources_of(dataset) if semi else [dataset] if dataset else []
+
+
 def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    dataset = (full.get('train_dataloader') or {}).get('dataset') or {}
-    semi = str(dataset.get('type')).endswith('SemiSupervisedDataset')
-    return dataset['datasets'][1] if semi else None
+    sets = _training_sets(full)
+    return sets[1] if len(sets) > 1 else None
 
 
 def _folder(source: Optional[Dict[str, Any]]) -> Optional[str]:

@@ -13,6 +13,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
 from torch import Tensor
 
+from ..functional.branches import BRANCHES
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
@@ -20,8 +21,6 @@ from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
 from .targets.base import targets_of, views_of
-
-BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
 
 
 @MODELS.register_module()

@@ -13,7 +13,7 @@ from mmpose.datasets.transforms import (
 )
 
 from ..datasets import PoseMultiBranch, StrongView, WeakView
-from ..models.estimator import BRANCHES
+from ..functional.branches import BRANCHES
 
 INPUT_SIZE = (64, 96)  # width, height: a crop that is not square, and maps of 2×3 at stride 32
 CODEC = dict(type='MSRAHeatmap', input_size=INPUT_SIZE, heatmap_size=(16, 24), sigma=1.5)

@@ -28,11 +28,9 @@ train_dataloader = dict(
 POSE_MUM = """
 _base_ = '{configs}/demo/pose_mum.py'
 root = '{data}/'
-train_dataloader = dict(batch_size=8, sampler=dict(batch_size=8), dataset=dict(datasets=[
-    dict(_base_.train_dataloader.dataset.datasets[0], data_root=root,
-         ann_file='annotations/train.json'),
-    dict(_base_.train_dataloader.dataset.datasets[1], data_root=root,
-         ann_file='annotations/{unlabeled}.json')]))
+train_dataloader = dict(batch_size=8, dataset=dict(
+    labeled=dict(data_root=root, ann_file='annotations/train.json'),
+    unlabeled=dict(data_root=root, ann_file='annotations/{unlabeled}.json')))
 """
 
 

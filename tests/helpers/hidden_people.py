@@ -5,7 +5,7 @@ import numpy as np
 from mmpose.registry import MODELS
 
 import mmpose_mum  # noqa: F401
-from mmpose_mum.models.estimator import BRANCHES
+from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.testing import tiny_config
 
 NAMES = ['left_hand', 'right_hand', 'left_foot', 'right_foot']

@@ -4,6 +4,4 @@ _base_ = ['../../pose_mum/res18_coco_1k.py', '../../_base_/semi_baselines.py']
 eman = dict(_base_.custom_hooks[-1], **_base_.semi_pose_cons_hook)
 custom_hooks = _base_.custom_hooks[:-1] + [eman]
 model = _base_.semi_pose_cons
-labeled, unlabeled = _base_.train_dataloader.dataset.datasets
-train_dataloader = dict(dataset=dict(datasets=[
-    labeled, dict(unlabeled, pipeline=_base_.semi_affine_pipeline)]))
+train_dataloader = dict(dataset=_base_.semi_affine_views)

@@ -2,23 +2,17 @@
 _base_ = ['../pose_mum.py', '../../_base_/small_rtmpose_t.py']
 
 max_iters = 4000
-burn_in = 1500
 train_cfg = dict(max_iters=max_iters)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(checkpoint=dict(interval=max_iters))
 # Without ChannelsLastHook, as the supervised one.
-custom_hooks = [_base_.custom_hooks[0], *_base_.custom_hooks[2:-1],
-                dict(_base_.custom_hooks[-1], burn_in=burn_in)]
+custom_hooks = [_base_.custom_hooks[0], *_base_.custom_hooks[2:]]
 optim_wrapper = dict(_base_.semi_rtmpose_optim, constructor='StudentOptimWrapperConstructor')
 
 codec = dict(_delete_=True, **_base_.semi_rtmpose_codec)
 model = dict(
     estimator=_base_.semi_rtmpose_model,
     mix_unmix=dict(sites=['input', 'stage1', 'stage2', 'stage3', 'stage4']),
-    burn_in=burn_in, ramp_up=500)
-labeled, unlabeled = _base_.train_dataloader.dataset.datasets
-train_dataloader = dict(dataset=dict(datasets=[
-    dict(labeled, pipeline=[
-        dict(labeled.pipeline[0],
-             sup=_base_.train_pipeline[:5] + _base_.semi_rtmpose_target)]),
-    unlabeled]))
+    burn_in=1500, ramp_up=500)
+train_dataloader = dict(dataset=dict(
+    labeled=dict(pipeline=_base_.train_pipeline[:5] + _base_.semi_rtmpose_target)))

@@ -2,13 +2,11 @@
 _base_ = ['../pose_mum.py', '../../_base_/small_vit.py']
 
 max_iters = 2000
-burn_in = 600
 train_cfg = dict(max_iters=max_iters)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 default_hooks = dict(checkpoint=dict(interval=max_iters))
 optim_wrapper = dict(optimizer=_base_.semi_vit_optimizer)
-custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], burn_in=burn_in)]
 model = dict(
     estimator=_base_.semi_vit_model,
     mix_unmix=dict(sites=['input', 'layers.0', 'layers.2', 'layers.4'], grid=(4, 4)),
-    burn_in=burn_in, ramp_up=300)
+    burn_in=600, ramp_up=300)

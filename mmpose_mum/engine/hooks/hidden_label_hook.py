@@ -9,11 +9,12 @@ from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import Tensor
 
+from ...functional.branches import BRANCHES
 from ...functional.modes import evaluating
 from ...functional.warp import inside_view, swap_left_right, warp_keypoints
 from ..wrappers import unwrapped
 
-WEAK = 'unsup_teacher'
+_, WEAK, _ = BRANCHES
 
 
 @HOOKS.register_module()

@@ -67,7 +67,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if not self._resumable:
             super().__init__(runner, dataloader, **kwargs)
             return
-        _check_batch_size(dataloader)
+        _share_batch_size(dataloader)
         # The base class would begin to read at once, and does not know yet from where.
         super().__init__(runner, _Unread(dataloader), **kwargs)
         self.dataloader = dataloader
@@ -145,17 +145,23 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.val_loop.run()
 
 
-def _check_batch_size(dataloader: DataLoader) -> None:
-    """Raise ValueError if the sampler's batches, with their ratio and number, are not the loader's.
+def _share_batch_size(dataloader: DataLoader) -> None:
+    """Tell the sampler, whose batches have a ratio and a number, how large the loader's are.
 
     PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
+
+    Raises:
+        ValueError: If the sampler has been told another size, or the loader has none.
     """
     got, sampler = dataloader.batch_size, dataloader.sampler
-    if got != sampler.batch_size:
+    if sampler.batch_size is None:
+        sampler.batch_size = got
+    if got != sampler.batch_size or got is None:
         raise ValueError(
             f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
-            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size and '
-            'train_dataloader.sampler.batch_size to the same number')
+            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size, and leave '
+            'batch_size out of train_dataloader.sampler, and batch_sampler out of '
+            'train_dataloader')
 
 
 class _Unread:

@@ -17,7 +17,7 @@ from helpers.hidden_people import JOINTS, META, NAMES, FakeRunner, with_hidden
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
 from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_joints
-from mmpose_mum.models.estimator import BRANCHES
+from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.models.targets.base import targets_of
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmpose_mum.datasets import PoseMultiBranch, SemiSupervisedSampler
 from mmpose_mum.engine import LabeledPipelineSwitchHook
-from mmpose_mum.models.estimator import BRANCHES
+from mmpose_mum.functional.branches import BRANCHES
 
 BATCH, ITERS, SWITCH = 4, 9, 5
 

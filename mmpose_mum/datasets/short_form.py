@@ -1,0 +1,196 @@
+"""The configs of the labeled and the unlabeled set, written out from the few words that differ."""
+import os.path as osp
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from mmengine.config import ConfigDict
+from mmpose.registry import DATASETS
+
+from ..coco.layout import is_list
+from ..functional.branches import BRANCHES
+
+SOURCE_NAMES = ('labeled', 'unlabeled')
+
+Unlabeled = Union[str, dict, Sequence[Union[str, dict]]]
+_SUP, _TEACHER, _STUDENT = BRANCHES
+
+
+def sources_of(config: dict) -> List[ConfigDict]:
+    """Return the configs of both sets of a ``SemiSupervisedDataset``, whichever form it is in.
+
+    Args:
+        config (dict): Of the ``SemiSupervisedDataset``.
+
+    Returns:
+        list[ConfigDict]: The labeled and the unlabeled set's, with pipelines and metainfo.
+    """
+    if 'datasets' in config:
+        return [ConfigDict(dataset) for dataset in config['datasets']]
+    words = {key: value for key, value in config.items()
+             if key not in ('type', '_scope_', 'ignore_keys')}
+    return [ConfigDict(dataset) for dataset in write_out(**words)]
+
+
+def write_out(labeled: dict,
+              unlabeled: Unlabeled,
+              input_size: Optional[Tuple[int, int]] = None,
+              use_udp: Optional[bool] = None,
+              load: Optional[dict] = None,
+              weak: Optional[dict] = None,
+              strong: Optional[dict] = None) -> Tuple[dict, dict]:
+    """Give both sets their branches, and the unlabeled one its views and the labeled's metainfo.
+
+    Args:
+        labeled (dict): A dataset of MMPose's as it trains a plain model; it may wrap or combine
+            others.
+        unlabeled (str | dict | list): Where the unlabeled people are; see
+            :class:`SemiSupervisedDataset`, as for the other arguments.
+        input_size (tuple[int, int], optional): Of the views.
+        use_udp (bool, optional): Of the views.
+        load (dict, optional): Options of ``LoadUnlabeledImage``.
+        weak (dict, optional): Options of ``WeakView``.
+        strong (dict, optional): Options of ``StrongView``.
+
+    Returns:
+        tuple[dict, dict]: The two configs.
+
+    Raises:
+        ValueError: If no size of the views is given or found in the labeled pipeline, or a pipeline
+            is missing or without branches.
+    """
+    crop = _crop_of(labeled)
+    if not input_size and 'input_size' not in crop:
+        raise ValueError("the labeled set's pipeline has no TopdownAffine, from which the views of "
+                         'the unlabeled people would have their size: give the '
+                         'SemiSupervisedDataset an input_size=(width, height)')
+    size = tuple(input_size or crop['input_size'])
+    udp = crop.get('use_udp', False) if use_udp is None else use_udp
+    view = dict(input_size=size, **dict(use_udp=True) if udp else {})
+    loading = {key: value for key, value in dict(dict(input_size=size), **load or {}).items()
+               if value is not None}
+    defaults = dict(
+        type='UnlabeledPoseDataset', metainfo=metainfo_of(labeled), pipeline=[
+            dict(type='LoadUnlabeledImage', **loading),
+            _branches(**{_TEACHER: [dict(dict(type='WeakView', **view), **weak or {})],
+                         _STUDENT: [dict(dict(type='StrongView', **view), **strong or {})]})])
+    return _with_branch(labeled), _with_defaults(unlabeled, defaults, image_folder(labeled))
+
+
+def _branches(**pipelines: list) -> dict:
+    return dict(type='PoseMultiBranch', branch_field=list(BRANCHES), **pipelines)
+
+
+def _is_branched(pipeline: Sequence[dict]) -> bool:
+    return any(name_of(step) == 'PoseMultiBranch' for step in pipeline)
+
+
+def _with_branch(dataset: dict) -> dict:
+    """Wrap each labeled pipeline that ends in packed samples."""
+    pipeline = dataset.get('pipeline')
+    if pipeline and _is_branched(pipeline):
+        return dataset
+    if pipeline:
+        return dict(dataset, pipeline=[_branches(**{_SUP: list(pipeline)})])
+    if 'dataset' in dataset:
+        return dict(dataset, dataset=_with_branch(dataset['dataset']))
+    if dataset.get('datasets'):
+        return dict(dataset, datasets=[_with_branch(part) for part in dataset['datasets']])
+    raise ValueError(f'the labeled dataset {dataset.get("type")} has no pipeline')
+
+
+def _with_defaults(unlabeled: Unlabeled, defaults: Dict[str, Any], images: str) -> dict:
+    """Fill in what a set, or each of several, does not say itself."""
+    if isinstance(unlabeled, str):
+        unlabeled = places_of(unlabeled, images)
+    elif isinstance(unlabeled, (list, tuple)):
+        unlabeled = dict(type='ConcatDataset', datasets=unlabeled)
+    if 'datasets' in unlabeled:
+        return dict(unlabeled, datasets=[
+            _with_defaults(part, defaults, images) for part in unlabeled['datasets']])
+    if 'dataset' in unlabeled:
+        return dict(unlabeled, dataset=_with_defaults(unlabeled['dataset'], defaults, images))
+    pipeline = unlabeled.get('pipeline')
+    if pipeline and not _is_branched(pipeline):
+        raise ValueError(
+            'the unlabeled set has a pipeline without branches, such as the labeled one of a '
+            f'config that it was copied from: {[name_of(step) for step in pipeline]}. Leave the '
+            f'pipeline out, or end it with a PoseMultiBranch of {_TEACHER} and {_STUDENT}')
+    return dict(defaults, **unlabeled)
+
+
+def places_of(path: str, images: str) -> Dict[str, Any]:
+    """Return the arguments by which an ``UnlabeledPoseDataset`` reads what a path leads to.
+
+    Args:
+        path (str): A folder of images and videos, a video, or a json: COCO's, or a detector's.
+        images (str): Folder of the images, of a json.
+
+    Returns:
+        dict: The arguments.
+    """
+    if not path.lower().endswith('.json'):
+        return dict(data_prefix=dict(img=path))
+    return {'bbox_file' if is_list(path) else 'ann_file': path, 'data_prefix': dict(img=images)}
+
+
+def image_folder(dataset: dict) -> str:
+    """Return the folder of a dataset's images; of several datasets, the first one's.
+
+    Args:
+        dataset (dict): Its config.
+
+    Returns:
+        str: The path, or '' if it names none.
+    """
+    while 'data_prefix' not in dataset:
+        dataset = dataset['dataset'] if 'dataset' in dataset else \
+            (dataset.get('datasets') or [dict(data_prefix={})])[0]
+    return osp.join(dataset.get('data_root') or '', dataset['data_prefix'].get('img', ''))
+
+
+def metainfo_of(dataset: dict) -> dict:
+    """Return which keypoints a labeled set has: what its config or its class says.
+
+    Args:
+        dataset (dict): Its config.
+
+    Returns:
+        dict: As for MMPose's datasets.
+
+    Raises:
+        ValueError: If nobody says it, or the dataset is not registered.
+    """
+    dataset = _owner_of(dataset)
+    if dataset.get('metainfo'):
+        return dataset['metainfo']
+    found = DATASETS.get(dataset['type'])
+    if found is None:
+        raise ValueError(f'the training dataset {dataset["type"]!r} is not registered: name its '
+                         "module in the config's custom_imports, and load the config with "
+                         'Config.fromfile')
+    if hasattr(found, '_check_subset_and_metainfo'):
+        # DeepFashion sets it for its class by the subset: here, for a class of no one else.
+        found = type(found.__name__, (found, ), {})
+        found._check_subset_and_metainfo(dataset.get('subset', ''))
+    metainfo = getattr(found, 'METAINFO', None)
+    if not metainfo:
+        raise ValueError(f'neither the training dataset {dataset["type"]!r} nor its config has a '
+                         'metainfo that says which keypoints there are')
+    return metainfo
+
+
+def name_of(component: dict) -> str:
+    """Return a component's type without its scope."""
+    return str(component['type']).rpartition('.')[2]
+
+
+def _owner_of(dataset: dict) -> dict:
+    """Find the first dataset with a pipeline of its own, inside of wrappers."""
+    while not dataset.get('pipeline') and ('dataset' in dataset or dataset.get('datasets')):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    return dataset
+
+
+def _crop_of(labeled: dict) -> dict:
+    """Return the labeled pipeline's transform that makes the network's input."""
+    return next((step for step in _owner_of(labeled).get('pipeline') or ()
+                 if name_of(step) == 'TopdownAffine'), {})

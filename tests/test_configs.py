@@ -15,7 +15,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 from modelindex.load_model_index import load as load_model_index
 
-import mmpose_mum  # noqa: F401 - registers
+from mmpose_mum.datasets.short_form import sources_of
 
 ROOT = Path(__file__).parents[1] / 'configs'
 BASES = sorted(ROOT.glob('_base_/*.py'))
@@ -101,10 +101,10 @@ def test_semi_supervised_config_fits_together(path):
     assert cfg.model.backbone == {}  # by which MMPose's init_model takes it
     loader = cfg.train_dataloader
     assert loader.sampler.type == 'SemiSupervisedSampler'
-    assert loader.sampler.batch_size == loader.batch_size
-    labeled, unlabeled = loader.dataset.datasets
+    assert 'batch_size' not in loader.sampler  # the loader's alone
+    labeled, unlabeled = sources_of(loader.dataset)
     assert unlabeled.type == 'UnlabeledPoseDataset' and labeled.type != unlabeled.type
-    assert labeled.get('metainfo') == unlabeled.get('metainfo')
+    assert 'metainfo' not in loader.dataset.unlabeled  # the labeled set's
     size = tuple(cfg.codec.input_size)
     load, views = unlabeled.pipeline
     assert load.get('input_size', size) == size
@@ -116,7 +116,7 @@ def test_semi_supervised_config_fits_together(path):
         assert 'EMANHook' not in hooks
         assert cfg.optim_wrapper.constructor == 'DefaultOptimWrapperConstructor'
     else:
-        assert hooks['EMANHook'].get('burn_in', 0) == cfg.model.get('burn_in', 0)
+        assert 'burn_in' not in hooks['EMANHook']  # the model's alone
         assert cfg.optim_wrapper.constructor == 'StudentOptimWrapperConstructor'
     # MMPose's 512 counts labeled images only.
     assert cfg.get('auto_scale_lr', {}).get('base_batch_size') != 512
@@ -220,8 +220,8 @@ def test_evaluation_is_the_benchmarks(path):
         assert (metric.nms_mode, metric.nms_thr, metric.keypoint_score_thr) == ('oks_nms', 0.9, 0.2)
     estimator = cfg.model.get('estimator', cfg.model)
     assert estimator.test_cfg.flip_test is False
-    labeled = cfg.train_dataloader.dataset.get('datasets', [cfg.train_dataloader.dataset])[0]
-    steps = [step.type for step in labeled.pipeline[0].get('sup', labeled.pipeline)]
+    labeled = cfg.train_dataloader.dataset.get('labeled', cfg.train_dataloader.dataset)
+    steps = [step.type for step in labeled.pipeline]
     assert 'RandomHalfBody' not in steps and 'RandomBBoxTransform' in steps
 
 
@@ -235,18 +235,18 @@ def test_baselines_differ_from_pose_mum_in_the_method_alone(labels):
         if method == 'supervised':
             assert other.model.backbone == ours.model.estimator.backbone
             assert other.train_dataloader.dataset.ann_file == \
-                ours.train_dataloader.dataset.datasets[0].ann_file
+                ours.train_dataloader.dataset.labeled.ann_file
             continue
         assert other.model.estimator == ours.model.estimator
         assert other.model.mix_unmix is None
-        theirs, mine = (cfg.train_dataloader.dataset.datasets for cfg in (other, ours))
+        theirs, mine = (sources_of(cfg.train_dataloader.dataset) for cfg in (other, ours))
         assert theirs[0] == mine[0] and theirs[1].ann_file == mine[1].ann_file
 
 
 def test_sigma_and_flip_pairs_of_mpii_with_aic():
     for name, sigma in (('res18', 2), ('hrnet_w32', 3)):
         cfg = parsed(ROOT / f'pose_mum/{name}_mpii_aic.py')
-        labeled, unlabeled = cfg.train_dataloader.dataset.datasets
+        labeled, unlabeled = sources_of(cfg.train_dataloader.dataset)
         steps = {step.type: step for step in labeled.pipeline[0].sup}
         codecs = [cfg.codec, cfg.model.estimator.head.decoder, steps['GenerateTarget'].encoder]
         assert [codec.sigma for codec in codecs] == [sigma] * 3

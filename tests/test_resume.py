@@ -12,11 +12,12 @@ import mmpose
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
+from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[1]
@@ -61,14 +62,14 @@ def demo(tmp_path_factory):
 def config(demo, work_dir, **options):
     """Returns the demo's config, small, with everything on that draws random numbers."""
     cfg = Config.fromfile(str(ROOT / 'configs/demo/pose_mum.py'))
-    sets = [f'train_dataloader.dataset.datasets.{i}' for i in (0, 1)]
+    sets = [f'train_dataloader.dataset.{name}' for name in SOURCE_NAMES]
     cfg.merge_from_dict({
         **{f'{name}.data_root': demo['data_root'] + '/' for name in (
             *sets, 'val_dataloader.dataset', 'test_dataloader.dataset')},
         'val_evaluator.ann_file': demo['val'], 'test_evaluator.ann_file': demo['val'],
-        'train_dataloader.batch_size': BATCH, 'train_dataloader.sampler.batch_size': BATCH,
+        'train_dataloader.batch_size': BATCH,
         'train_cfg.max_iters': ITERS, 'train_cfg.val_interval': ITERS, 'model.burn_in': 2,
-        'model.ramp_up': 4, f'custom_hooks.{len(cfg.custom_hooks) - 1}.burn_in': 2,
+        'model.ramp_up': 4,
         # Small, and with draws from PyTorch's own generator.
         'model.estimator.backbone.base_channels': 8, 'model.estimator.backbone.stem_channels': 8,
         'model.estimator.head.in_channels': 32,
@@ -78,6 +79,14 @@ def config(demo, work_dir, **options):
         'default_hooks.logger.interval': 1, 'work_dir': str(work_dir), 'log_level': 'WARNING',
         'experiment_name': uuid.uuid4().hex, **options})
     return cfg
+
+
+def count_reads(cfg):
+    """Writes the sets out, at length, to add a transform of the test's."""
+    sources = sources_of(cfg.train_dataloader.dataset)
+    for source in sources:
+        source.pipeline.insert(0, dict(type='CountReads'))
+    cfg.train_dataloader.dataset = ConfigDict(type='SemiSupervisedDataset', datasets=sources)
 
 
 def train(cfg, resume_from=None):
@@ -132,8 +141,7 @@ def straight(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp('straight')
     reads.clear()
     cfg = config(demo, folder)
-    for source in cfg.train_dataloader.dataset.datasets:
-        source.pipeline.insert(0, dict(type='CountReads'))
+    count_reads(cfg)
     train(cfg)
     return folder, list(reads)
 
@@ -147,8 +155,7 @@ def test_iterations_and_a_resume_are_as_many_iterations(
     cfg = config(demo, tmp_path, **{
         'train_dataloader.num_workers': workers, 'train_dataloader.persistent_workers': persistent})
     reads.clear()
-    for source in cfg.train_dataloader.dataset.datasets:
-        source.pipeline.insert(0, dict(type='CountReads'))
+    count_reads(cfg)
     train(cfg, folder / f'iter_{EVERY}.pth')
     for step in (2 * EVERY, ITERS):
         assert_same(contents(folder / f'iter_{step}.pth'), contents(tmp_path / f'iter_{step}.pth'))
@@ -161,7 +168,7 @@ def test_a_switched_pipeline_is_the_same_after_a_resume(demo, tmp_path):
 
     def switching(folder):
         cfg = config(demo, tmp_path / folder, **{'train_dataloader.num_workers': 2})
-        labeled = cfg.train_dataloader.dataset.datasets[0].pipeline[0].sup
+        labeled = cfg.train_dataloader.dataset.labeled.pipeline
         cfg.custom_hooks.append(dict(
             type='LabeledPipelineSwitchHook', switch_iter=EVERY + 2, switch_pipeline=[
                 step for step in labeled if step['type'] != 'RandomBBoxTransform']))

@@ -36,7 +36,7 @@ def demo(tmp_path_factory):
 def run(name, demo, work_dir, iters, *, resume=False, **options):
     """Trains a demo config for some iterations of 8 images and returns the Runner."""
     root = demo['data_root'] + '/'
-    sources = (['train_dataloader.dataset.datasets.0', 'train_dataloader.dataset.datasets.1']
+    sources = (['train_dataloader.dataset.labeled', 'train_dataloader.dataset.unlabeled']
                if name == 'pose_mum' else ['train_dataloader.dataset'])
     cfg = Config.fromfile(str(CONFIGS / f'{name}.py'))
     changes = {f'{source}.data_root': root for source in (
@@ -49,9 +49,7 @@ def run(name, demo, work_dir, iters, *, resume=False, **options):
         'work_dir': str(work_dir), 'resume': resume, 'experiment_name': uuid.uuid4().hex,
         'log_level': 'WARNING'})
     if name == 'pose_mum':
-        changes.update({
-            'train_dataloader.sampler.batch_size': 8, 'model.burn_in': BURN_IN,
-            'model.ramp_up': 2, f'custom_hooks.{len(cfg.custom_hooks) - 1}.burn_in': BURN_IN})
+        changes.update({'model.burn_in': BURN_IN, 'model.ramp_up': 2})
     cfg.merge_from_dict({**changes, **options})
     runner = Runner.from_cfg(cfg)
     runner.train()

@@ -23,8 +23,8 @@ from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
 from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.model import build_without_weights
 from mmpose_mum.convert.writer import base_name, config_text, find_config
-from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.datasets.names import similar_name
+from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
 
 

@@ -19,12 +19,15 @@ semi_sampler = dict(type='SemiSupervisedSampler', source_ratio=[1, 1])
 semi_train_dataloader = dict(
     batch_size=64, num_workers=4, persistent_workers=True, sampler=semi_sampler)
 
+semi_wrapper = dict(
+    _delete_=True,
+    type='SemiSupervisedPoseEstimator',
+    backbone=dict())  # empty: MMPose's init_model looks into it
+
 # The method as `configs/pose_mum` trains it. What the paper's abstract leaves open follows MUM;
 # the cutout is PoseCons', in pixels of 256×192; burn-in, ramp-up and sites are our choice.
 semi_model = dict(
-    _delete_=True,
-    type='SemiSupervisedPoseEstimator',
-    backbone=dict(),  # empty: MMPose's init_model looks into it
+    semi_wrapper,
     unsup_weight=4.,
     burn_in=5000,
     ramp_up=5000,

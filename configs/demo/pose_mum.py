@@ -3,12 +3,10 @@ _base_ = './supervised.py'
 
 val_cfg = _base_.semi_val_loop
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
-    dict(type='EMANHook', momentum=0.99)]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.99)]
 
 model = dict(
-    _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
-    backbone=dict(),  # empty: MMPose's init_model looks into it
+    _base_.semi_wrapper, estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2'], grid=(3, 3)),
     unsup_weight=4., burn_in=150, ramp_up=150)
 

@@ -11,8 +11,7 @@ custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
     dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.998)]
 
 model = dict(
-    _delete_=True, type='SemiSupervisedPoseEstimator', estimator=_base_.model,
-    backbone=dict(),  # empty: MMPose's init_model looks into it
+    _base_.semi_wrapper, estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
     unsup_weight=4., burn_in=800, ramp_up=400)
 

@@ -12,8 +12,8 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from mmpose_mum.functional.ema import ema_update_
 from mmpose_mum.functional.branches import BRANCHES
+from mmpose_mum.functional.ema import ema_update_
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 CONFIGS = dict(

@@ -5,38 +5,21 @@ _base_ = [
     '../../configs/_base_/semi_supervised.py'
 ]
 
-max_iters, burn_in = 20000, 1000
-train_cfg = dict(_base_.semi_train_loop, max_iters=max_iters, val_interval=1000)
+train_cfg = dict(_base_.semi_train_loop, max_iters=20000, val_interval=1000)
 val_cfg = _base_.semi_val_loop
 log_processor = _base_.semi_log_processor
-optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
+optim_wrapper = _base_.semi_optim_wrapper
 param_scheduler = [_base_.param_scheduler[0], dict(
     type='MultiStepLR', milestones=[14000, 18000], gamma=0.1, by_epoch=False)]
-default_hooks = dict(
-    logger=_base_.semi_logger,
-    checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/coco/AP'))
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
-    dict(type='EMANHook', momentum=0.999, burn_in=burn_in)]
-
+default_hooks = dict(logger=_base_.semi_logger, checkpoint=dict(
+    _base_.semi_checkpoint, save_best='teacher/coco/AP'))
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.999)]
 model = dict(
-    _delete_=True,
-    type='SemiSupervisedPoseEstimator',
-    estimator=_base_.model,
-    backbone=dict(),  # MMPose's init_model looks into it
+    _base_.semi_wrapper, estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
-    unsup_weight=4., burn_in=burn_in, ramp_up=1000)
+    unsup_weight=4., burn_in=1000, ramp_up=1000)
 
-view = dict(input_size=_base_.codec.input_size)
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=[
-            dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                 sup=_base_.train_pipeline)]),
-        dict(type='UnlabeledPoseDataset', data_prefix=dict(img='data/unlabeled_animals/'),
-             metainfo=dict(from_file='configs/_base_/datasets/ap10k.py'), pipeline=[
-                 dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
-                 dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                      unsup_teacher=[dict(type='WeakView', **view)],
-                      unsup_student=[dict(type='StrongView', **view)])]),
-    ]))
+    dataset=dict(type='SemiSupervisedDataset', labeled=_base_.train_dataloader.dataset,
+                 unlabeled='data/unlabeled_animals/'))

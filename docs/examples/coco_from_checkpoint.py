@@ -4,5 +4,4 @@ _base_ = '../../configs/pose_mum/hrnet_w32_coco_10pct.py'
 
 load_from = 'my_supervised.pth'
 model = dict(burn_in=0)
-custom_hooks = [
-    *_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], burn_in=0, warm_up=False)]
+custom_hooks = [*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], warm_up=False)]

@@ -37,53 +37,38 @@ metainfo = dict(
     sigmas=[0.089, 0.087, 0.107, 0.107, 0.087, 0.089, 0.062, 0.072, 0.079, 0.079, 0.072, 0.062,
             0.079, 0.079])
 
-max_iters, burn_in = 20000, 1000
-train_cfg = dict(_base_.semi_train_loop, max_iters=max_iters, val_interval=1000)
+train_cfg = dict(_base_.semi_train_loop, max_iters=20000, val_interval=1000)
 val_cfg = _base_.semi_val_loop
 log_processor = _base_.semi_log_processor
-optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
+optim_wrapper = _base_.semi_optim_wrapper
 param_scheduler = [_base_.param_scheduler[0], dict(
     type='MultiStepLR', milestones=[14000, 18000], gamma=0.1, by_epoch=False)]
-default_hooks = dict(
-    logger=_base_.semi_logger,
-    checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/PCK'))
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
-    dict(type='EMANHook', momentum=0.999, burn_in=burn_in)]
-
+default_hooks = dict(logger=_base_.semi_logger, checkpoint=dict(
+    _base_.semi_checkpoint, save_best='teacher/PCK'))
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.999)]
 model = dict(
-    _delete_=True,
-    type='SemiSupervisedPoseEstimator',
+    _base_.semi_wrapper,
     estimator=dict(_base_.model, head=dict(_base_.model.head, out_channels=14)),
-    backbone=dict(),  # MMPose's init_model looks into it
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
-    unsup_weight=4., burn_in=burn_in, ramp_up=1000)
+    unsup_weight=4., burn_in=1000, ramp_up=1000)
 
-labeled = dict(
-    type='CocoDataset', data_root='data/lspet/', ann_file='annotations/train.json',
-    data_prefix=dict(img='images/train/'), metainfo=metainfo, indices=200,
-    pipeline=[dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-                   sup=_base_.train_pipeline)])
-view = dict(input_size=_base_.codec.input_size)
-unlabeled = dict(
-    type='UnlabeledPoseDataset', metainfo=metainfo, pipeline=[
-        dict(type='LoadUnlabeledImage', input_size=_base_.codec.input_size),
-        dict(type='PoseMultiBranch', branch_field=_base_.semi_branches,
-             unsup_teacher=[dict(type='WeakView', **view)],
-             unsup_student=[dict(type='StrongView', **view)])])
 train_dataloader = dict(
     _delete_=True, **_base_.semi_train_dataloader,
-    dataset=dict(type='SemiSupervisedDataset', datasets=[
-        labeled,
-        dict(type='ConcatDataset', datasets=[
+    dataset=dict(
+        type='SemiSupervisedDataset',
+        labeled=dict(
+            type='CocoDataset', data_root='data/lspet/', ann_file='annotations/train.json',
+            data_prefix=dict(img='images/train/'), metainfo=metainfo, indices=200,
+            pipeline=_base_.train_pipeline),
+        unlabeled=[
             # images of one person each
-            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/images/')),
+            'data/unlabeled_people/images/',
             # a video of one person, two frames a second
-            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/clip.mp4'),
-                 frame_rate=2.),
+            dict(data_prefix=dict(img='data/unlabeled_people/clip.mp4'), frame_rate=2.),
             # people whom tools/detect_people.py has found in larger images
-            dict(unlabeled, data_prefix=dict(img='data/unlabeled_people/scenes/'),
+            dict(data_prefix=dict(img='data/unlabeled_people/scenes/'),
                  bbox_file='data/unlabeled_people/boxes.json'),
-        ])]))
+        ]))
 
 val_dataloader = dict(dataset=dict(
     type='CocoDataset', data_root='data/lspet/', ann_file='annotations/val.json', bbox_file=None,

@@ -41,10 +41,10 @@ class SemiSupervisedDataset(ConcatDataset):
         ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
             a COCO json brings along, and the dataset's name.
         labeled (dict, optional): In short, the labeled set; it may wrap or combine several.
-        unlabeled (str | dict | list, optional): In short, a folder of images and videos, a video,
-            or a json, COCO's or a detector's, of people in the labeled set's folder of images; or
-            what else than ``type``, ``metainfo`` and ``pipeline`` an ``UnlabeledPoseDataset`` is
-            told, and those where they shall be others; or a list of these.
+        unlabeled (str | dict | list, optional): In short, a folder of images and videos; a video;
+            a json, COCO's or a detector's, of people in the labeled set's folder of images; the
+            config of an :class:`UnlabeledPoseDataset`, in which ``type``, ``metainfo`` and
+            ``pipeline`` may be missing; or a list of these.
         input_size (tuple[int, int], optional): Width and height of the views. Defaults to what the
             labeled pipeline's ``TopdownAffine`` has.
         use_udp (bool, optional): Whether the views are cropped for a UDP codec. Defaults likewise.
@@ -53,8 +53,9 @@ class SemiSupervisedDataset(ConcatDataset):
         strong (dict, optional): Options of :class:`StrongView`.
 
     Raises:
-        ValueError: If there are not two sets, they are given both in short and at length, one is empty, their keypoints differ, a set's are not
-            listed in order, or its people have others than its metainfo names.
+        ValueError: If there are not two sets, they are given both in short and at length, one is
+            empty, their keypoints differ, a set's are not listed in order, or its people have
+            others than its metainfo names.
     """
 
     def __init__(self,

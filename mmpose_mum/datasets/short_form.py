@@ -64,14 +64,14 @@ def write_out(labeled: dict,
                          'SemiSupervisedDataset an input_size=(width, height)')
     size = tuple(input_size or crop['input_size'])
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
-    view = dict(input_size=size, **dict(use_udp=True) if udp else {})
-    loading = {key: value for key, value in dict(dict(input_size=size), **load or {}).items()
+    view = dict(input_size=size, **(dict(use_udp=True) if udp else {}))
+    loading = {key: value for key, value in dict(dict(input_size=size), **(load or {})).items()
                if value is not None}
     defaults = dict(
         type='UnlabeledPoseDataset', metainfo=metainfo_of(labeled), pipeline=[
             dict(type='LoadUnlabeledImage', **loading),
-            _branches(**{_TEACHER: [dict(dict(type='WeakView', **view), **weak or {})],
-                         _STUDENT: [dict(dict(type='StrongView', **view), **strong or {})]})])
+            _branches(**{_TEACHER: [dict(dict(type='WeakView', **view), **(weak or {}))],
+                         _STUDENT: [dict(dict(type='StrongView', **view), **(strong or {}))]})])
     return _with_branch(labeled), _with_defaults(unlabeled, defaults, image_folder(labeled))
 
 

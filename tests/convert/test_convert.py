@@ -14,6 +14,7 @@ from mmpose_mum import semi_supervised
 from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.references import unscoped
 from mmpose_mum.convert.writer import base_name, config_text
+from mmpose_mum.datasets.short_form import sources_of
 
 ROOT = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs')
 
@@ -50,7 +51,7 @@ def test_every_top_down_config_of_mmpose_converts(tmp_path):
         if labeled(converted).type in ('CombinedDataset', 'InterHand3DDataset'):
             continue  # these read their files at once
         one, other = (DATASETS.build(dict(config, lazy_init=True)).metainfo
-                      for config in converted.train_dataloader.dataset.datasets)
+                      for config in sources_of(converted.train_dataloader.dataset))
         for key in set(one) | set(other) - {'dataset_name'}:
             np.testing.assert_equal(one[key], other[key], f'{key} of {name}')
     assert found > 300

@@ -218,6 +218,19 @@ def test_an_empty_source_is_an_error(sizes, name):
         sampler_of(sizes, 4)
 
 
+def test_the_batch_size_may_be_told_later():
+    """As ResumableTrainLoop tells the dataloader's; before, nobody knows the batches."""
+    late = sampler_of((5, 9), None, (1, 2))
+    with pytest.raises(ValueError, match='does not know the batch size.*ResumableTrainLoop'):
+        next(iter(late))
+    late.batch_size = 6
+    early = sampler_of((5, 9), 6, (1, 2))
+    assert late.stream == early.stream
+    assert list(islice(late, 60)) == list(islice(early, 60))
+    with pytest.raises(ValueError, match='labeled source without a sample in a batch of 1'):
+        late.batch_size = 1
+
+
 @pytest.mark.parametrize('ratio, batch_size, message', [
     ((1, 0), 4, 'unlabeled source without a sample in a batch of 4'),
     ((0, 1), 4, 'the labeled source without a sample'),

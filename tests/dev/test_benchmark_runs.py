@@ -19,12 +19,17 @@ from helpers.benchmark_parts import (
 sys.path.insert(0, str(ROOT / 'dev'))
 
 import benchmark_methods as benchmark  # noqa: E402
-from benchmark_runs import BenchmarkError, draw_labels, parse_methods, plan  # noqa: E402
+from benchmark_runs import (  # noqa: E402
+    BenchmarkError,
+    draw_labels,
+    labeled_and_unlabeled,
+    parse_methods,
+    plan,
+)
 
 
 def sets_of(run):
-    dataset = run.cfg.train_dataloader.dataset
-    return dataset.get('datasets', [dataset])
+    return labeled_and_unlabeled(run.cfg)
 
 
 def test_more_labels_of_a_seed_contain_fewer():

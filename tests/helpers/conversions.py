@@ -5,6 +5,7 @@ from mmengine.config import Config
 
 from mmpose_mum import semi_supervised
 from mmpose_mum.convert.writer import find_config
+from mmpose_mum.datasets.short_form import sources_of
 
 BODY = 'mmpose::body_2d_keypoint/'
 RES50 = BODY + 'topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
@@ -33,11 +34,11 @@ def convert(cfg, **options):
 
 
 def labeled(cfg):
-    return cfg.train_dataloader.dataset.datasets[0]
+    return sources_of(cfg.train_dataloader.dataset)[0]
 
 
 def unlabeled(cfg):
-    return cfg.train_dataloader.dataset.datasets[1]
+    return sources_of(cfg.train_dataloader.dataset)[1]
 
 
 def sup(dataset):

@@ -25,8 +25,8 @@ from helpers.tiny_estimators import (
     states,
 )
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
-from mmpose_mum.models import MixUnMix
 from mmpose_mum.functional.branches import BRANCHES
+from mmpose_mum.models import MixUnMix
 from mmpose_mum.models.targets.base import PoseTargets
 from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose_mum.datasets.short_form import SOURCE_NAMES
 from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,8 @@ def browse(tmp_path, config, *options):
     out = tmp_path / 'branches.png'
     browse_branches.main([
         str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288', '--cfg-options',
-        *(f'train_dataloader.dataset.datasets.{i}.data_root={demo["data_root"]}/' for i in (0, 1)),
+        *(f'train_dataloader.dataset.{name}.data_root={demo["data_root"]}/'
+          for name in SOURCE_NAMES),
         *options])
     return cv2.imread(str(out))
 

@@ -77,7 +77,8 @@ def test_a_heatmap_model():
     assert cfg.custom_hooks == [
         dict(type='SyncBuffersHook'), dict(type='LossGuardHook'),
         dict(type='PseudoLabelMonitorHook'),
-        dict(type='EMANHook', momentum=0.9996, burn_in=5000)]
+        dict(type='EMANHook', momentum=0.9996)]
+    assert cfg.model.burn_in == 5000
     assert cfg.param_scheduler[0] == original.param_scheduler[0]
     assert cfg.param_scheduler[1].milestones == [161905, 190476]
     assert not cfg.param_scheduler[1].by_epoch

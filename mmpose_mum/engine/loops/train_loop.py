@@ -159,9 +159,8 @@ def _share_batch_size(dataloader: DataLoader) -> None:
     if got != sampler.batch_size or got is None:
         raise ValueError(
             f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
-            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size, and leave '
-            'batch_size out of train_dataloader.sampler, and batch_sampler out of '
-            'train_dataloader')
+            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size alone, '
+            'without train_dataloader.sampler.batch_size and without a batch_sampler')
 
 
 class _Unread:

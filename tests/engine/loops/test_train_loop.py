@@ -133,6 +133,12 @@ def test_another_sampler_is_replayed_as_mmengine_does(tmp_path):
     assert resumed.iter == 7 and sum(map(len, read(resumed))) == 7 * 4
 
 
+def test_the_sampler_has_the_loaders_batch_size(tmp_path):
+    runner = run(tmp_path, 1, sampler=dict(type='SemiSupervisedSampler', source_ratio=[3, 1]))
+    assert runner.train_dataloader.sampler.batch_size == 4
+    assert runner.train_dataloader.sampler.per_batch == [3, 1]
+
+
 @pytest.mark.parametrize('of_sampler', [2, 8])
 def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_sampler):
     with pytest.raises(ValueError, match=rf'batches of 4, .*SemiSupervisedSampler.*{of_sampler}: '

@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 from typing import Any, Collection
 
-from mmpose_mum.coco.json_text import parse_json, read_json_text
+from mmpose_mum.files.json_text import parse_json, read_json_text
 
 
 def read_kept(path: Path) -> Any:

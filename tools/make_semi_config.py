@@ -24,8 +24,8 @@ from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.model import build_without_weights
 from mmpose_mum.convert.writer import base_name, config_text, find_config
 from mmpose_mum.datasets.dataset import SOURCE_NAMES
-from mmpose_mum.datasets.names import similar_name
-from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
+from mmpose_mum.files.similar_names import similar_name
+from mmpose_mum.files.video import VIDEO_SUFFIXES, split_frame_name
 
 
 def parse_args(args=None):

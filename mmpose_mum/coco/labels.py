@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..datasets.images import missing_images
-from ..datasets.sizes import check_sizes
+from ..files.images import missing_images
+from ..files.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (
     CocoJson,

@@ -17,8 +17,8 @@ from ..checkpoint.safe_load import load_checkpoint
 from ..coco.labels import leaf_configs
 from ..coco.layout import read_coco
 from ..configs.plain import plain_config
-from ..datasets.images import folder_of
-from ..datasets.video import split_frame_name
+from ..files.images import folder_of
+from ..files.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
 
 

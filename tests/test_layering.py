@@ -14,9 +14,9 @@ MAY_USE = {
     'functional': (),  # not even the host
     'files': (),
     'configs': (),
-    'checkpoint': (),
+    'checkpoint': ('files', ),
     'evaluation': (),
-    'demo': (),
+    'demo': ('files', ),
     'visualization': ('files', ),
     'coco': ('files', 'configs'),
     # The three kinds of registered parts meet in a config, not in an import.

@@ -1,1 +1,1 @@
-"""What is read from the disk: images, videos and jsons; broken or misnamed ones are told apart."""
+"""The disk: images, videos and jsons read, what is broken or misnamed told, files written whole."""

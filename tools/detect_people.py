@@ -19,9 +19,9 @@ from typing import Dict, Iterator, List, Sequence
 from mmdet.apis import DetInferencer
 from mmengine.utils import ProgressBar
 
-from mmpose_mum.coco.json_text import decode_text, parse_json
-from mmpose_mum.datasets.images import folder_of, list_images
 from mmpose_mum.datasets.loading import LoadUnlabeledImage
+from mmpose_mum.files.images import folder_of, list_images
+from mmpose_mum.files.json_text import decode_text, parse_json
 
 BATCH = 8
 

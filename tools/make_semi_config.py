@@ -20,12 +20,13 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
 from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
+from mmpose_mum.configs.datasets import leaves
 from mmpose_mum.convert import Options, overrides
 from mmpose_mum.convert.model import build_without_weights
 from mmpose_mum.convert.writer import base_name, config_text, find_config
-from mmpose_mum.datasets.names import similar_name
 from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
-from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
+from mmpose_mum.files.similar_names import similar_name
+from mmpose_mum.files.video import VIDEO_SUFFIXES, split_frame_name
 
 
 def parse_args(args=None):
@@ -150,12 +151,9 @@ def check_validation(cfg: Config) -> str:
 
 def _files(dataset: dict) -> Iterator[str]:
     """List the annotations and detections that a dataset, or those in it, will read."""
-    parts = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets', [])
-    for part in parts:
-        yield from _files(part)
-    if not parts:
-        yield osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
-        yield dataset.get('bbox_file')
+    for part in leaves(dataset):
+        yield osp.join(part.get('data_root') or '', part.get('ann_file') or '')
+        yield part.get('bbox_file')
 
 
 def check_written(cfg: Config, options: Options) -> List[str]:

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torchvision.ops import nms
 
 from ..coco.layout import load_json, shown
-from .sizes import stated_size
+from ..files.sizes import stated_size
 
 
 def usable_box(annotation: dict) -> Optional[np.ndarray]:

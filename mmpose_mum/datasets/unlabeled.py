@@ -12,9 +12,9 @@ from mmpose.registry import DATASETS
 
 from ..coco.labels import check_category_names
 from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
+from ..files.images import folder_of, image_finder, list_images, missing_images
+from ..files.sizes import check_sizes, evenly, stated_size
 from .boxes import load_detections, usable_box
-from .images import folder_of, image_finder, list_images, missing_images
-from .sizes import check_sizes, evenly, stated_size
 from .views import PIPELINE_METAINFO
 
 

@@ -101,7 +101,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     def _place_sampler(self) -> None:
         """Let the sampler go on where the checkpoint's was, and say so if it cannot."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
-        sampler.start_batch = self._iter
+        restart_data(self, self._iter)
         before = hub.get_info(_STREAM)
         if before is not None:
             sampler.seed = before['seed']
@@ -145,6 +145,23 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.val_loop.run()
 
 
+def restart_data(loop: IterBasedTrainLoop, start_batch: int) -> None:
+    """Let a loop's data go on at another batch of their stream, or as another dataset makes them.
+
+    Args:
+        loop (IterBasedTrainLoop): This module's or MMEngine's. Batches that its workers have loaded
+            ahead are dropped.
+        start_batch (int): The next batch, counted from the beginning of the sampler's stream.
+    """
+    loader, batches = loop.dataloader, loop.dataloader_iterator
+    # Workers have copies of the dataset, and persistent ones outlive their iterator.
+    if hasattr(batches._iterator, '_shutdown_workers'):
+        batches._iterator._shutdown_workers()
+    loader._iterator = None
+    loader.sampler.start_batch = start_batch
+    loop.dataloader_iterator = type(batches)(loader)
+
+
 def _share_batch_size(dataloader: DataLoader) -> None:
     """Tell the sampler, whose batches have a ratio and a number, how large the loader's are.
 
@@ -174,10 +191,7 @@ class _Unread:
 
 
 class _Batches:
-    """The batches of an endless dataloader, which starts when it is asked for the first.
-
-    A hook may put another one of the same type into the loop, as with MMEngine's own iterator.
-    """
+    """The batches of an endless dataloader, which starts when it is asked for the first."""
 
     def __init__(self, dataloader: DataLoader) -> None:
         self._dataloader = dataloader

@@ -43,6 +43,6 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
     if momentum == 0:
         floats, others = [], floats + others  # lerp with weight 1 would round
     if floats:
-        torch._foreach_lerp_(*map(list, zip(*floats)), 1 - momentum)
+        torch._foreach_lerp_([t for t, _ in floats], [s for _, s in floats], 1 - momentum)
     if others:
-        torch._foreach_copy_(*map(list, zip(*others)))
+        torch._foreach_copy_([t for t, _ in others], [s for _, s in others])

@@ -17,6 +17,6 @@ def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
 
 def tensors_of(value: Any) -> List[Tensor]:
     """List the tensors in nested tuples, lists and dicts, in order."""
-    found = []
+    found: List[Tensor] = []
     map_tensors(found.append, value)
     return found

@@ -74,11 +74,11 @@ class PoseTargets:
 
     heads: Tuple[type, ...] = ()
 
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _KINDS.append(cls)
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.head = head
         self.input_size = self._input_size(self._codec(head))
         confidence = dict(confidence or {})
@@ -99,7 +99,8 @@ class PoseTargets:
         """Tell whether this class makes the targets of a head."""
         return isinstance(head, cls.heads)
 
-    def __call__(self, output: Any, teacher_views: Dict, student_views: Dict,
+    def __call__(self, output: Any, teacher_views: Dict[str, Tensor],
+                 student_views: Dict[str, Tensor],
                  flip_indices: Sequence[int]) -> PseudoTargets:
         """Carry what the teacher sees into the student's view.
 
@@ -217,7 +218,7 @@ class PoseTargets:
         return weights
 
 
-def targets_of(head: nn.Module, confidence: Optional[dict] = None) -> PoseTargets:
+def targets_of(head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> PoseTargets:
     """Make the pseudo targets of a head.
 
     Args:
@@ -244,7 +245,7 @@ def detached_where(keep: Tensor, output: Tensor) -> Tensor:
     return torch.where(keep, output, output.detach())
 
 
-def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
+def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Tensor]:
     """Collect how the views of a batch were made, and move that to the device at once.
 
     Args:

@@ -126,7 +126,7 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
     if not full['test_dataloader']:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
-    left_out = []
+    left_out: List[str] = []
     plain = dict(
         model=_without_pretrained(_plain_model(full)),
         dataset_type=_first_type(full['test_dataloader']['dataset']),
@@ -278,7 +278,7 @@ def _by_id(node: Any) -> Any:
     return type(node)(_by_id(item) for item in node) if isinstance(node, (list, tuple)) else node
 
 
-def _literal(name: str, node: Any, indent: int, lead: int) -> str:
+def _literal(name: str, node: Any, indent: int, lead: float) -> str:
     """Write a value: in a line if it fits behind ``lead`` characters, else an item a line."""
     if not isinstance(node, (dict, list, tuple)):
         if not isinstance(node, (str, int, float, type(None))) or (
@@ -293,7 +293,7 @@ def _literal(name: str, node: Any, indent: int, lead: int) -> str:
         keys = sorted(node, key=lambda key: key != 'type') if words else node
         items = [(f'{key}=' if words else f'{key!r}: ', node[key]) for key in keys]
     else:
-        opening, closing = '[]' if isinstance(node, list) else '()'
+        opening, closing = ('[', ']') if isinstance(node, list) else ('(', ')')
         items = [('', item) for item in node]
         closing = ',)' if len(items) == 1 and closing == ')' else closing
     flat = opening + ', '.join(

@@ -120,7 +120,7 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[dict]:
+def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[Optional[dict]]:
     """Predict all people in their images.
 
     Args:
@@ -170,7 +170,10 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
     Raises:
         ValueError: If no image can be read, or a score is not a number.
     """
-    images, annotations, categories, count = {}, {}, {}, Counter()
+    images: Dict[str, dict] = {}
+    annotations: Dict[tuple, dict] = {}
+    categories: Dict[int, dict] = {}
+    count: Counter = Counter()
     for person in predictions:
         if person is None:
             count['skipped'] += 1
@@ -273,7 +276,7 @@ def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
 def _folder(source: Optional[Dict[str, Any]]) -> Optional[str]:
     while source and 'datasets' in source:
         source = source['datasets'][0]
-    return source and osp.join(
+    return None if source is None else osp.join(
         source.get('data_root') or '', (source.get('data_prefix') or {}).get('img', ''))
 
 

@@ -81,5 +81,5 @@ def _labeled_branches(dataset) -> Iterator[dict]:
         if 'sup' in branches:
             yield branches
     inner = getattr(dataset, 'dataset', None)
-    for part in [inner] if inner is not None else getattr(dataset, 'datasets', ()):
+    for part in [inner] if inner is not None else getattr(dataset, 'datasets', []):
         yield from _labeled_branches(part)

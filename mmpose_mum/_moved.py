@@ -33,7 +33,7 @@ MODULES = {
     'engine.channels_last_hook': ('engine.hooks.channels_last_hook', ),
     'engine.checkpoint_hook': ('engine.hooks.checkpoint_hook', ),
     'engine.checkpoint_keypoints': ('checkpoint.keypoints', ),
-    'engine.eman_hook': ('engine.hooks.eman_hook', ),
+    'engine.eman_hook': ('engine.hooks.eman_hook', 'functional.ema'),
     'engine.hidden_label_hook': ('engine.hooks.hidden_label_hook', ),
     'engine.loss_guard_hook': ('engine.hooks.loss_guard_hook', ),
     'engine.monitor_hook': ('engine.hooks.monitor_hook', ),

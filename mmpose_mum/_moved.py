@@ -62,14 +62,27 @@ MODULES = {
 }
 # Public names that are spelled otherwise now.
 NAMES = {
+    'DSNTTargets': 'DSNTTargetMaker',
+    'HandTargets': 'HandTargetMaker',
+    'HeatmapTargets': 'HeatmapTargetMaker',
+    'IntegralTargets': 'IntegralTargetMaker',
     'LabelledPipelineSwitchHook': 'LabeledPipelineSwitchHook',
+    'LevelTargets': 'LevelTargetMaker',
+    'OffsetTargets': 'OffsetTargetMaker',
+    'PoseTargets': 'TargetMaker',
+    'RLETargets': 'RLETargetMaker',
+    'RegressionTargets': 'RegressionTargetMaker',
+    'SimCCTargets': 'SimCCTargetMaker',
+    'StagedTargets': 'StagedTargetMaker',
     'UnlabelledStep': 'UnlabeledStep',
+    'VisibilityTargets': 'VisibilityTargetMaker',
     'list_pictures': 'list_images',
     'missing_pictures': 'missing_images',
     'picture_finder': 'image_finder',
     'plain_model': 'unwrapped',
     'processor_has_bfloat16': 'cpu_has_bfloat16',
     'sample_colour': 'sample_color',
+    'targets_of': 'target_maker_for',
 }
 
 

@@ -62,7 +62,7 @@ class HiddenLabelHook(Hook):
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
         model = unwrapped(runner.model)
-        if not (hasattr(model, 'teacher') and hasattr(model, 'targets')):
+        if not (hasattr(model, 'teacher') and hasattr(model, 'target_maker')):
             raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._counts = None
@@ -79,7 +79,8 @@ class HiddenLabelHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
         with torch.no_grad(), evaluating(model.teacher):
-            joints, scores = model.targets.joints(model.teacher(images, samples, mode='tensor'))
+            joints, scores = model.target_maker.joints(
+                model.teacher(images, samples, mode='tensor'))
         truth, counts, radius = (
             x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
         right = (joints - truth).norm(dim=-1) <= self.thr * radius

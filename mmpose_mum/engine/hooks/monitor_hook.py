@@ -85,7 +85,7 @@ class PseudoLabelMonitorHook(Hook):
     def before_train(self, runner) -> None:
         """Check the model, and whether its unlabeled images will ever count."""
         model = unwrapped(runner.model)
-        if not (hasattr(model, 'pairs') and hasattr(model, 'targets')):
+        if not (hasattr(model, 'pairs') and hasattr(model, 'target_maker')):
             raise TypeError(f'{type(self).__name__} needs a model with a teacher and targets, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
         best = runner.message_hub.get_info(_BEST, default={})
@@ -122,7 +122,7 @@ class PseudoLabelMonitorHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
             with torch.no_grad(), evaluating(teacher):
-                joints, _ = model.targets.joints(teacher(images, samples, mode='tensor'))
+                joints, _ = model.target_maker.joints(teacher(images, samples, mode='tensor'))
             self._pairs[prefix].looks.append(
                 moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
 
@@ -137,7 +137,7 @@ class PseudoLabelMonitorHook(Hook):
             mean = torch.from_numpy(_finite_mean(np.array(pair.figures, dtype=np.float64)))
             all_reduce(mean, op='mean')
             loss, weight, confidence, used = mean.tolist()
-            found = {**_no_signal(loss, confidence, used, model.targets),
+            found = {**_no_signal(loss, confidence, used, model.target_maker),
                      **_background(loss / weight, confidence, pair.best),
                      **_one_place(spread, apart, pair.best)}
             if confidence > pair.best['confidence']:

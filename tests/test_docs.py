@@ -19,7 +19,7 @@ import mmpose_mum
 from mmpose_mum.datasets.short_form import sources_of
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
 CONFIG_BLOCK = re.compile(
     r'(?:<!-- config: (?P<file>\S+) -->\n)?'
     r'```python\n(?P<text>(?:"""[^\n]*"""\n\n)?_base_ = .*?)```', re.S)

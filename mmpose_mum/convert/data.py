@@ -24,8 +24,8 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         dict: Top-level name → value with references.
     """
     labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
-    ratio = unlabeled / labeled
-    ratio = [1, int(ratio)] if ratio == int(ratio) else [labeled, unlabeled]
+    whole = unlabeled % labeled == 0
+    ratio = [1, unlabeled // labeled] if whole else [labeled, unlabeled]
     kept = {key: value for key, value in unscoped(cfg.train_dataloader).items()
             if key not in ('batch_size', 'sampler', 'batch_sampler', 'shuffle', 'drop_last',
                            'dataset')}

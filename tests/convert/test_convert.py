@@ -89,7 +89,7 @@ def test_a_heatmap_model():
     assert sup(labeled(cfg)) == original.train_pipeline
     assert labeled(cfg).ann_file == original.train_dataloader.dataset.ann_file
     assert unlabeled(cfg).data_prefix == dict(img='images')
-    assert 'metainfo' not in unlabeled(cfg)
+    assert loader.dataset.unlabeled == 'images'  # whose people have the labeled ones' keypoints
     for key in ('val_dataloader', 'test_dataloader', 'test_cfg', 'test_evaluator', 'visualizer'):
         assert cfg[key] == original[key]
 

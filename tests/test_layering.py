@@ -24,6 +24,8 @@ MAY_USE = {
     'convert': ('coco', 'configs', 'datasets', 'models'),
     'export': ('checkpoint', 'coco', 'configs', 'datasets'),
     'testing': ('datasets', 'models'),
+    'cli': ('checkpoint', 'configs', 'convert', 'datasets', 'export', 'visualization', '_moved',
+            'register', 'version'),
 }
 HOST = ('mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain')
 

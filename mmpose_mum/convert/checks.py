@@ -1,65 +1,23 @@
-"""Write the Pose-MUM config of a top-down model that has a config of MMPose's kind.
-
-    python tools/make_semi_config.py \
-        mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py \
-        --labeled labels.json --labeled-images images/ --val val.json \
-        --unlabeled folder/of/people -o my_config.py
-
-What is written inherits from the original, and is meant to be read and changed.
-"""
-import argparse
+"""Write a semi-supervised config to a file, having looked at all that it names."""
 import os
 import os.path as osp
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Tuple
 
 from mmengine.config import Config
 from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 
-from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
-from mmpose_mum.convert import Options, overrides
-from mmpose_mum.convert.model import build_without_weights
-from mmpose_mum.convert.writer import base_name, config_text, find_config
-from mmpose_mum.datasets.dataset import SOURCE_NAMES
-from mmpose_mum.datasets.names import similar_name
-from mmpose_mum.datasets.video import VIDEO_SUFFIXES, split_frame_name
-
-
-def parse_args(args=None):
-    """Read the command line; what is not given is as in ``Options``."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split('\n')[0], argument_default=argparse.SUPPRESS)
-    parser.add_argument('config', help="the original: a path, or mmpose::… for one of MMPose's")
-    parser.add_argument('--unlabeled', required=True,
-                        help='folder of images or videos with one person each, a video, or a '
-                        "json: COCO's, or a detector's results")
-    parser.add_argument('--labeled', help="json to use in place of the original's")
-    parser.add_argument('--labeled-images', help='folder of the images in --labeled; defaults to '
-                        "the original's")
-    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
-                        'json; defaults to that of the labeled ones')
-    parser.add_argument('--unlabeled-ann-file', help="json in COCO's layout that names the images, "
-                        "if --unlabeled is a detector's results with numbers as image_id")
-    parser.add_argument('--val', help="json to validate and test on in place of the original's, "
-                        'with its boxes')
-    parser.add_argument('--val-images', help='folder of the images in --val; defaults to '
-                        "--labeled-images, or else to the original's")
-    parser.add_argument('-o', '--out', required=True, help='the config to write')
-    parser.add_argument('--batch-size', type=int,
-                        help="labeled images per GPU; defaults to the original's")
-    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled one, on top; '
-                        'defaults to 1')
-    parser.add_argument('--max-iters', type=int, help='defaults to 200000')
-    parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; defaults '
-                        'to a fortieth of --max-iters')
-    parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
-                        'backbone; defaults to what is found')
-    parser.add_argument('--force', action='store_true', default=False,
-                        help='overwrite the config to write')
-    return parser.parse_args(args)
+from ..coco.labels import check_for_metrics, check_label_sets
+from ..datasets.dataset import SOURCE_NAMES
+from ..datasets.names import similar_name
+from ..datasets.video import VIDEO_SUFFIXES, split_frame_name
+from .convert import overrides
+from .model import build_without_weights
+from .options import Options
+from .writer import base_name, config_text, find_config
 
 
 def check_paths(options: Options, out: str, force: bool) -> None:
@@ -89,7 +47,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
     if osp.exists(out) and not force:
         raise ValueError(f'{out!r} exists already; --force overwrites it')
     if not out.endswith('.py'):
-        raise ValueError(f'-o: a config ends in .py, got {out!r}')
+        raise ValueError(f'--out: a config ends in .py, got {out!r}')
 
 
 def check_training(cfg: Config, labeled: bool) -> str:
@@ -183,42 +141,32 @@ def remedy(error: Exception) -> str:
     return ''
 
 
-def summary(cfg: Config, options: Options, original: Config, out: str,
-            people: List[str]) -> str:
-    """Say what was written and how to train it."""
-    labeled, unlabeled = options.batch(original.train_dataloader.batch_size)
-    steps = f'{options.max_iters} iterations, the first {options.burn_in} on labels alone'
-    lines = [f'Wrote {out}.',
-             f'  batches   {labeled} labeled and {unlabeled} unlabeled images per GPU',
-             f'  training  {steps}; the teacher has a momentum of {options.momentum}',
-             f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}',
-             f'  data      {", ".join(people)}']
-    if unlabeled < 2:
-        lines.append('  NOTE      a single unlabeled image has none to be mixed with: give a '
-                     'larger --batch-size or --ratio')
-    scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
-    lines += ['Train it:', f'  mim train mmpose {out}']
-    if scale and scale != labeled + unlabeled:
-        lines.append(f"The learning rate is the original's, for {scale} images a step on all GPUs; "
-                     '--auto-scale-lr fits it to yours.')
-    return '\n'.join(lines)
+def write_config(path: str, options: Options, out: str,
+                 force: bool = False) -> Tuple[Config, Config, List[str]]:
+    """Write the semi-supervised config of a plain one, and leave it only if it can be trained.
 
+    Args:
+        path (str): The original, see :func:`find_config`.
+        options (Options): What the training is made of.
+        out (str): The config to write.
+        force (bool): Whether to overwrite it.
 
-def main(args=None) -> None:
-    """Read the original, write the semi-supervised config, and check it."""
-    args = vars(parse_args(args))
-    path, out, force = args.pop('config'), args.pop('out'), args.pop('force')
+    Returns:
+        tuple: The written config, the original, and who will be trained and validated on, in words.
+
+    Raises:
+        ImportError: If a package is missing.
+        OSError: If a file or folder is missing.
+        ValueError: If something does not fit, or the config cannot be trained.
+    """
     try:
-        options = Options(**args)
         check_paths(options, out, force)
         original = Config.fromfile(find_config(path))
         text = config_text(original, overrides(original, options), base_name(path, out))
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(str(error)) from error
     except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
         if not remedy(error):
             raise
-        raise SystemExit(f'{error}{remedy(error)}') from error
+        raise ImportError(f'{error}{remedy(error)}') from error
     os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
     before = Path(out).read_bytes() if osp.exists(out) else None
     Path(out).write_text(text, encoding='utf-8')
@@ -229,11 +177,7 @@ def main(args=None) -> None:
     except Exception as error:
         os.remove(out) if before is None else Path(out).write_bytes(before)
         told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
-        raise SystemExit(
+        raise ValueError(
             f'{out} cannot be trained, and is not written: '
             f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error
-    print(summary(written, options, original, out, people))
-
-
-if __name__ == '__main__':
-    main()
+    return written, original, people

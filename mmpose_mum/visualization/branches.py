@@ -1,35 +1,16 @@
-"""Draw what a semi-supervised model does with unlabeled people, without training it.
-
-The panels of `PseudoLabelVisualizationHook`, for people spread over the unlabeled source: weak and
-strong view, mixed tiles, heatmaps, used and rejected keypoints. The model is in evaluation mode.
-
-    python tools/browse_branches.py CONFIG --checkpoint CHECKPOINT --out branches.png
-"""
-import argparse
+"""Draw what a semi-supervised model does with unlabeled people, without training it."""
+from typing import Optional
 
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, MODELS
 
-from mmpose_mum.visualization import draw_panel
-
-
-def parse_args(args=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('config', help='a semi-supervised config')
-    parser.add_argument('--checkpoint', help='weights of the wrapper or of a plain model')
-    parser.add_argument('--out', default='branches.png', help='PNG to write')
-    parser.add_argument('--num', type=int, default=4, help='rows, one person each')
-    parser.add_argument('--height', type=int, default=192, help='height of a tile, in pixels')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-    return parser.parse_args(args)
+from .panels import draw_panel
 
 
 def training_batch(dataset, num: int) -> dict:
@@ -51,30 +32,35 @@ def draw(model, data: dict, links, height: int) -> np.ndarray:
                    title=step.prefix.rstrip('_')) for step in steps])
 
 
-def main(args=None) -> None:
-    """Build the config's data and model and write the image."""
-    args = parse_args(args)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, height: int = 192,
+                  seed: int = 0) -> np.ndarray:
+    """Build a config's data and model, and draw what the model does with people of the data.
+
+    Args:
+        cfg (Config): A semi-supervised config.
+        checkpoint (str, optional): Weights of the wrapper or of a plain model.
+        num (int): Rows, one person each.
+        height (int): Height of a tile, in pixels.
+        seed (int): Of the views and of the mixing.
+
+    Returns:
+        np.ndarray: uint8 RGB, (H, W, 3).
+
+    Raises:
+        ValueError: If the config has no unlabeled branches, or does not look at them.
+    """
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     if 'estimator' not in cfg.model:
-        raise SystemExit(f'{args.config} has a {cfg.model.type} and no SemiSupervisedPoseEstimator:'
-                         ' it has no unlabeled branches to show')
+        raise ValueError(f'{cfg.filename} has a {cfg.model.type} and no '
+                         'SemiSupervisedPoseEstimator: it has no unlabeled branches to show')
     if not cfg.model.get('unsup_weight', 1):
-        raise SystemExit(f'{args.config} has unsup_weight=0, so that the unlabeled images are not '
+        raise ValueError(f'{cfg.filename} has unsup_weight=0, so that the unlabeled images are not '
                          'looked at: there is nothing to show')
-    np.random.seed(args.seed)
-    torch.manual_seed(args.seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    data = training_batch(dataset, args.num)
+    data = training_batch(dataset, num)
     model = MODELS.build(cfg.model)
-    if args.checkpoint:
-        load_checkpoint(model, args.checkpoint, map_location='cpu')
-    sheet = draw(model.eval(), data, dataset.metainfo['skeleton_links'], args.height)
-    if not cv2.imwrite(args.out, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-        raise SystemExit(f'cannot write {args.out}')
-    print(f'wrote {args.out}: {args.num} people')
-
-
-if __name__ == '__main__':
-    main()
+    if checkpoint:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    return draw(model.eval(), data, dataset.metainfo['skeleton_links'], height)

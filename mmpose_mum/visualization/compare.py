@@ -1,13 +1,4 @@
-"""Draw the same validation people as several models predict them, beside the ground truth.
-
-CHECKPOINT is a file, or a work dir for its last one. The people are spread evenly over the first
-config's validation set, so a rerun shows the same ones. Below each panel is the share of labeled
-keypoints that lie within 0.1 of the box's longer side; keypoints of a low score are drawn like
-others.
-
-    python tools/compare_predictions.py NAME=CONFIG:CHECKPOINT … --out people.png
-"""
-import argparse
+"""Draw the same validation people as several models predict them, beside the ground truth."""
 from pathlib import Path
 from textwrap import shorten
 from typing import Dict, Optional, Sequence, Tuple
@@ -24,49 +15,33 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
-import mmpose_mum  # noqa: F401, which lets later versions of PyTorch load MMEngine's checkpoints
-
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
 PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows
 Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
 
 
-def parse_args(args=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('models', nargs='+', metavar='NAME=CONFIG:CHECKPOINT')
-    parser.add_argument('--out', type=Path, required=True, help='PNG or JPG to write')
-    parser.add_argument('--num', type=int, default=12, help='people, spread over the set')
-    parser.add_argument('--indices', type=int, nargs='+', help='these people of the set instead')
-    parser.add_argument('--which', choices=('teacher', 'student'), help="instead of predict_on")
-    args = parser.parse_args(args)
-    if args.num < 1 or args.out.suffix.lower() not in ('.png', '.jpg', '.jpeg'):
-        parser.error('expected --num of at least 1, and --out that ends in .png or .jpg')
-    return args
-
-
 def parse_models(texts: Sequence[str]) -> Models:
-    """Read NAME=CONFIG:CHECKPOINT of each model; exit if one is not so, or a file is missing."""
+    """Read NAME=CONFIG:CHECKPOINT of each model; all must be so, and there."""
     models = {}
     for text in texts:
         name, _, files = text.partition('=')
         config, _, checkpoint = files.partition(':')
         if not (name and config and checkpoint) or name in models:
-            raise SystemExit(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
+            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
         if not Path(config).is_file():
-            raise SystemExit(f'{text}: there is no config {config}')
+            raise ValueError(f'{text}: there is no config {config}')
         models[name] = Config.fromfile(config), find_checkpoint(Path(checkpoint))
     return models
 
 
 def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint itself of a file or a work dir; exit if there is none."""
+    """Return the checkpoint itself of a file or a work dir."""
     if (path / 'last_checkpoint').is_file():
         saved = Path((path / 'last_checkpoint').read_text().strip())
         path = saved if saved.is_file() else path / saved.name  # the work dir may have moved
     if not path.is_file():
-        raise SystemExit(f'{path} is no checkpoint, and no work dir with a last_checkpoint')
+        raise ValueError(f'{path} is no checkpoint, and no work dir with a last_checkpoint')
     return path
 
 
@@ -78,29 +53,29 @@ def build_dataset(cfg: Config, **changes):
     try:
         return DATASETS.build(options)
     except (FileNotFoundError, AssertionError) as error:  # the latter by MMPose
-        raise SystemExit(f'no validation set of {cfg.filename}: {error}') from error
+        raise ValueError(f'no validation set of {cfg.filename}: {error}') from error
 
 
 def check_joints(models: Models) -> None:
-    """Exit unless all models' data have the same keypoints in the same order."""
+    """Raise ValueError unless all models' data have the same keypoints in the same order."""
     joints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
               for name, (cfg, _) in models.items()}
     first = next(iter(joints))
     for name in joints:
         if joints[name] != joints[first]:
-            raise SystemExit(f'keypoints of {name}, {first} differ: {joints[name]}, '
+            raise ValueError(f'keypoints of {name}, {first} differ: {joints[name]}, '
                              f'{joints[first]}')
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
-    """Build a model with all weights of the checkpoint; exit if they are not just those it has."""
+    """Build a model with all weights of the checkpoint, which must be just those it has."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
     try:
         load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True, logger='silent')
     except Exception as error:  # what is no checkpoint at all can raise anything
         lines = [shorten(line, 300) for line in str(error).splitlines() if line.strip()]
-        raise SystemExit(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}:\n'
+        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}:\n'
                          + '\n'.join(lines[:12])) from error
     if which and hasattr(model, 'semi_test_cfg'):
         model.semi_test_cfg['predict_on'] = which
@@ -153,6 +128,10 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
 
     Returns:
         tuple: The sheet, uint8 BGR, and each model's list of each person's share.
+
+    Raises:
+        ValueError: If the models' keypoints differ, a checkpoint is not its model's, or a
+            validation set or an index is not there.
     """
     check_joints(models)
     first, _ = next(iter(models.values()))
@@ -163,7 +142,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
         last = len(dataset) - 1
         chosen = indices or np.linspace(0, last, min(num, last + 1)).round().astype(int).tolist()
         if not all(0 <= i <= last for i in chosen):
-            raise SystemExit(f'indices {chosen}: the validation set has 0 to {last}')
+            raise ValueError(f'indices {chosen}: the validation set has 0 to {last}')
         model = build_model(name, cfg, checkpoint, which)
         columns[name] = [model.val_step(pseudo_collate([dataset[i]]))[0].cpu().numpy()
                          for i in chosen]
@@ -186,18 +165,3 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % width)
     rows = [cv2.hconcat(tiles[i:i + width]) for i in range(0, len(tiles), width)]
     return cv2.vconcat(rows), shares
-
-
-def main(args=None) -> None:
-    """Write the sheet, and print each model's mean share over the people on it."""
-    args = parse_args(args)
-    sheet, shares = compare(parse_models(args.models), args.num, args.indices, args.which)
-    if not cv2.imwrite(str(args.out), sheet):
-        raise SystemExit(f'cannot write {args.out}')
-    for name, values in shares.items():
-        print(f'{name}: PCK@{THRESHOLD} of {len(values)} people {100 * np.nanmean(values):.1f} %')
-    print(f'wrote {args.out}')
-
-
-if __name__ == '__main__':
-    main()

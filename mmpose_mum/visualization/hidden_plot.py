@@ -1,34 +1,15 @@
-"""Draw how right the teacher's targets were in one or more runs with a HiddenLabelHook.
-
-Three panels: the share of right keypoints over the iterations; against the teacher's confidence,
-with the share of all keypoints in each bin as faint bars; and of each keypoint. The last two show
-the last readout. Runs of the same name, as of several seeds, are averaged over the readouts that
-all have.
-
-    python tools/plot_hidden_labels.py Pose-MUM=work_dirs/mum_0 Pose-MUM=work_dirs/mum_1 --out FILE
-"""
-import argparse
+"""Draw how right the teacher's targets were in runs with a HiddenLabelHook."""
 from pathlib import Path
 from typing import Dict, List
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from mmpose_mum.visualization.scalars import read_scalars
-
-matplotlib.use('Agg')
+from .scalars import read_scalars
 
 PCK, JOINT = 'hidden/PCK', 'hidden/PCK_'
 CONFIDENCE, SHARE = 'hidden/confidence_', 'hidden/share_'
 Readouts = Dict[int, Dict[str, float]]  # iteration → scalar → value
-
-
-def parse_args(args=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('runs', nargs='+', metavar='NAME=WORK_DIR', help='a run and its work dir')
-    parser.add_argument('--out', required=True, help='PNG to write')
-    return parser.parse_args(args)
 
 
 def read_run(work_dir: Path) -> Readouts:
@@ -75,12 +56,11 @@ def names_below(prefix: str, readouts: List[Dict[str, float]]) -> List[str]:
 
 def draw(runs: Dict[str, Readouts], path: Path) -> None:
     """Draw the three panels as a PNG."""
-    import matplotlib.pyplot as plt
     last = {name: readouts[max(readouts)] for name, readouts in runs.items()}
     joints = names_below(JOINT, list(last.values()))
     height = max(4., .09 * len(joints) * (len(runs) + 1) + 1)
-    figure, (over_time, by_score, by_joint) = plt.subplots(
-        1, 3, figsize=(15, height), constrained_layout=True)
+    figure = Figure(figsize=(15, height), constrained_layout=True)
+    over_time, by_score, by_joint = figure.subplots(1, 3)
     for number, (name, readouts) in enumerate(runs.items()):
         color, readout = f'C{number % 10}', last[name]
         label = f'{name} ({readout[PCK]:.1%} at {max(readouts)})'
@@ -108,23 +88,3 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
     for axes in (over_time, by_score, by_joint):
         axes.grid(alpha=.3)
     figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def main(args=None) -> None:
-    """Read the runs and write the image."""
-    args = parse_args(args)
-    try:
-        runs = read_runs(args.runs)
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    draw(runs, args.out)
-    for name, readouts in runs.items():
-        step = max(readouts)
-        print(f'{name}: {readouts[step][PCK]:.1%} right at iteration {step}')
-    print(f'wrote {args.out}')
-
-
-if __name__ == '__main__':
-    main()

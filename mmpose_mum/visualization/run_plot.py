@@ -1,23 +1,11 @@
-"""Draw how a semi-supervised run went, from the scalars in its work dir, as a PNG.
-
-Losses and the unlabeled images' weight; the teacher's confidence, the share of keypoints used and
-the distance of student and target; a metric of teacher and student. With a
-`PseudoLabelVisualizationHook` also how sure the teacher was over time, and keypoint by keypoint how
-many counted and in how many of these the student agreed. What a run has not logged is left out and
-told.
-
-    python tools/plot_run.py WORK_DIR -o run.png
-"""
-import argparse
+"""Draw how a semi-supervised run went, from the scalars in its work dir."""
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from mmpose_mum.visualization.scalars import read_scalars
-
-matplotlib.use('Agg')
+from .scalars import read_scalars
 
 Series = Dict[str, Dict[int, float]]  # scalar → iteration → value
 PAIRS = ('', 'second_')  # prefixes of the scalars; the second is a dual model's
@@ -25,16 +13,6 @@ NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'memory', 'lr')
 TIME, COLUMNS = 'iterations', 3
 PLUGIN = 'was it trained by a SemiSupervisedPoseEstimator, beyond its burn-in?'
 HOOK = "add dict(type='PseudoLabelVisualizationHook') to custom_hooks"
-
-
-def parse_args(args=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('work_dir', help="a run's work dir; its resumed parts are put together")
-    parser.add_argument('-o', '--out', default='run.png', help='PNG to write')
-    parser.add_argument('--metric', help="metric without the model's name, such as coco/AR; by "
-                        'default the first that was logged')
-    return parser.parse_args(args)
 
 
 def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
@@ -156,13 +134,12 @@ def plots(series: Series, metrics: Dict[str, Series],
 def draw(series: Series, metrics: Dict[str, Series], metric: str,
          path: Path) -> Dict[str, List[str]]:
     """Draw all plots that have data as a PNG; return the titles of the others by what to do."""
-    import matplotlib.pyplot as plt
     wanted = list(plots(series, metrics, metric))
     drawn = [plot for plot in wanted if plot[2]]
     rows = -(-len(drawn) // COLUMNS)
-    figure, grid = plt.subplots(
-        rows, COLUMNS, figsize=(5 * COLUMNS, 3.6 * rows), squeeze=False,
-        constrained_layout=dict(hspace=.06, wspace=.03))
+    figure = Figure(figsize=(5 * COLUMNS, 3.6 * rows),
+                    constrained_layout=dict(hspace=.06, wspace=.03))
+    grid = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in grid.flat[len(drawn):]:
         axes.set_axis_off()
     end = max(step for points in (*series.values(), *metrics.get(metric, {}).values())
@@ -172,33 +149,8 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, end * 1.02)
     figure.savefig(path, dpi=80)
-    plt.close(figure)
     missing: Dict[str, List[str]] = {}
     for title, hint, function in wanted:
         if not function:
             missing.setdefault(hint, []).append(title)
     return missing
-
-
-def main(args=None) -> None:
-    """Read the run and write the image."""
-    args = parse_args(args)
-    try:
-        series, metrics = read_run(Path(args.work_dir))
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
-    if args.metric and args.metric not in metrics:
-        raise SystemExit(f'{args.work_dir} has no metric {args.metric!r}; it has '
-                         f'{", ".join(metrics) or "none"}')
-    metric = args.metric or next(iter(metrics), '')
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    for hint, titles in draw(series, metrics, metric, args.out).items():
-        print(f'not logged: {"; ".join(titles)} ({hint})')
-    others = [name for name in metrics if name != metric]
-    if others:
-        print(f'metric: {metric}; --metric could be {", ".join(others)}')
-    print(f'wrote {args.out}')
-
-
-if __name__ == '__main__':
-    main()

@@ -1,0 +1,5 @@
+"""The old name of `mmpose-mum export`; it goes in the next release."""
+from mmpose_mum.cli import run_script
+
+if __name__ == '__main__':
+    run_script(__file__)

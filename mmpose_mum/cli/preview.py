@@ -1,10 +1,10 @@
-"""Draw what a model does with unlabeled people, without training it.
+"""Draw what a training would do with the unlabeled people.
 
     mmpose-mum preview CONFIG --checkpoint CHECKPOINT --out branches.png
 
 The panels are those of PseudoLabelVisualizationHook, for people spread over the unlabeled source:
 weak and strong view, mixed tiles, heatmaps, used and rejected keypoints. The model is in evaluation
-mode.
+mode, and learns nothing.
 """
 from argparse import ArgumentParser, Namespace
 from pathlib import Path

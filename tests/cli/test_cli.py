@@ -112,10 +112,6 @@ def test_the_console_script_registers_what_a_verb_builds():
     assert '<function semi_supervised' in done.stdout
 
 
-def test_setup_makes_the_command_of_main():
-    assert "'mmpose-mum = mmpose_mum.cli:main'" in (ROOT / 'setup.py').read_text()
-
-
 @pytest.mark.parametrize('verb', cli.VERBS)
 def test_mim_finds_a_script_for_each_verb(verb, monkeypatch):
     script = ROOT / f'tools/{verb}.py'

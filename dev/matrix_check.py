@@ -189,7 +189,7 @@ class Probe(Hook):
             if step == 0:
                 for site in self.sites[STEPS:]:
                     self._mix_at(model, site)
-                    losses = model._unsup_loss(
+                    losses = model.loss_by_teacher(
                         model.student, model.teacher, data['inputs'], data['data_samples'], 1.)
                     self._backward(model, site, losses)
                     optim_wrapper.zero_grad()

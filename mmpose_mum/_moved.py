@@ -35,7 +35,7 @@ MODULES = {
     'engine.channels_last_hook': ('engine.hooks.channels_last_hook', ),
     'engine.checkpoint_hook': ('engine.hooks.checkpoint_hook', ),
     'engine.checkpoint_keypoints': ('checkpoint.keypoints', ),
-    'engine.eman_hook': ('engine.hooks.eman_hook', ),
+    'engine.eman_hook': ('engine.hooks.eman_hook', 'functional.ema'),
     'engine.hidden_label_hook': ('engine.hooks.hidden_label_hook', ),
     'engine.loss_guard_hook': ('engine.hooks.loss_guard_hook', ),
     'engine.monitor_hook': ('engine.hooks.monitor_hook', ),
@@ -64,13 +64,27 @@ MODULES = {
 }
 # Public names that are spelled otherwise now.
 NAMES = {
+    'DSNTTargets': 'DSNTTargetMaker',
+    'HandTargets': 'HandTargetMaker',
+    'HeatmapTargets': 'HeatmapTargetMaker',
+    'IntegralTargets': 'IntegralTargetMaker',
     'LabelledPipelineSwitchHook': 'LabeledPipelineSwitchHook',
+    'LevelTargets': 'LevelTargetMaker',
+    'OffsetTargets': 'OffsetTargetMaker',
+    'PoseTargets': 'TargetMaker',
+    'RLETargets': 'RLETargetMaker',
+    'RegressionTargets': 'RegressionTargetMaker',
+    'SimCCTargets': 'SimCCTargetMaker',
+    'StagedTargets': 'StagedTargetMaker',
     'UnlabelledStep': 'UnlabeledStep',
+    'VisibilityTargets': 'VisibilityTargetMaker',
     'list_pictures': 'list_images',
     'missing_pictures': 'missing_images',
     'picture_finder': 'image_finder',
+    'plain_model': 'unwrapped',
     'processor_has_bfloat16': 'cpu_has_bfloat16',
     'sample_colour': 'sample_color',
+    'targets_of': 'target_maker_for',
 }
 
 

@@ -1,8 +1,9 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
+import warnings
 from contextlib import nullcontext
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
@@ -19,7 +20,7 @@ from ..functional.nested import map_tensors
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
-from .targets.base import targets_of, views_of
+from .targets.base import PseudoTargets, TargetMaker, target_maker_for, views_of
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
 
@@ -63,12 +64,12 @@ class SemiSupervisedPoseEstimator(BaseModel):
         unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
             MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
             many unlabeled as labeled images count N times as much there.
-        burn_in (int): Iterations at the start that train on labeled images alone. Give
-            :class:`EMANHook` the same number, so that the teacher starts as a copy.
+        burn_in (int): Iterations at the start that train on labeled images alone.
+            :class:`EMANHook` keeps the teacher a copy of the student meanwhile.
         ramp_up (int): Iterations after the burn-in in which the unlabeled images' weight rises
             from 0, linearly. Outside of a Runner neither applies.
         confidence (dict, optional): Which of the teacher's keypoints count, see
-            :class:`PoseTargets`. Defaults to all of them.
+            :class:`TargetMaker`. Defaults to all of them.
         joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
             the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
             ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
@@ -80,6 +81,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         train_cfg (dict, optional): Empty as well: ``init_model`` sets it to None.
 
     Attributes:
+        target_maker (TargetMaker): Makes what the student has to reproduce.
         watchers (list[Callable]): Each is called with the :class:`UnlabeledStep` of every pair in
             every step that has one. They must not change anything, nor draw random numbers.
 
@@ -122,10 +124,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
         self.student = _build_estimator(estimator, mix_unmix)
-        self.targets = targets_of(self.student.head, confidence)
+        self.target_maker = target_maker_for(self.student.head, confidence)
         for model in (self.student, self.teacher):
             if _mixes(model):
-                model.neck.attach(model.backbone, self.targets.input_size)
+                model.neck.attach(model.backbone, self.target_maker.input_size)
         self.teacher.requires_grad_(self.trains_teacher)
         self._start_teacher()
 
@@ -165,6 +167,13 @@ class SemiSupervisedPoseEstimator(BaseModel):
             if not name.startswith('data_preprocessor.'):
                 state_dict[f'{prefix}student.{name}'] = value
                 state_dict[f'{prefix}teacher.{name}'] = value
+
+    @property
+    def targets(self) -> TargetMaker:
+        """The old name of ``target_maker``, kept for one release."""
+        warnings.warn('model.targets is model.target_maker now; the old name goes in the next '
+                      'release', DeprecationWarning, stacklevel=2)
+        return self.target_maker
 
     def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
         """Return each model that is trained with the one that teaches it, by its logs' prefix."""
@@ -213,57 +222,106 @@ class SemiSupervisedPoseEstimator(BaseModel):
         weight = self._current_unsup_weight()
         losses = {}
         for prefix, (student, teacher) in self.pairs().items():
-            found = self._sup_loss(student, inputs['sup'], data_samples['sup'])
+            found = self.loss_by_labels(student, inputs['sup'], data_samples['sup'])
             if weight > 0:  # else it is the burn-in
-                found.update(
-                    self._unsup_loss(student, teacher, inputs, data_samples, weight, prefix))
+                found.update(self.loss_by_teacher(
+                    student, teacher, inputs, data_samples, weight, prefix))
             losses.update({prefix + key: value for key, value in found.items()})
         return losses
 
-    def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
+    def loss_by_labels(self, student: BaseModel, images: Tensor,
+                       samples: SampleList) -> Dict[str, Union[Tensor, List[Tensor]]]:
+        """Compute the losses of the labeled images: the head's own, named ``sup_…``."""
         with float32_outputs(student.head):
             losses = student.loss(images, samples)
         return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
                 for key, value in losses.items()}
 
-    def _unsup_loss(self, student, teacher, inputs, data_samples, weight: float,
-                    prefix: str = '') -> Dict[str, Tensor]:
+    def loss_by_teacher(self, student: BaseModel, teacher: BaseModel, inputs: Dict[str, Tensor],
+                        data_samples: Dict[str, SampleList], weight: float,
+                        prefix: str = '') -> Dict[str, Tensor]:
+        """Compute the loss of the unlabeled images: teach, try the strong view, compare."""
         weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
-        samples = data_samples['unsup_teacher']
-        with torch.no_grad(), evaluating(teacher):
-            seen = teacher(weak, samples, mode='tensor')
-            targets = self.targets(
-                seen,
-                views_of(samples, weak.device),
-                views_of(data_samples['unsup_student'], weak.device),
-                samples[0].metainfo['flip_indices'])
-            if self.trains_teacher:
-                # Autocast keeps the weights that it has cast, and these have no gradient: in its
-                # own turn the teacher would learn nothing by them.
-                torch.clear_autocast_cache()
+        seen, targets = self.teach(
+            teacher, weak, data_samples['unsup_teacher'], data_samples['unsup_student'])
         strong = self.cut_out(strong, targets)
-        with _mixing(student, strong) as site:
-            output = student(strong, mode='tensor', data_samples=None)
-            permutation = student.neck.permutation if site else None
-        loss = self.targets.loss(output, targets, student.head)
-        distance, used = self.targets.distance(output, targets)
+        output, site, permutation = self.forward_mixed(student, strong)
+        losses = self.compare(student, output, targets, weight)
         for watch in self.watchers:
             watch(UnlabeledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
-                                targets, self.targets, site, permutation))
+                                targets, self.target_maker, site, permutation))
+        return losses
+
+    @torch.no_grad()
+    def teach(self, teacher: BaseModel, weak: Tensor, weak_samples: SampleList,
+              strong_samples: SampleList) -> Tuple[Any, PseudoTargets]:
+        """Let the teacher look at the weak view, and carry what it sees into the strong one.
+
+        Args:
+            teacher (BaseModel): The teacher, which runs in evaluation mode.
+            weak (Tensor): Its images (B, 3, H, W).
+            weak_samples (list[PoseDataSample]): Their samples.
+            strong_samples (list[PoseDataSample]): The strong view's, of the same images.
+
+        Returns:
+            tuple[Any, PseudoTargets]: The teacher's output, and what the student has to reproduce.
+        """
+        with evaluating(teacher):
+            seen = teacher(weak, weak_samples, mode='tensor')
+        targets = self.target_maker(
+            seen, views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
+            weak_samples[0].metainfo['flip_indices'])
+        if self.trains_teacher:
+            # Autocast keeps the weights that it has cast, and these have no gradient: in its own
+            # turn the teacher would learn nothing by them.
+            torch.clear_autocast_cache()
+        return seen, targets
+
+    def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
+        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        if self.cutout is None:
+            return strong
+        options = dict(self.cutout)
+        usable = targets.scores >= options.pop('score_threshold', 0.)
+        return joint_cutout(strong, targets.keypoints, usable, **options)
+
+    def forward_mixed(self, student: BaseModel,
+                      strong: Tensor) -> Tuple[Any, Optional[str], Optional[Tensor]]:
+        """Run the student, whose neck unmixes what was mixed on the way through its backbone.
+
+        Args:
+            student (BaseModel): The student.
+            strong (Tensor): The strong view (B, 3, H, W), after the cutout.
+
+        Returns:
+            tuple[Any, str | None, Tensor | None]: The student's output; the site that was mixed and
+            the permutation of the tiles, None without mixing.
+        """
+        with _mixing(student, strong) as site:
+            output = student(strong, mode='tensor', data_samples=None)
+            return output, site, student.neck.permutation if site else None
+
+    def compare(self, student: BaseModel, output: Any, targets: PseudoTargets,
+                weight: float) -> Dict[str, Tensor]:
+        """Compute the consistency loss, and the figures to log; see :meth:`loss`.
+
+        Args:
+            student (BaseModel): The student, whose head's loss is used.
+            output (Any): Its output.
+            targets (PseudoTargets): What it has to reproduce.
+            weight (float): Weight of the loss.
+
+        Returns:
+            dict[str, Tensor]: The loss and the figures.
+        """
+        loss = self.target_maker.loss(output, targets, student.head)
+        distance, used = self.target_maker.distance(output, targets)
         return dict(
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
             teacher_confidence=targets.scores.mean(),
             joints_used=used,
             joint_distance=distance)
-
-    def cut_out(self, images: Tensor, targets) -> Tensor:
-        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
-        if self.cutout is None:
-            return images
-        options = dict(self.cutout)
-        usable = targets.scores >= options.pop('score_threshold', 0.)
-        return joint_cutout(images, targets.keypoints, usable, **options)
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""

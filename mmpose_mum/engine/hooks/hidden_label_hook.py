@@ -6,12 +6,12 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...functional.modes import evaluating
 from ...functional.warp import inside_view, swap_left_right, warp_keypoints
+from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
 
@@ -61,8 +61,8 @@ class HiddenLabelHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
-        model = plain_model(runner.model)
-        if not (hasattr(model, 'teacher') and hasattr(model, 'targets')):
+        model = unwrapped(runner.model)
+        if not (hasattr(model, 'teacher') and hasattr(model, 'target_maker')):
             raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._counts = None
@@ -71,7 +71,7 @@ class HiddenLabelHook(Hook):
         """Count right keypoints in this batch, if it is one of the ``interval``'s."""
         if not self.every_n_train_iters(runner, self.interval):
             return
-        model = plain_model(runner.model)
+        model = unwrapped(runner.model)
         # Without the other branches and without the random augmentations of training batches.
         weak = model.data_preprocessor(
             {key: [x for x in data_batch[key][WEAK] if x is not None]
@@ -79,7 +79,8 @@ class HiddenLabelHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
         with torch.no_grad(), evaluating(model.teacher):
-            joints, scores = model.targets.joints(model.teacher(images, samples, mode='tensor'))
+            joints, scores = model.target_maker.joints(
+                model.teacher(images, samples, mode='tensor'))
         truth, counts, radius = (
             x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
         right = (joints - truth).norm(dim=-1) <= self.thr * radius
@@ -190,11 +191,6 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     pairs = {'PCK': (sum(right[:joints]), everything), **dict(zip(labels, zip(right, total))),
              **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[joints:])}}
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
-
-
-def plain_model(model: nn.Module) -> nn.Module:
-    """Return a Runner's model without what wraps it for several processes."""
-    return model.module if is_model_wrapper(model) else model
 
 
 def joint_names(runner, number: int) -> List[str]:

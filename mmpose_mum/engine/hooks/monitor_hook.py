@@ -12,6 +12,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.modes import evaluating
+from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
@@ -83,8 +84,8 @@ class PseudoLabelMonitorHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model, and whether its unlabeled images will ever count."""
-        model = getattr(runner.model, 'module', runner.model)
-        if not (hasattr(model, 'pairs') and hasattr(model, 'targets')):
+        model = unwrapped(runner.model)
+        if not (hasattr(model, 'pairs') and hasattr(model, 'target_maker')):
             raise TypeError(f'{type(self).__name__} needs a model with a teacher and targets, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
         best = runner.message_hub.get_info(_BEST, default={})
@@ -94,11 +95,11 @@ class PseudoLabelMonitorHook(Hook):
             _tell('the unlabeled images never count: '
                   + ('unsup_weight is 0' if model.unsup_weight == 0 else
                      f'the burn-in of {model.burn_in} iterations is as long as the training of '
-                     f'{runner.max_iters}. Shorten it (in the model and in EMANHook)'))
+                     f'{runner.max_iters}. Shorten it'))
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Take the figures of this iteration and, every ``interval``, judge."""
-        model = getattr(runner.model, 'module', runner.model)
+        model = unwrapped(runner.model)
         for prefix, pair in self._pairs.items():
             if prefix + 'unsup_loss' in (outputs or ()):  # not so in the burn-in
                 # From where MMEngine has put them: the device need not be asked again.
@@ -121,7 +122,7 @@ class PseudoLabelMonitorHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
             with torch.no_grad(), evaluating(teacher):
-                joints, _ = model.targets.joints(teacher(images, samples, mode='tensor'))
+                joints, _ = model.target_maker.joints(teacher(images, samples, mode='tensor'))
             self._pairs[prefix].looks.append(
                 moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
 
@@ -136,7 +137,7 @@ class PseudoLabelMonitorHook(Hook):
             mean = torch.from_numpy(_finite_mean(np.array(pair.figures, dtype=np.float64)))
             all_reduce(mean, op='mean')
             loss, weight, confidence, used = mean.tolist()
-            found = {**_no_signal(loss, confidence, used, model.targets),
+            found = {**_no_signal(loss, confidence, used, model.target_maker),
                      **_background(loss / weight, confidence, pair.best),
                      **_one_place(spread, apart, pair.best)}
             if confidence > pair.best['confidence']:

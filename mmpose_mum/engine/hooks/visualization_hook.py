@@ -11,7 +11,8 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...visualization import draw_panel
-from .hidden_label_hook import count_right, joint_names, plain_model
+from ..wrappers import unwrapped
+from .hidden_label_hook import count_right, joint_names
 
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
 BINS = 10  # of the teacher's confidence
@@ -60,7 +61,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     def before_train(self, runner) -> None:
         """Begin to watch the model."""
-        model = plain_model(runner.model)
+        model = unwrapped(runner.model)
         if not hasattr(model, 'watchers'):
             raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
@@ -72,7 +73,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     def after_train(self, runner) -> None:
         """Watch no longer."""
-        plain_model(runner.model).watchers.remove(self._watch)
+        unwrapped(runner.model).watchers.remove(self._watch)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Draw this iteration's step, if it is one of the ``interval``'s."""
@@ -80,7 +81,7 @@ class PseudoLabelVisualizationHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
-        model, iteration = plain_model(runner.model), runner.iter + 1
+        model, iteration = unwrapped(runner.model), runner.iter + 1
         for prefix, step in steps.items():
             counts = self._counts.pop(prefix)
             all_reduce(counts)  # over the processes

@@ -4,13 +4,13 @@ from typing import Dict, Sequence, Union
 
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, ValLoop, autocast
 from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ...coco.labels import check_for_metrics, check_label_sets
+from ..wrappers import unwrapped
 
 MODELS = ('teacher', 'student')
 
@@ -97,8 +97,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
 
 def _settings_of(model: nn.Module) -> dict:
     """Return the dict in which the model is told which of its two models predicts."""
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrapped(model)
     missing = [name for name in (*MODELS, 'semi_test_cfg') if not hasattr(model, name)]
     if missing:
         raise TypeError(

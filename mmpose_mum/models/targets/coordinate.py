@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from ...functional.codecs import encode_coordinates, encode_gaussians, encode_simcc
 from ...functional.warp import swap_left_right, warp_distributions
-from .base import PoseTargets, PseudoTargets, detached_where
+from .base import PseudoTargets, TargetMaker, detached_where
 
 # Share of the crop within which a keypoint is right: MMPose's own accuracy of regression heads.
 NEAR = .05
 
 
-class SimCCTargets(PoseTargets):
+class SimCCTargetMaker(TargetMaker):
     """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are labels of x and y.
 
     (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
@@ -34,10 +34,10 @@ class SimCCTargets(PoseTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not SimCCLabel.
+        ValueError: As :class:`TargetMaker`; also if the codec is not SimCCLabel.
     """
 
     heads = (SimCCHead, RTMCCHead, RTMWHead)
@@ -95,15 +95,15 @@ class SimCCTargets(PoseTargets):
         return label.max().item()
 
 
-class RegressionTargets(PoseTargets):
+class RegressionTargetMaker(TargetMaker):
     """Targets of RegressionHead: the keypoints alone, without ``maps``.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`; only the mode ``'none'``.
+        confidence (dict, optional): See :class:`TargetMaker`; only the mode ``'none'``.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if ``confidence`` is to choose among keypoints.
+        ValueError: As :class:`TargetMaker`; also if ``confidence`` is to choose among keypoints.
     """
 
     heads = (RegressionHead, )
@@ -150,12 +150,12 @@ class RegressionTargets(PoseTargets):
         return head.loss_module(coordinates, goal, targets.weights[..., None])
 
 
-class RLETargets(RegressionTargets):
+class RLETargetMaker(RegressionTargetMaker):
     """Targets of RLEHead: the keypoints alone; its own scale says how sure it is.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (RLEHead, )
@@ -186,15 +186,15 @@ class RLETargets(RegressionTargets):
         return loss(coordinates, scale, goal, weights[..., None])
 
 
-class IntegralTargets(RegressionTargets):
+class IntegralTargetMaker(RegressionTargetMaker):
     """Targets of IntegralRegressionHead: the keypoints alone, as its loss needs no heatmaps.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not IntegralRegressionLabel.
+        ValueError: As :class:`TargetMaker`; also if the codec is not IntegralRegressionLabel.
     """
 
     heads = (IntegralRegressionHead, )
@@ -212,8 +212,7 @@ class IntegralTargets(RegressionTargets):
         label, _ = encode_gaussians(middle, self.size, **self.gaussian)
         self.peak = (label.max() / label.sum()).item()
 
-    @staticmethod
-    def _input_size(codec: Any) -> Tuple[int, int]:
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
         # Asked before the codec is checked.
         return tuple(getattr(codec, 'keypoint_codec', codec).input_size)
 
@@ -236,13 +235,13 @@ class IntegralTargets(RegressionTargets):
         return head.loss_module(coordinates, goal, targets.weights)
 
 
-class DSNTTargets(IntegralTargets):
+class DSNTTargetMaker(IntegralTargetMaker):
     """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
     w).
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (DSNTHead, )

@@ -17,18 +17,18 @@ from ...functional.warp import (
     warp_heatmaps,
     warp_keypoints,
 )
-from .base import PoseTargets, PseudoTargets, detached_where
+from .base import PseudoTargets, TargetMaker, detached_where
 
 
-class HeatmapTargets(PoseTargets):
+class HeatmapTargetMaker(TargetMaker):
     """Targets of HeatmapHead and ViPNASHead: ``maps`` are the teacher's heatmaps, carried over.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec's targets are not heatmaps of one
+        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps of one
             channel a keypoint.
     """
 
@@ -37,8 +37,14 @@ class HeatmapTargets(PoseTargets):
     def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
-        self.to_heatmap = torch.from_numpy(input_to_heatmap(codec))
-        self.peak = 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
+        self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
+        self.peak = self._label_peak(codec)
+
+    def _input_to_heatmap(self, codec: Any) -> np.ndarray:
+        return input_to_heatmap(codec)
+
+    def _label_peak(self, codec: Any) -> float:
+        return 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
 
     def heatmaps(self, output: Any) -> Tensor:
         """Return the heatmaps (B, K, h, w) that the head decodes."""
@@ -89,12 +95,12 @@ class HeatmapTargets(PoseTargets):
         return to_heatmap, invert_affine(to_heatmap)
 
 
-class StagedTargets(HeatmapTargets):
+class StagedTargetMaker(HeatmapTargetMaker):
     """Targets of CPMHead: what the teacher's last stage sees is the target of every stage.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (CPMHead, )
@@ -111,7 +117,7 @@ class StagedTargets(HeatmapTargets):
                    for loss, stage in zip(_losses_of(head, len(output)), output))
 
 
-class LevelTargets(HeatmapTargets):
+class LevelTargetMaker(HeatmapTargetMaker):
     """Targets of MSPNHead, whose units have labels of different widths, by their level.
 
     ``maps`` holds for each of the student's units the heatmaps (B, K, h, w) of the teacher's last
@@ -119,7 +125,7 @@ class LevelTargets(HeatmapTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (MSPNHead, )
@@ -133,7 +139,7 @@ class LevelTargets(HeatmapTargets):
 
     def _warp(self, maps: Dict[int, Tensor], matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[List[Tensor], Tensor]:
-        carried = {level: super(LevelTargets, self)._warp(unit, matrix, mirrored, flip_indices)
+        carried = {level: super(LevelTargetMaker, self)._warp(unit, matrix, mirrored, flip_indices)
                    for level, unit in maps.items()}
         levels = self.head.level_indices
         return [carried[level][0] for level in levels], carried[levels[-1]][1]
@@ -143,7 +149,7 @@ class LevelTargets(HeatmapTargets):
             _losses_of(head, len(output)), output, targets.maps))
 
 
-class OffsetTargets(PoseTargets):
+class OffsetTargetMaker(TargetMaker):
     """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a keypoint.
 
     Interpolated offsets would be wrong, and classes blurred, so that ``maps`` (B, 3 K, h, w) is
@@ -151,7 +157,7 @@ class OffsetTargets(PoseTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (HeatmapHead, )
@@ -254,7 +260,7 @@ def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTarge
     return loss(detached_where(counts, output), goal, targets.weights)
 
 
-class HandTargets(HeatmapTargets):
+class HandTargetMaker(HeatmapTargetMaker):
     """Targets of InternetHead: two hands' keypoints in depth, their distance, and which are there.
 
     ``maps`` is a tuple of the heatmaps (B, K, d, h, w), each slice carried over; the depth of one
@@ -265,24 +271,25 @@ class HandTargets(HeatmapTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not Hand3DHeatmap.
+        ValueError: As :class:`TargetMaker`; also if the codec is not Hand3DHeatmap.
     """
 
     heads = (InternetHead, )
 
     def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
-        PoseTargets.__init__(self, head, confidence)
-        codec = self._codec(head)
-        scaling = np.diag([*(1 / codec.scale_factor), 1]).astype(np.float32)
-        self.to_heatmap = torch.from_numpy(scaling)
-        self.peak = codec.max_bound
-        self.root_size = codec.heatmap_size_root  # twice the encoded depth 0
+        super().__init__(head, confidence)
+        self.root_size = self._codec(head).heatmap_size_root  # twice the encoded depth 0
 
-    @staticmethod
-    def _input_size(codec: Any) -> Tuple[int, int]:
+    def _input_to_heatmap(self, codec: Any) -> np.ndarray:
+        return _scaling(codec.scale_factor)
+
+    def _label_peak(self, codec: Any) -> float:
+        return codec.max_bound
+
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
         if type(codec).__name__ != 'Hand3DHeatmap':
             raise ValueError(f'InternetHead has the codec {type(codec).__name__}; its pseudo '
                              'targets need Hand3DHeatmap')

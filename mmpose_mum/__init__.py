@@ -5,7 +5,9 @@ Importing it checks that the host's packages fit and then registers every compon
 """
 
 import re
+import sys
 from importlib import import_module
+from pathlib import Path
 
 from .version import __version__
 
@@ -62,13 +64,20 @@ def _check_host(load=import_module):
             )
 
 
-_check_host()  # first: a misfit shall be named as such, not as an error deep in the host
+def register():
+    """Checks the host and registers every component, as the package's import does by itself."""
+    global semi_supervised
+    _check_host()  # first: a misfit shall be named as such, not as an error deep in the host
+    from . import _moved, datasets, engine, evaluation, models  # noqa: F401
+    from .checkpoint.safe_globals import allow_mmengine_checkpoints
+    from .convert import semi_supervised
 
-from . import _moved, datasets, engine, evaluation, models  # noqa: E402
-from .checkpoint.safe_globals import allow_mmengine_checkpoints  # noqa: E402
-from .convert import semi_supervised  # noqa: E402
+    allow_mmengine_checkpoints()
+    _moved.install()
 
-allow_mmengine_checkpoints()
-_moved.install()
+
+# The command does so itself for the verb that it runs: its help need not wait for PyTorch.
+if Path(*sys.argv[:1]).stem != 'mmpose-mum':
+    register()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

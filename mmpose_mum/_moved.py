@@ -86,6 +86,19 @@ NAMES = {
     'sample_colour': 'sample_color',
     'targets_of': 'target_maker_for',
 }
+# The command's verb that a script of ``tools/`` has become, and how its flags are spelled now.
+SCRIPTS = {
+    'browse_branches': ['preview'],
+    'compare_predictions': ['compare'],
+    'detect_people': ['detect'],
+    'export_pseudo_labels': ['export'],
+    'make_semi_config': ['convert'],
+    'plot_hidden_labels': ['plot', '--hidden'],
+    'plot_run': ['plot'],
+    'publish_model': ['publish'],
+    'split_labels': ['split'],
+}
+SCRIPT_FLAGS = {'--out-dir': '--out', '--overwrite': '--force'}
 
 
 class OldPaths(MetaPathFinder, Loader):

@@ -27,7 +27,7 @@ MAY_USE = {
     'convert': ('files', 'configs', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco'),
 }
-MAY_USE['cli'] = tuple(MAY_USE)
+MAY_USE['cli'] = (*MAY_USE, '_moved', 'register', 'version')
 HOST = ('mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain')
 
 

@@ -82,7 +82,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             raise ValueError(
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
-                'switch_pipeline=…) in its place, as tools/make_semi_config.py does')
+                'switch_pipeline=…) in its place, as `mmpose-mum convert` does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()

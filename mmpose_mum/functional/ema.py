@@ -74,6 +74,11 @@ def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor]
 
     Raises:
         ValueError: If the models differ in the name, shape or dtype of a tensor.
+
+    Example:
+        >>> teachers, students = paired_tensors(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+        >>> len(teachers)  # weight, bias, mean, variance, count
+        5
     """
 
     def described(model):

@@ -8,8 +8,12 @@ import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .version import __version__
+
+if TYPE_CHECKING:  # for those who read and do not run: `register` imports it
+    from .convert import semi_supervised
 
 # What the host must provide, in the order of import: the lower bound (None: any) and the usual
 # remedy. Only import names count, so forks do as well; upper bounds are the host's own to tell.

@@ -35,7 +35,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     parsers = parser.add_subparsers(dest='verb', metavar='VERB', title='verbs', required=True)
     for verb in VERBS:
         module = import_module(f'{__name__}.{verb}')
-        text = module.__doc__.replace('``', '`')
+        text = (module.__doc__ or '').replace('``', '`')
         verb_parser = parsers.add_parser(
             verb, help=text.split('\n')[0], description=text,
             formatter_class=RawDescriptionHelpFormatter)

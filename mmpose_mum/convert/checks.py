@@ -3,7 +3,7 @@ import os
 import os.path as osp
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from mmengine.config import Config
 from mmengine.fileio import exists, isfile
@@ -107,7 +107,7 @@ def check_validation(cfg: Config) -> str:
     return f'{len(dataset)} people to validate on'
 
 
-def _files(dataset: dict) -> Iterator[str]:
+def _files(dataset: dict) -> Iterator[Optional[str]]:
     """List the annotations and detections that a dataset, or those in it, will read."""
     for part in leaves(dataset):
         yield osp.join(part.get('data_root') or '', part.get('ann_file') or '')

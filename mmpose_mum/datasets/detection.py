@@ -2,7 +2,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from mmengine.utils import ProgressBar
 
@@ -33,7 +33,7 @@ def boxes_of(prediction, labels: Sequence[int], score_thr: float) -> List[dict]:
 
 
 def detect(inferencer, folder: str, names: Sequence[str], labels: Sequence[int],
-           score_thr: float) -> Iterator[Dict[str, list]]:
+           score_thr: float) -> Iterator[Dict[str, Optional[list]]]:
     """Yield the boxes of the images by name, None for one that cannot be read, by batches."""
     load, bar = LoadUnlabeledImage(), ProgressBar(len(names))
     for batch in (names[i:i + BATCH] for i in range(0, len(names), BATCH)):
@@ -46,7 +46,7 @@ def detect(inferencer, folder: str, names: Sequence[str], labels: Sequence[int],
         bar.update(len(batch))
 
 
-def read_part(path: Path, settings: dict) -> Dict[str, list]:
+def read_part(path: Path, settings: dict) -> Dict[str, Optional[list]]:
     """Read what an interrupted run has found, or start the file that collects it."""
     first = json.dumps(settings)
     try:

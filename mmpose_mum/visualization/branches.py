@@ -24,7 +24,7 @@ def training_batch(dataset, num: int) -> dict:
 @torch.no_grad()
 def draw(model, data: dict, links, height: int) -> np.ndarray:
     """Take a step with a batch, without learning from it, and draw it; uint8 RGB."""
-    steps = []
+    steps: list = []
     model.watchers.append(steps.append)
     model(**model.data_preprocessor(data, True), mode='loss')
     return cv2.vconcat([

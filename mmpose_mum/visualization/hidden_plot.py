@@ -39,7 +39,7 @@ def average(name: str, runs: List[Readouts]) -> Readouts:
 
 def read_runs(arguments: List[str]) -> Dict[str, Readouts]:
     """Read and average the runs that the command line names."""
-    found = {}
+    found: Dict[str, List[Readouts]] = {}
     for argument in arguments:
         name, equals, folder = argument.partition('=')
         if not (name and equals and folder):

@@ -1,6 +1,6 @@
 """Draw how a semi-supervised run went, from the scalars in its work dir."""
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,7 +28,8 @@ def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
     Raises:
         ValueError: If there is nothing, or something else than MMEngine's.
     """
-    series, metrics = {}, {}
+    series: Series = {}
+    metrics: Dict[str, Series] = {}
     for entry in read_scalars(work_dir):
         validation = 'data_time' in entry and 'iter' not in entry
         for key, value in entry.items():
@@ -97,11 +98,11 @@ def by_confidence(axes, series: Series) -> None:
 
 
 def plots(series: Series, metrics: Dict[str, Series],
-          metric: str) -> Iterator[Tuple[str, str, Callable]]:
+          metric: str) -> Iterator[Tuple[str, str, Optional[Callable]]]:
     """Yield for each plot its title, what to do if it has no data, and else how to draw it."""
     def over_time(*names):
         names = [pair + name for pair in PAIRS for name in names if series.get(pair + name)]
-        return names and (lambda axes: lines(axes, series, names))
+        return (lambda axes: lines(axes, series, names)) if names else None
 
     losses = [key for key, points in series.items() if 'loss' in key and points]
 
@@ -110,10 +111,10 @@ def plots(series: Series, metrics: Dict[str, Series],
         if all(value > 0 for key in losses for value in series[key].values()):
             axes.set_yscale('log')
 
-    yield 'losses', 'has the training logged anything?', losses and draw_losses
+    yield 'losses', 'has the training logged anything?', draw_losses if losses else None
     models = {model or 'model': points for model, points in metrics.get(metric, {}).items()}
     yield (metric or 'teacher and student', 'was it validated? see --metric',
-           models and (lambda axes: lines(axes, models, sorted(models))))
+           (lambda axes: lines(axes, models, sorted(models))) if models else None)
     yield 'weight of the unlabeled images', PLUGIN, over_time('unsup_weight')
     yield ('shares: confidence, use, agreement', PLUGIN,
            over_time('teacher_confidence', 'joints_used', 'unsup/agreement'))
@@ -128,14 +129,14 @@ def plots(series: Series, metrics: Dict[str, Series],
                 ('agreement', 'used keypoints that student and target agree on', by_joint)):
             found = below(series, f'{pair}unsup/{name}_')
             yield (what + title, HOOK,
-                   found and (lambda axes, draw=draw, found=found: draw(axes, found)))
+                   (lambda axes, draw=draw, found=found: draw(axes, found)) if found else None)
 
 
 def draw(series: Series, metrics: Dict[str, Series], metric: str,
          path: Path) -> Dict[str, List[str]]:
     """Draw all plots that have data as a PNG; return the titles of the others by what to do."""
     wanted = list(plots(series, metrics, metric))
-    drawn = [plot for plot in wanted if plot[2]]
+    drawn = [(title, function) for title, _, function in wanted if function]
     rows = -(-len(drawn) // COLUMNS)
     figure = Figure(figsize=(5 * COLUMNS, 3.6 * rows),
                     constrained_layout=dict(hspace=.06, wspace=.03))
@@ -144,13 +145,13 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
         axes.set_axis_off()
     end = max(step for points in (*series.values(), *metrics.get(metric, {}).values())
               for step in points)
-    for axes, (title, _, function) in zip(grid.flat, drawn):
+    for axes, (title, function) in zip(grid.flat, drawn):
         function(axes)
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, end * 1.02)
     figure.savefig(path, dpi=80)
     missing: Dict[str, List[str]] = {}
-    for title, hint, function in wanted:
-        if not function:
+    for title, hint, drawing in wanted:
+        if not drawing:
             missing.setdefault(hint, []).append(title)
     return missing

@@ -324,7 +324,7 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     Raises:
         ValueError: If nobody is left.
     """
-    reasons = Counter()
+    reasons: Counter = Counter()
     for why, left_out in _LEFT_OUT.items():
         kept = [person for person in people if not left_out(person, coco.images)]
         reasons[why] = len(people) - len(kept)

@@ -126,7 +126,7 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
     if not full['test_dataloader']:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
-    left_out = []
+    left_out: List[str] = []
     plain = dict(
         model=_without_pretrained(_plain_model(full)),
         dataset_type=str(next(leaves(full['test_dataloader']['dataset']))['type']),

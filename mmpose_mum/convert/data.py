@@ -28,8 +28,8 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         dict: Top-level name → value with references.
     """
     labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
-    ratio = unlabeled / labeled
-    ratio = [1, int(ratio)] if ratio == int(ratio) else [labeled, unlabeled]
+    whole = unlabeled % labeled == 0
+    ratio = [1, unlabeled // labeled] if whole else [labeled, unlabeled]
     kept = {key: value for key, value in unscoped(cfg.train_dataloader).items()
             if key not in ('batch_size', 'sampler', 'batch_sampler', 'shuffle', 'drop_last',
                            'dataset')}
@@ -134,6 +134,7 @@ def _step(cfg: Config, name: str) -> Optional[dict]:
 def _unlabeled(cfg: Config, options: Options) -> dict:
     images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
     source = options.unlabeled
+    places: Dict[str, Any]
     if not source.lower().endswith('.json'):
         places = dict(data_prefix=dict(img=source))
     else:
@@ -162,11 +163,11 @@ def _loading(cfg: Config) -> dict:
 def _view(cfg: Config) -> Dict[str, Any]:
     """Collect the arguments of both views that follow from the labeled pipeline."""
     size = input_size(cfg)
-    view = dict(input_size=size)
+    view: Dict[str, Any] = dict(input_size=size)
     codec = Base('codec', 0) if isinstance(cfg.get('codec'), list) else Base('codec')
     if cfg.get('codec') and tuple(codec.of(cfg).get('input_size', ())) == size:
         view['input_size'] = codec / 'input_size'
-    if _step(cfg, 'TopdownAffine').get('use_udp'):
+    if (_step(cfg, 'TopdownAffine') or {}).get('use_udp'):
         view['use_udp'] = True
     padding = (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25)
     if padding != 1.25:

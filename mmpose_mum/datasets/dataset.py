@@ -1,6 +1,6 @@
 """The labeled and the unlabeled set as one dataset."""
 from itertools import zip_longest
-from typing import List, Sequence
+from typing import Any, List, Sequence
 
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset
@@ -59,7 +59,7 @@ class SemiSupervisedDataset(ConcatDataset):
         with seeded(*place):
             return super().__getitem__(int(index))
 
-    def __getitems__(self, indices: Sequence[int]) -> list:
+    def __getitems__(self, indices: Sequence[Any]) -> list:
         """Return the samples of a batch, the same as one by one; PyTorch's loader asks for it.
 
         Keeping the process' own random numbers takes as long as seeding them for a sample: for the

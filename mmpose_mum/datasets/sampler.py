@@ -98,7 +98,8 @@ class SemiSupervisedSampler(Sampler):
         """Yield one source's indices for this process, from its own ``place`` on."""
         size = self.sizes[source]
         place = place * self.world_size + self.rank
-        current, order = None, None
+        current: Optional[int] = None
+        order: List[int] = []
         while True:
             passes, within = divmod(place, size)
             if passes != current:

@@ -2,7 +2,7 @@
 import logging
 import os.path as osp
 from collections import Counter
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -86,7 +86,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         self.frame_rate = frame_rate
         self.bbox_category_ids = bbox_category_ids
         # MMPose would take a bbox_file of its own in test mode only.
-        self.detections = bbox_file and dict(
+        self.detections: Dict[str, Any] = {} if not bbox_file else dict(
             bbox_file=bbox_file, score_thr=bbox_score_thr, nms_thr=bbox_nms_thr,
             category_ids=(1, ) if bbox_category_ids is None else bbox_category_ids)
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
@@ -152,7 +152,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             names = self.metainfo['keypoint_id2name']
             check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
         counted = self._categories_of(coco)
-        people, seen, left_out, stray, beyond = [], set(), Counter(), None, 0
+        people, seen, stray, beyond = [], set(), None, 0
+        left_out: Counter = Counter()
         for annotation in coco.annotations:
             if counted is not None and annotation.get('category_id') not in counted:
                 continue
@@ -239,4 +240,3 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         return dict(
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
-

@@ -121,7 +121,7 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[dict]:
+def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[Optional[dict]]:
     """Predict all people in their images.
 
     Args:
@@ -171,7 +171,10 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
     Raises:
         ValueError: If no image can be read, or a score is not a number.
     """
-    images, annotations, categories, count = {}, {}, {}, Counter()
+    images: Dict[str, dict] = {}
+    annotations: Dict[tuple, dict] = {}
+    categories: Dict[int, dict] = {}
+    count: Counter = Counter()
     for person in predictions:
         if person is None:
             count['skipped'] += 1

@@ -50,9 +50,11 @@ def list_images(source: str, frame_rate: float) -> List[str]:
         raise FileNotFoundError(f'the folder of unlabeled images {source!r} does not exist: set '
                                 "data_root and data_prefix=dict(img='…'), or give a video's path")
     root = Path(folder_of(source) or '.')
-    hidden = []
+    hidden: List[str] = []
     paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root, hidden))
-    names, broken, ignored = [], [], Counter()
+    names: List[str] = []
+    broken: List[str] = []
+    ignored: Counter = Counter()
     for path in paths:
         name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
         if suffix in IMAGE_SUFFIXES:

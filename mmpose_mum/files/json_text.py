@@ -93,10 +93,11 @@ def decode_text(content: bytes, path) -> str:
 
 def _is_json_lines(text: str) -> bool:
     """Tell whether there is no comma between two lines' brackets, which no single json has."""
-    end = text.find('\n', re.match(r'\s*', text).end())
+    first = re.search(r'\S', text)
+    end = text.find('\n', first.start()) if first else -1
     following = re.compile(r'\s*([{\[])?').match(text, max(end, 0))
     return end > 0 and text[max(0, end - 80):end].rstrip()[-1:] in ('}', ']') \
-        and following.group(1) is not None
+        and following is not None and following.group(1) is not None
 
 
 def refuse_constant(name: str) -> NoReturn:
@@ -139,9 +140,10 @@ def explain_json_error(error: ValueError, text: str) -> str:
     """
     if not isinstance(error, json.JSONDecodeError):
         constant = re.search(r'[:,\[\s](NaN|-?Infinity)\b', text)
-        place = constant and f' (line {text.count(chr(10), 0, constant.start()) + 1}, ' \
-            f'{_around(text, constant.start(1))!r})'
-        return f'{error}{place if place and constant.group(1) in str(error) else ""}'
+        if constant is None or constant.group(1) not in str(error):
+            return str(error)
+        return (f'{error} (line {text.count(chr(10), 0, constant.start()) + 1}, '
+                f'{_around(text, constant.start(1))!r})')
     if error.pos >= len(text.rstrip()) or error.msg.startswith('Unterminated string'):
         return (f'it ends in the middle, at {_around(text, len(text.rstrip()))!r}: it was not '
                 'written or copied to its end')

@@ -5,7 +5,7 @@ import os.path as osp
 import re
 from functools import lru_cache
 from itertools import islice
-from typing import Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
@@ -22,7 +22,7 @@ _REWRITTEN: Tuple[Tuple[str, Callable[[str], str]], ...] = (
         r'(^|/)[0-9a-f]{8}-(?=[^/]+$)', r'\1', name)),
 )
 # How two names may differ that mean the same file, from the least difference on.
-_SPELLINGS: Tuple[Tuple[str, Callable[[str], str]], ...] = (
+_SPELLINGS: Tuple[Tuple[str, Callable[[str], Any]], ...] = (
     ('Unicode form (NFC or NFD, as macOS packs it)', lambda name: normalize('NFC', name)),
     ('upper or lower case', lambda name: normalize('NFC', name).casefold()),
     ('suffix', lambda name: _is_image(name) and osp.splitext(

@@ -25,9 +25,10 @@ def evenly(items: Sequence[Any], most: int = _LOOKED_AT) -> List[Any]:
 
 def stated_size(image: Dict[str, Any]) -> Optional[Tuple[int, int]]:
     """Return the width and height that a json's image has; None if they could not be true."""
-    size = tuple(image.get(key) for key in ('width', 'height'))
-    known = all(isinstance(n, (int, float)) and 0 < n < math.inf for n in size)
-    return size if known else None
+    width: Any = image.get('width')
+    height: Any = image.get('height')
+    known = all(isinstance(n, (int, float)) and 0 < n < math.inf for n in (width, height))
+    return (width, height) if known else None
 
 
 def size_relation(stated: Tuple[int, int], true: Tuple[int, int]) -> str:
@@ -97,7 +98,11 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
         ValueError: If sizes are wrong, or the boxes are of images that lie, or MMPose would read an
             image lying. The message names the first file, both sizes and the remedy.
     """
-    looked, wrong, turned, webp = {}, {}, {}, {}  # by path
+    # By path.
+    looked: Dict[str, Any] = {}
+    wrong: Dict[str, str] = {}
+    turned: Dict[str, str] = {}
+    webp: Dict[str, str] = {}
     for image in evenly(images):
         path, stated = image['path'], stated_size(image)
         if stated and path not in looked:

@@ -51,7 +51,8 @@ class Video:
             os.path.abspath(self.path), cv2.CAP_ANY, [cv2.CAP_PROP_N_THREADS, 1])
         # OpenCV 4.11 leaves this off, and versions before and after it have it on.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        self._time, self._number = -math.inf, -1  # of the frame that was grabbed last
+        self._time = -math.inf  # of the frame that was grabbed last, as is its number
+        self._number: float = -1  # infinite behind the last frame
 
     def _grab(self) -> bool:
         if not self._capture.grab():
@@ -105,9 +106,10 @@ class Video:
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if count > 0:
             return count
-        last = self._number  # recorded by a browser, say, which does not know the end beforehand
+        # Recorded by a browser, say, which does not know the end beforehand.
+        last = int(self._number)
         while self._grab():
-            last = self._number
+            last = int(self._number)
         return last + 1
 
 

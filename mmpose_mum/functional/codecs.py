@@ -95,10 +95,11 @@ def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> T
         (tensor([[1., 1., 1., 0.]]), tensor([[ 1.,  0., -1., -2.]]))
     """
     height, width = size
-    options = dict(device=keypoints.device, dtype=keypoints.dtype)
+    columns, rows = (torch.arange(n, device=keypoints.device, dtype=keypoints.dtype)
+                     for n in (width, height))
     x, y = keypoints[..., None, None].unbind(2)  # (B, K, 1, 1) each
-    of_x = ((x - torch.arange(width, **options)) / radius).expand(-1, -1, height, -1)
-    of_y = ((y - torch.arange(height, **options)[:, None]) / radius).expand(-1, -1, -1, width)
+    of_x = ((x - columns) / radius).expand(-1, -1, height, -1)
+    of_y = ((y - rows[:, None]) / radius).expand(-1, -1, -1, width)
     near = (of_x**2 + of_y**2 <= 1).to(keypoints.dtype)
     return torch.stack([near, of_x, of_y], 2).flatten(1, 2)
 

@@ -1,5 +1,5 @@
 """The exponential moving average of a student in its teacher, and its momentum's warm-up."""
-from typing import List, Sequence, Tuple
+from typing import Dict, List, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -81,9 +81,10 @@ def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor]
         5
     """
 
-    def described(model):
+    def described(model: nn.Module) -> Dict[str, Tensor]:
         state = model.state_dict(keep_vars=True)
-        seen, unique = set(), {}
+        seen: Set[int] = set()
+        unique: Dict[str, Tensor] = {}
         for name, tensor in state.items():
             if id(tensor) not in seen:
                 seen.add(id(tensor))
@@ -94,14 +95,15 @@ def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor]
     missing = sorted(ours.keys() ^ theirs.keys())
     differing = [n for n in ours if n in theirs and
                  (ours[n].shape, ours[n].dtype) != (theirs[n].shape, theirs[n].dtype)]
-    if missing or differing:
+    found = []
+    if missing:
+        found.append(f'tensors that only one of them has: {", ".join(missing[:5])}')
+    if differing:
+        found.append('shape or dtype: ' + ', '.join(
+            f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}' for n in differing[:5]))
+    if found:
         raise ValueError(
-            'teacher and student must be the same model, but differ in '
-            + '; '.join(filter(None, [
-                missing and f'tensors that only one of them has: {", ".join(missing[:5])}',
-                differing and 'shape or dtype: ' + ', '.join(
-                    f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}'
-                    for n in differing[:5])])))
+            f'teacher and student must be the same model, but differ in {"; ".join(found)}')
     return list(ours.values()), [theirs[name] for name in ours]
 
 
@@ -153,6 +155,6 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
     if momentum == 0:
         floats, others = [], floats + others  # lerp with weight 1 would round
     if floats:
-        torch._foreach_lerp_(*map(list, zip(*floats)), 1 - momentum)
+        torch._foreach_lerp_([t for t, _ in floats], [s for _, s in floats], 1 - momentum)
     if others:
-        torch._foreach_copy_(*map(list, zip(*others)))
+        torch._foreach_copy_([t for t, _ in others], [s for _, s in others])

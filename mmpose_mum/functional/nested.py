@@ -27,6 +27,6 @@ def tensors_of(value: Any) -> List[Tensor]:
         >>> tensors_of({'loss': Tensor([2]), 'all': [Tensor([3]), 'not this']})
         [tensor([2.]), tensor([3.])]
     """
-    found = []
+    found: List[Tensor] = []
     map_tensors(found.append, value)
     return found

@@ -1,10 +1,11 @@
 """Random numbers that follow from a place in the training, whatever was drawn before."""
 import random
 from contextlib import contextmanager
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 
 def seed_of(*place: int) -> int:
@@ -103,7 +104,7 @@ def seed_host(place: Sequence[int]) -> None:
     torch.default_generator.manual_seed(int(words[0] >> np.uint64(1)))
 
 
-def _words(place: Sequence[int]) -> np.ndarray:
+def _words(place: Sequence[int]) -> NDArray[Any]:
     """Return four random words of 64 bits that follow from a place."""
     # By NumPy itself, numbers could run into one another, and zeros at the end would not count.
     entropy = [part for number in place for part in (number & 0xFFFFFFFF, number >> 32)]

@@ -1,6 +1,6 @@
 """Mix and unmix: exchange grid cells between the images of a batch, and put them back exactly."""
 import math
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -144,12 +144,12 @@ class _MixTiles(torch.autograd.Function):
     """A gather whose backward is a gather too, by the inverse permutation (no scatter-add)."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, permutation: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, permutation: Tensor) -> Tensor:
         ctx.save_for_backward(permutation)
         return _gather_tiles(x, permutation)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, None]:  # type: ignore[override]
         permutation, = ctx.saved_tensors
         return _MixTiles.apply(grad, invert_tile_permutation(permutation)), None
 

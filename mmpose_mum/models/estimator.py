@@ -3,7 +3,7 @@ import copy
 import inspect
 import warnings
 from contextlib import nullcontext
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
@@ -23,6 +23,7 @@ from .step import UnlabeledStep
 from .targets.base import PseudoTargets, TargetMaker, target_maker_for, views_of
 
 BRANCHES = ('sup', 'unsup_teacher', 'unsup_student')
+Losses = Dict[str, Union[Tensor, List[Tensor]]]  # by name; MMPose's heads may give a list
 
 
 @MODELS.register_module()
@@ -36,7 +37,7 @@ class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
     def __init__(self, data_preprocessor: ConfigType) -> None:
         super().__init__(dict(copy.deepcopy(data_preprocessor), _scope_='mmpose'))
 
-    def forward(self, data: dict, training: bool = False) -> dict:
+    def forward(self, data: Dict[str, Any], training: bool = False) -> Dict[str, Any]:
         """Sort the samples by branch and preprocess each branch; raise ValueError if one lacks."""
         if training:
             _check_branches(data['inputs'])
@@ -147,7 +148,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return self
 
     @property
-    def test_cfg(self) -> dict:
+    def test_cfg(self) -> Dict[str, Any]:
         """How the model that predicts is tested; MMPose's inferencer writes into it."""
         return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
 
@@ -160,7 +161,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.teacher.load_state_dict(self.student.state_dict())
 
     @staticmethod
-    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+    def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
         """Give a plain model's weights to student and teacher alike."""
         for key in plain_keys(state_dict, prefix):
             value, name = state_dict.pop(key), key[len(prefix):]
@@ -180,9 +181,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return {'': (self.student, self.teacher)}
 
     def forward(self,
-                inputs: Union[Tensor, Dict[str, Tensor]],
-                data_samples: Union[None, SampleList, Dict[str, SampleList]] = None,
-                mode: str = 'tensor') -> Union[Dict[str, Tensor], SampleList, Tensor]:
+                inputs: Any,
+                data_samples: Any = None,
+                mode: str = 'tensor') -> Union[Losses, SampleList, Tensor]:
         """Run the three branches (``mode='loss'``) or one of the two models (any other mode).
 
         Args:
@@ -201,7 +202,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return model(inputs, data_samples, mode=mode)
 
     def loss(self, inputs: Dict[str, Tensor],
-             data_samples: Dict[str, SampleList]) -> Dict[str, Tensor]:
+             data_samples: Dict[str, SampleList]) -> Losses:
         """Compute the losses of a batch, and the figures that explain the unlabeled ones.
 
         Args:
@@ -220,7 +221,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         _check_branches(inputs)
         weight = self._current_unsup_weight()
-        losses = {}
+        losses: Losses = {}
         for prefix, (student, teacher) in self.pairs().items():
             found = self.loss_by_labels(student, inputs['sup'], data_samples['sup'])
             if weight > 0:  # else it is the burn-in
@@ -230,7 +231,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return losses
 
     def loss_by_labels(self, student: BaseModel, images: Tensor,
-                       samples: SampleList) -> Dict[str, Union[Tensor, List[Tensor]]]:
+                       samples: SampleList) -> Losses:
         """Compute the losses of the labeled images: the head's own, named ``sup_…``."""
         with float32_outputs(student.head):
             losses = student.loss(images, samples)
@@ -334,7 +335,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return self.unsup_weight * min(1., (since + 1) / (self.ramp_up + 1))
 
 
-def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
+def _build_estimator(config: ConfigType, mix_unmix: OptConfigType) -> BaseModel:
     """Build the estimator, with the MixUnMix neck before its own one where asked to."""
     config = copy.deepcopy(config)
     if config.get('head') is None:
@@ -355,12 +356,12 @@ def _mixes(model: BaseModel) -> bool:
     return isinstance(getattr(model, 'neck', None), MixUnMix)
 
 
-def _mixing(model: BaseModel, images: Tensor):
+def _mixing(model: BaseModel, images: Tensor) -> ContextManager[Optional[str]]:
     """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
     return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
 
 
-def _checked_cutout(options: OptConfigType) -> Optional[dict]:
+def _checked_cutout(options: OptConfigType) -> Optional[Dict[str, Any]]:
     if options is None:
         return None
     known = {'score_threshold'} | {
@@ -372,7 +373,7 @@ def _checked_cutout(options: OptConfigType) -> Optional[dict]:
     return dict(options)
 
 
-def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
+def _check_branches(inputs: Any) -> None:
     inputs = inputs if isinstance(inputs, dict) else {}
     sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
     if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
@@ -382,11 +383,12 @@ def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
             'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
 
 
-def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, List[Tensor]]:
+def _scale(loss: Any, weight: float) -> Any:
+    """Weight a loss, or each of a list of them."""
     return [x * weight for x in loss] if isinstance(loss, list) else loss * weight
 
 
-def plain_keys(state_dict: dict, prefix: str) -> List[str]:
+def plain_keys(state_dict: Dict[str, Any], prefix: str) -> List[str]:
     """List the keys below ``prefix`` if they are of a plain model, without student and teacher."""
     own = [key for key in state_dict if key.startswith(prefix)]
     both = (prefix + 'student.', prefix + 'teacher.')

@@ -1,5 +1,5 @@
 """The hook that tells how right the teacher's targets are, where the labels are only hidden."""
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -57,7 +57,8 @@ class HiddenLabelHook(Hook):
         self.interval = interval
         self.thr = thr
         self.bins = bins
-        self._counts = None  # right and all keypoints (2, K + bins), by keypoint and by score
+        # Right and all keypoints (2, K + bins), by keypoint and by score.
+        self._counts: Optional[Tensor] = None
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
@@ -110,7 +111,7 @@ class HiddenLabelHook(Hook):
             return
         by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}
-        best, worst = (pick(by_joint, key=by_joint.get) for pick in (max, min))
+        best, worst = (pick(by_joint, key=by_joint.__getitem__) for pick in (max, min))
         print_log(
             f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
             f'{self.thr:g} of the box; best {best} {by_joint[best]:.1%}, worst {worst} '

@@ -1,7 +1,7 @@
 """The hook that says when the pseudo-labels have gone wrong, why, and what to do about it."""
 import logging
 from collections import deque
-from typing import Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ class _Pair:
     """What is known of a student and its teacher: the last figures and looks, and their best."""
 
     def __init__(self, window: int, looks: int, best: Optional[dict]) -> None:
-        self.figures = deque(maxlen=window)
-        self.looks = deque(maxlen=looks)
+        self.figures: Deque[Any] = deque(maxlen=window)
+        self.looks: Deque[Tensor] = deque(maxlen=looks)
         self.best = dict(best or dict(confidence=0., loss=0., spread=0.))
         self.symptoms: Dict[str, str] = {}
 
@@ -127,7 +127,7 @@ class PseudoLabelMonitorHook(Hook):
                 moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
 
     def _judge(self, runner, model, prefix: str, pair: _Pair) -> None:
-        if len(pair.looks) < pair.looks.maxlen:
+        if len(pair.looks) != pair.looks.maxlen:
             return
         looks = torch.stack(list(pair.looks)).sum(0)
         all_reduce(looks)  # over the processes

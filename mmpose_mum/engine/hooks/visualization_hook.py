@@ -1,7 +1,7 @@
 """The hook that shows what happens to the unlabeled images: panels, and figures of each
 keypoint.
 """
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import torch
 from mmengine.dist import all_reduce, is_main_process
@@ -65,7 +65,7 @@ class PseudoLabelVisualizationHook(Hook):
         if not hasattr(model, 'watchers'):
             raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
-        self._steps: Dict[str, object] = {}  # of this iteration, by the pair's prefix
+        self._steps: Dict[str, Any] = {}  # of this iteration, by the pair's prefix
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
         model.watchers.append(self._watch)
         if model.burn_in >= self.interval:

@@ -1,7 +1,7 @@
 """The training loop that goes on after a resume as if it had never stopped."""
 from contextlib import contextmanager
 from logging import WARNING
-from typing import Callable, Iterator, Sequence, Union
+from typing import Any, Callable, Iterator, Optional, Sequence, Union
 
 import torch
 from mmdet.engine.hooks import PipelineSwitchHook
@@ -59,6 +59,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         ValueError: If the dataloader's batches are not those that its sampler makes, or, when the
             training starts, if a hook waits for epochs.
     """
+
+    dataloader: Any  # built by the base class
 
     def __init__(self, runner, dataloader: Union[DataLoader, dict], **kwargs) -> None:
         BaseLoop.__init__(self, runner, dataloader)
@@ -190,7 +192,7 @@ class _Batches:
 
     def __init__(self, dataloader: DataLoader) -> None:
         self._dataloader = dataloader
-        self._iterator = None
+        self._iterator: Optional[Iterator[dict]] = None
 
     def __iter__(self) -> '_Batches':
         return self

@@ -31,11 +31,11 @@ class StepCounter:
             self.count += 1
             return result
 
-        optimizer.step = counted
+        optimizer.step = counted  # type: ignore[method-assign]
 
     def stop(self) -> None:
         """Count no more, and leave the optimizer as it was."""
         if self._replaced is None:
             del self._optimizer.step
         else:
-            self._optimizer.step = self._replaced
+            self._optimizer.step = self._replaced  # type: ignore[method-assign]

@@ -76,11 +76,11 @@ class TargetMaker:
 
     heads: Tuple[type, ...] = ()
 
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _KINDS.append(cls)
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.head = head
         self.input_size = self._input_size(self._codec(head))
         confidence = dict(confidence or {})
@@ -101,7 +101,8 @@ class TargetMaker:
         """Tell whether this class makes the targets of a head."""
         return isinstance(head, cls.heads)
 
-    def __call__(self, output: Any, teacher_views: Dict, student_views: Dict,
+    def __call__(self, output: Any, teacher_views: Dict[str, Tensor],
+                 student_views: Dict[str, Tensor],
                  flip_indices: Sequence[int]) -> PseudoTargets:
         """Carry what the teacher sees into the student's view.
 
@@ -218,7 +219,7 @@ class TargetMaker:
         return weights
 
 
-def target_maker_for(head: nn.Module, confidence: Optional[dict] = None) -> TargetMaker:
+def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> TargetMaker:
     """Return what makes the pseudo targets of a head.
 
     Args:
@@ -245,7 +246,7 @@ def detached_where(keep: Tensor, output: Tensor) -> Tensor:
     return torch.where(keep, output, output.detach())
 
 
-def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
+def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Tensor]:
     """Collect how the views of a batch were made, and move that to the device at once.
 
     Args:

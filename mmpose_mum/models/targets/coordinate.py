@@ -1,7 +1,7 @@
 """Pseudo targets of heads that tell coordinates: SimCC's bins, regression, integral regression."""
 import copy
 import math
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import MessageHub
@@ -42,7 +42,7 @@ class SimCCTargetMaker(TargetMaker):
 
     heads = (SimCCHead, RTMCCHead, RTMWHead)
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         self.codec = _checked(self._codec(head), 'SimCCLabel', head)
         middle = torch.tensor([[[size // 2 for size in self.input_size]]]).float()
@@ -59,11 +59,10 @@ class SimCCTargetMaker(TargetMaker):
         loss = self.head.loss_module
         if not hasattr(loss, 'beta'):
             return made
-        maps = warp_distributions(
-            *(swap_left_right(self._values(x), flip_indices, mirrored) for x in output), matrix,
-            self.codec.simcc_split_ratio)
+        of_x, of_y = (swap_left_right(self._values(x), flip_indices, mirrored) for x in output)
+        maps = warp_distributions(of_x, of_y, matrix, self.codec.simcc_split_ratio)
         if loss.label_softmax:  # the loss puts a softmax on labels, too
-            maps = tuple(x.log() / loss.label_beta for x in maps)
+            return made._replace(maps=tuple(x.log() / loss.label_beta for x in maps))
         return made._replace(maps=maps)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tuple[Tensor, Tensor], Tensor]:
@@ -76,9 +75,9 @@ class SimCCTargetMaker(TargetMaker):
     def _loss(self, output: Tuple[Tensor, Tensor], targets: PseudoTargets,
               head: nn.Module) -> Tensor:
         counts = (targets.weights > 0)[..., None]
-        output = tuple(detached_where(counts, x) for x in output)
+        compared = tuple(detached_where(counts, x) for x in output)
         # Some losses leave one value for each sample.
-        return head.loss_module(output, targets.maps, targets.weights).mean()
+        return head.loss_module(compared, targets.maps, targets.weights).mean()
 
     def _values(self, output: Tensor) -> Tensor:
         """Return what the loss compares with the label: a softmax, unless the loss takes none."""
@@ -109,7 +108,7 @@ class RegressionTargetMaker(TargetMaker):
     heads = (RegressionHead, )
     codec = 'RegressionLabel'
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         _checked(self._codec(head), self.codec, head)
         self._check_mode(head)
@@ -134,7 +133,7 @@ class RegressionTargetMaker(TargetMaker):
     def _scores(self, output: Any) -> Tensor:
         return torch.ones_like(output[..., 0])
 
-    def _encode(self, keypoints: Tensor) -> Tuple[None, Tensor]:
+    def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
         return None, encode_coordinates(keypoints, self.input_size)[1]
 
     def _compared(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor, Tensor]:
@@ -145,7 +144,7 @@ class RegressionTargetMaker(TargetMaker):
         goal = torch.where(counts, goal, coordinates.detach())
         return detached_where(counts, coordinates), goal, counts
 
-    def _loss(self, output: Tensor, targets: PseudoTargets, head: nn.Module) -> Tensor:
+    def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
         coordinates, goal, _ = self._compared(output, targets)
         return head.loss_module(coordinates, goal, targets.weights[..., None])
 
@@ -200,7 +199,7 @@ class IntegralTargetMaker(RegressionTargetMaker):
     heads = (IntegralRegressionHead, )
     codec = 'IntegralRegressionLabel'
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
         self.normalize = codec.normalize

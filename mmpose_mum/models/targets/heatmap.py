@@ -1,10 +1,13 @@
 """Pseudo targets of heads whose output is heatmaps, in the plane or in depth."""
+from functools import reduce
+from operator import add
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 import torch
 from mmpose.models.heads import CPMHead, HeatmapHead, InternetHead, MSPNHead
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...functional.codecs import encode_offsets
@@ -34,13 +37,13 @@ class HeatmapTargetMaker(TargetMaker):
 
     heads = (HeatmapHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
         self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
         self.peak = self._label_peak(codec)
 
-    def _input_to_heatmap(self, codec: Any) -> np.ndarray:
+    def _input_to_heatmap(self, codec: Any) -> NDArray[Any]:
         return input_to_heatmap(codec)
 
     def _label_peak(self, codec: Any) -> float:
@@ -62,21 +65,22 @@ class HeatmapTargetMaker(TargetMaker):
     def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
         heatmaps = self.heatmaps(output)
-        size = tuple(heatmaps.shape[2:])
+        height, width = heatmaps.shape[2:]
         to_heatmap, from_heatmap = self._matrices(heatmaps.device)
         matrix = compose_affine(to_heatmap, matrix, from_heatmap)
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
         peaks, scores = self._peaks(heatmaps)
         peaks = warp_keypoints(peaks, matrix)
-        weights = self._weights(inside_view(peaks, size).float(), scores)
+        weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
         return PseudoTargets(warp_keypoints(peaks, from_heatmap), scores, weights, maps, valid)
 
     def _warp(self, maps: Any, matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[Any, Tensor]:
         """Carry ``maps`` over by a matrix of heatmap pixels; also tell where they are valid."""
         maps = swap_left_right(maps, flip_indices, mirrored)
-        return warp_heatmaps(maps, matrix, tuple(maps.shape[2:]))
+        height, width = maps.shape[2:]
+        return warp_heatmaps(maps, matrix, (height, width))
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
         return self._joints(targets.maps)[0]
@@ -113,8 +117,9 @@ class StagedTargetMaker(HeatmapTargetMaker):
         return self._joints([targets.maps])[0]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
-        return sum(_compare(loss, stage, targets.maps, targets)
-                   for loss, stage in zip(_losses_of(head, len(output)), output))
+        return reduce(add, (
+            _compare(loss, stage, targets.maps, targets)
+            for loss, stage in zip(_losses_of(head, len(output)), output)))
 
 
 class LevelTargetMaker(HeatmapTargetMaker):
@@ -145,8 +150,9 @@ class LevelTargetMaker(HeatmapTargetMaker):
         return [carried[level][0] for level in levels], carried[levels[-1]][1]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
-        return sum(_compare(loss, unit, goal, targets) for loss, unit, goal in zip(
-            _losses_of(head, len(output)), output, targets.maps))
+        return reduce(add, (
+            _compare(loss, unit, goal, targets) for loss, unit, goal in zip(
+                _losses_of(head, len(output)), output, targets.maps)))
 
 
 class OffsetTargetMaker(TargetMaker):
@@ -162,7 +168,7 @@ class OffsetTargetMaker(TargetMaker):
 
     heads = (HeatmapHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
         width, height = self.size = tuple(codec.heatmap_size)
@@ -214,7 +220,7 @@ class OffsetTargetMaker(TargetMaker):
         return self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
 
 
-def input_to_heatmap(codec) -> np.ndarray:
+def input_to_heatmap(codec: Any) -> NDArray[Any]:
     """Return the map from a pixel of the input to the heatmap pixel that the codec encodes it at.
 
     MSRA's heatmaps divide by the stride, UDP's by (n − 1) / (m − 1). Megvii's floor the quotient,
@@ -242,7 +248,7 @@ def input_to_heatmap(codec) -> np.ndarray:
     return matrix
 
 
-def _scaling(scale_factor: np.ndarray) -> np.ndarray:
+def _scaling(scale_factor: NDArray[Any]) -> NDArray[Any]:
     return np.diag([*(1 / np.asarray(scale_factor)), 1]).astype(np.float32)
 
 
@@ -252,10 +258,16 @@ def _losses_of(head: nn.Module, count: int) -> List[nn.Module]:
     return list(losses) if isinstance(losses, nn.ModuleList) else [losses] * count
 
 
+def _counts(targets: PseudoTargets) -> Tensor:
+    """Return which pixels (B, K, h, w) count: seen by the teacher, of keypoints that count."""
+    assert targets.valid is not None  # as of all targets that were carried over as heatmaps
+    return (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+
+
 def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTargets) -> Tensor:
     # Where the teacher has not looked, and in keypoints that do not count, the student is its own
     # target: no gradient, whatever the head's loss is and does with weights.
-    counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+    counts = _counts(targets)
     goal = torch.where(counts, maps, output.detach())
     return loss(detached_where(counts, output), goal, targets.weights)
 
@@ -279,11 +291,11 @@ class HandTargetMaker(HeatmapTargetMaker):
 
     heads = (InternetHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         self.root_size = self._codec(head).heatmap_size_root  # twice the encoded depth 0
 
-    def _input_to_heatmap(self, codec: Any) -> np.ndarray:
+    def _input_to_heatmap(self, codec: Any) -> NDArray[Any]:
         return _scaling(codec.scale_factor)
 
     def _label_peak(self, codec: Any) -> float:
@@ -293,7 +305,8 @@ class HandTargetMaker(HeatmapTargetMaker):
         if type(codec).__name__ != 'Hand3DHeatmap':
             raise ValueError(f'InternetHead has the codec {type(codec).__name__}; its pseudo '
                              'targets need Hand3DHeatmap')
-        return tuple(int(n) for n in codec.image_size)
+        width, height = codec.image_size
+        return int(width), int(height)
 
     def heatmaps(self, output: List[Tensor]) -> Tensor:
         """Return each keypoint's heatmap (B, K, h, w), the highest of its slices."""
@@ -307,7 +320,8 @@ class HandTargetMaker(HeatmapTargetMaker):
         heatmaps, root, hands = maps
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         # A slice is carried over as any heatmap.
-        slices, valid = warp_heatmaps(heatmaps.flatten(1, 2), matrix, tuple(heatmaps.shape[3:]))
+        height, width = heatmaps.shape[3:]
+        slices, valid = warp_heatmaps(heatmaps.flatten(1, 2), matrix, (height, width))
         mirrored = mirrored[:, None]
         root = torch.where(mirrored, self.root_size - root, root)
         hands = hands.sigmoid()
@@ -320,8 +334,7 @@ class HandTargetMaker(HeatmapTargetMaker):
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         heatmaps, root, hands = output
         goal, root_goal, hands_goal = targets.maps
-        counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
-        counts = counts[:, :, None]
+        counts = _counts(targets)[:, :, None]
         goal = torch.where(counts, goal, heatmaps.detach())
         loss = head.loss_module(detached_where(counts, heatmaps), goal, targets.weights)
         both = (hands_goal > .5).all(1, keepdim=True).float()

@@ -1,5 +1,5 @@
 """Pseudo targets of heads that predict visibility beside the pose."""
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from mmpose.models.heads import VisPredictHead
@@ -27,7 +27,7 @@ class VisibilityTargetMaker(TargetMaker):
 
     heads = (VisPredictHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.pose = target_maker_for(head.pose_head, confidence)
         super().__init__(head, confidence)
 

@@ -117,5 +117,3 @@ def test_a_sample_without_its_views_data_names_the_transform_that_records_it(mis
     lacking = {key: value for key, value in whole.items() if key != missing}
     with pytest.raises(KeyError, match=f"no '{missing}' in its metainfo.*WarpTopdownAffine"):
         views_of([sample(**whole), sample(**lacking)], torch.device('cpu'))
-
-

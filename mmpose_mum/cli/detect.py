@@ -35,6 +35,7 @@ def run(args: Namespace) -> None:
 
     from ..datasets import detection
     from ..files.images import folder_of, list_images
+    from ..files.whole import write_whole
     names = list_images(args.source, args.frame_rate)
     inferencer = DetInferencer(
         args.config, args.checkpoint, device=args.device, show_progress=False)
@@ -58,9 +59,7 @@ def run(args: Namespace) -> None:
         raise ValueError(f'found no {" or ".join(args.category)} with a score of at least '
                          f'{args.score_thr:g} in {len(names)} images, {unreadable} of which '
                          'cannot be read: nothing written')
-    complete = args.out.with_name(args.out.name + '.tmp')
-    complete.write_text(json.dumps(result))
-    complete.replace(args.out)  # at once: never a json that lacks its end
+    write_whole(json.dumps(result), args.out)
     part.unlink()
     print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images, {unreadable} of '
           'which cannot be read')

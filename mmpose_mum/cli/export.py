@@ -47,8 +47,7 @@ def run(args: Namespace) -> None:
     model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
     content, count = coco_json(predict(model, people, args.batch_size), people, args.score_thr)
-    write_whole(json.dumps(content, allow_nan=False).encode('utf-8'), args.out,
-                args.out.with_name(args.out.name + '.part'))
+    write_whole(json.dumps(content, allow_nan=False), args.out)
     print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} images '
           f'below {people.root}; {count["labeled"]} of {count["joints"]} keypoints have a score of '
           f'{args.score_thr:g} or more')

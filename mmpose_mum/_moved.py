@@ -17,17 +17,19 @@ MODULES = {
     'conversion.schedule': ('convert.schedule', ),
     'conversion.validation': ('convert.validation', ),
     'conversion.writer': ('convert.writer', ),
+    'datasets.decoding': ('files.decoding', ),
     'datasets.demo': ('demo.data', ),
     'datasets.demo_painting': ('demo.painting', ),
     'datasets.demo_people': ('demo.people', ),
     'datasets.demo_poses': ('demo.poses', ),
     'datasets.demo_scene': ('demo.scene', ),
     'datasets.faster': ('datasets.views', ),
-    'datasets.json_text': ('coco.json_text', ),
-    'datasets.pictures': ('datasets.images', ),
+    'datasets.json_text': ('files.json_text', ),
+    'datasets.pictures': ('files.images', ),
     'datasets.samplers': ('datasets.sampler', ),
     'datasets.sources': ('datasets.dataset', ),
     'datasets.transforms': ('datasets.views', 'datasets.loading'),
+    'datasets.video': ('files.video', ),
     'engine.atomic_backend': ('checkpoint.atomic_backend', ),
     'engine.autocast': ('engine.optim.autocast', ),
     'engine.channels_last_hook': ('engine.hooks.channels_last_hook', ),
@@ -84,6 +86,19 @@ NAMES = {
     'sample_colour': 'sample_color',
     'targets_of': 'target_maker_for',
 }
+# The command's verb that a script of ``tools/`` has become, and how its flags are spelled now.
+SCRIPTS = {
+    'browse_branches': ['preview'],
+    'compare_predictions': ['compare'],
+    'detect_people': ['detect'],
+    'export_pseudo_labels': ['export'],
+    'make_semi_config': ['convert'],
+    'plot_hidden_labels': ['plot', '--hidden'],
+    'plot_run': ['plot'],
+    'publish_model': ['publish'],
+    'split_labels': ['split'],
+}
+SCRIPT_FLAGS = {'--out-dir': '--out', '--overwrite': '--force'}
 
 
 class OldPaths(MetaPathFinder, Loader):

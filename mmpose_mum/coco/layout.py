@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from mmengine import fileio
 
-from .json_text import decode_json_text, explain_json_error
+from ..files.json_text import decode_json_text, explain_json_error
 
 
 class Field(NamedTuple):

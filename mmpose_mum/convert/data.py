@@ -1,11 +1,11 @@
 """The training data of a converted config: the original's labeled set beside an unlabeled one."""
-import os.path as osp
 from typing import Any, Dict, Optional, Tuple
 
 from mmengine.config import Config
 from mmpose.registry import DATASETS
 
 from ..coco.layout import is_list
+from ..configs.datasets import find_owner, image_folder, with_parts
 from ..datasets import UnlabeledPoseDataset
 from ..models.estimator import BRANCHES
 from .options import Options
@@ -92,12 +92,10 @@ def _wrapped(cfg: Config, base: Base) -> Any:
     dataset = base.of(cfg)
     if dataset.get('pipeline'):
         return Changed(base, pipeline=_sup(cfg, base))
-    if 'dataset' in dataset:
-        return Changed(base, dataset=_wrapped(cfg, base / 'dataset'))
-    if 'datasets' in dataset:
-        return Changed(base, datasets=[
-            _wrapped(cfg, base / 'datasets' / i) for i in range(len(dataset['datasets']))])
-    raise ValueError(f'the training dataset {dataset.get("type")} has no pipeline')
+    parts = with_parts(dataset, lambda _, path: _wrapped(cfg, Base(*base.path, *path)))
+    if not parts:
+        raise ValueError(f'the training dataset {dataset.get("type")} has no pipeline')
+    return Changed(base, **parts)
 
 
 def _sup(cfg: Config, base: Base) -> list:
@@ -118,15 +116,10 @@ def owner_of(cfg: Config, base: Base) -> Base:
     Raises:
         ValueError: If there is none.
     """
-    while not base.of(cfg).get('pipeline'):
-        if 'dataset' in base.of(cfg):
-            base = base / 'dataset'
-        elif base.of(cfg).get('datasets'):
-            base = base / 'datasets' / 0
-        else:
-            raise ValueError(f'{base.path[0]}: the dataset {base.of(cfg).get("type")} has no '
-                             'pipeline')
-    return base
+    found = find_owner(base.of(cfg), 'pipeline')
+    if found is None:
+        raise ValueError(f'{base.path[0]}: the dataset {base.of(cfg).get("type")} has no pipeline')
+    return Base(*base.path, *found[0])
 
 
 def _pipeline(cfg: Config) -> list:
@@ -136,21 +129,6 @@ def _pipeline(cfg: Config) -> list:
 def _step(cfg: Config, name: str) -> Optional[dict]:
     """Find a transform of the labeled pipeline."""
     return next((step for step in _pipeline(cfg) if name_of(step) == name), None)
-
-
-def image_folder(dataset: dict) -> str:
-    """Return the folder of a dataset's images; of several datasets, the first one's.
-
-    Args:
-        dataset (dict): Its config.
-
-    Returns:
-        str: The path, or '' if it names none.
-    """
-    while 'data_prefix' not in dataset:
-        dataset = dataset['dataset'] if 'dataset' in dataset else \
-            (dataset.get('datasets') or [dict(data_prefix={})])[0]
-    return osp.join(dataset.get('data_root') or '', dataset['data_prefix'].get('img', ''))
 
 
 def _unlabeled(cfg: Config, options: Options) -> dict:

@@ -3,7 +3,8 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from .data import image_folder, owner_of, replaced
+from ..configs.datasets import image_folder
+from .data import owner_of, replaced
 from .options import Options
 from .references import Base, Changed, shortest
 from .schedule import name_of

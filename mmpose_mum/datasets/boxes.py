@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torchvision.ops import nms
 
 from ..coco.layout import load_json, shown
-from .sizes import stated_size
+from ..files.sizes import stated_size
 
 
 def usable_box(annotation: dict) -> Optional[np.ndarray]:
@@ -153,7 +153,7 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
                 f'[{", ".join(sorted(others))}]: set bbox_category_ids')
     if example:
         return f'None has a `score` that is a number: the keys are {shown(list(example))}'
-    return 'Detect people by tools/detect_people.py, with a lower --score-thr'
+    return 'Detect people by `mmpose-mum detect`, with a lower --score-thr'
 
 
 def _suppress(people: List[dict], nms_thr: float) -> List[dict]:

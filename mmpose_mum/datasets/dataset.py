@@ -7,6 +7,7 @@ from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..coco.labels import check_label_sets, has_coco_people
+from ..configs.datasets import leaves
 from ..functional.seeding import preserved, seed_host, seeded
 
 SOURCE_NAMES = ('labeled', 'unlabeled')
@@ -86,7 +87,8 @@ def _filled(name: str, config: dict, dataset):
             f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
             f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}')
     if name == SOURCE_NAMES[0]:
-        _check_keypoints(dataset)
+        for part in leaves(dataset):
+            _check_keypoints(part)
     return dataset
 
 
@@ -95,8 +97,6 @@ def _check_keypoints(dataset) -> None:
 
     For files in other layouts than COCO's, which are checked before MMPose reads them.
     """
-    for part in getattr(dataset, 'datasets', ()) or filter(None, [getattr(dataset, 'dataset', 0)]):
-        _check_keypoints(part)
     named = getattr(dataset, 'metainfo', {}).get('num_keypoints')
     if not isinstance(dataset, BaseCocoStyleDataset) or has_coco_people(dataset) or not named:
         return

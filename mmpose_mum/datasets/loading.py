@@ -7,10 +7,10 @@ from mmengine import fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
+from ..files.decoding import decode, decode_reduced, reduction
+from ..files.sizes import wrong_size
+from ..files.video import read_frame, split_frame_name
 from .boxes import clipped_box
-from .decoding import decode, decode_reduced, reduction
-from .sizes import wrong_size
-from .video import read_frame, split_frame_name
 
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')

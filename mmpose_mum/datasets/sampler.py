@@ -7,6 +7,8 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import ConcatDataset, Sampler
 
+from ..configs.datasets import parts_of
+
 
 class PlacedIndex(int):
     """An index into a dataset that brings along its place in the stream of samples.
@@ -128,11 +130,9 @@ def checksum_of(dataset) -> int:
         dataset (Dataset): The dataset, or a concatenation or a wrapper of some. One that does not
             keep its entries serialized counts as empty.
     """
-    parts = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     checksum = zlib.crc32(getattr(dataset, 'data_bytes', b''))
-    for part in parts:
-        if part is not None:
-            checksum = zlib.crc32(b'%d' % checksum_of(part), checksum)
+    for part in parts_of(dataset).values():
+        checksum = zlib.crc32(b'%d' % checksum_of(part), checksum)
     return checksum
 
 

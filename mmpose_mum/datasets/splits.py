@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
-from ..coco.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
+from ..files.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
 
 # To be raised whenever the same arguments give other ids, or the text's header changes.
 FORMAT = '# mmpose_mum split, format 1'

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 from typing import List
 
-from ..coco.json_text import decode_text
+from ..files.json_text import decode_text
 
 
 def read_scalars(work_dir: Path) -> List[dict]:

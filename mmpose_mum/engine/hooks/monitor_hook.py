@@ -202,7 +202,7 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
     if used > 0:
         why = ('unsup_loss is exactly 0 although keypoints count: student and target are the same '
                "constant, or the head's loss has a weight of 0. Look at them by "
-               'tools/browse_branches.py')
+               '`mmpose-mum preview`')
     elif targets.mode == 'threshold' and confidence < targets.threshold:
         why = (f"no keypoint counts, as the teacher's confidence, {confidence:.3g} on average, "
                f'does not reach the threshold of {targets.threshold:g}. Lower it, or lengthen '
@@ -213,7 +213,7 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
     else:
         why = ("no keypoint counts, as none of the teacher's lies inside the student's view: the "
                'two views do not overlap, or the teacher has its keypoints outside. Look at the '
-               'boxes and at the rotation and scale of both views by tools/browse_branches.py')
+               'boxes and at the rotation and scale of both views by `mmpose-mum preview`')
     return {'no signal': why}
 
 
@@ -243,7 +243,7 @@ def _one_place(spread: float, apart: float, best: dict) -> Dict[str, str]:
     return {'collapse to one place': why + (
         '. Lengthen burn_in until the teacher tells images apart, or start from a trained '
         'checkpoint (load_from); lower unsup_weight; see that the views are moved '
-        '(tools/browse_branches.py), and that labeled training alone works')}
+        '(`mmpose-mum preview`), and that labeled training alone works')}
 
 
 def _tell(text: str) -> None:

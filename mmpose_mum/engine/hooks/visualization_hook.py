@@ -27,7 +27,7 @@ class PseudoLabelVisualizationHook(Hook):
     TensorBoard, or elsewhere. :func:`mmpose_mum.visualization.draw_panel` says what is on it.
 
     With it go scalars over all steps since the last panel (``vis_data/scalars.json``), by which
-    ``tools/plot_run.py`` draws the run:
+    ``mmpose-mum plot`` draws the run:
 
     * ``unsup/share_0.3-0.4``, the share of all keypoints whose score by the teacher lies in that
       bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;

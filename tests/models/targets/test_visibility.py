@@ -17,7 +17,7 @@ from helpers.target_views import (
     seen_twice,
     views,
 )
-from mmpose_mum.models.targets.base import target_maker_for
+from mmpose_mum.models.targets.base import TargetMaker, target_maker_for
 from mmpose_mum.models.targets.heatmap import HandTargetMaker
 from mmpose_mum.models.targets.visibility import VisibilityTargetMaker
 
@@ -114,6 +114,17 @@ def test_confidence_is_the_pose_heads():
     assert made.weights.tolist() == [[1, 1, 1, 0, 0, 0]]
     with pytest.raises(ValueError, match='RegressionHead tells coordinates alone'):
         target_maker_for(visibility_head('regression'), dict(mode='soft'))
+
+
+@pytest.mark.parametrize('make', [hand_head, visibility_head])
+def test_they_are_set_up_by_what_all_makers_share(make, monkeypatch):
+    seen, init = [], TargetMaker.__init__
+    monkeypatch.setattr(
+        TargetMaker, '__init__', lambda self, *args: seen.append(self) or init(self, *args))
+    head = make()
+    maker = target_maker_for(head, dict(mode='threshold', threshold=.5))
+    assert maker in seen and maker.head is head and maker.input_size == INPUT_SIZE
+    assert (maker.mode, maker.threshold) == ('threshold', .5)
 
 
 def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():

@@ -1,14 +1,11 @@
 """The image of hidden labels: resumed runs are merged, seeds averaged, gaps drawn as gaps."""
 import json
-import sys
-from pathlib import Path
 
 import cv2
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'tools'))
-
-import plot_hidden_labels as tool  # noqa: E402
+from mmpose_mum.cli import main
+from mmpose_mum.visualization.hidden_plot import read_run, read_runs
 
 
 def readout(step, pck, **more):
@@ -27,7 +24,7 @@ def write(work_dir, folder, entries):
 def test_files_of_a_resumed_run_are_merged_and_the_later_one_holds(tmp_path):
     write(tmp_path, '20260102_000000', [dict(loss=.1, step=15), readout(20, .6), readout(30, .7)])
     write(tmp_path, '20260101_000000', [readout(10, .3), dict(loss=.1, step=15), readout(20, .4)])
-    found = tool.read_run(tmp_path)
+    found = read_run(tmp_path)
     assert list(found) == [10, 20, 30]
     assert [r['hidden/PCK'] for r in found.values()] == [.3, .6, .7]
     assert 'step' not in found[10]
@@ -36,7 +33,7 @@ def test_files_of_a_resumed_run_are_merged_and_the_later_one_holds(tmp_path):
 def test_seeds_are_averaged_where_all_were_read_out(tmp_path):
     first = write(tmp_path / 'a', '1', [readout(10, .2), readout(20, .4, PCK_rare=.9)])
     second = write(tmp_path / 'b', '1', [readout(20, .6), readout(30, .8)])
-    found = tool.read_runs([f'x={first}', f'y={first}', f'x={second}'])
+    found = read_runs([f'x={first}', f'y={first}', f'x={second}'])
     assert list(found) == ['x', 'y'] and list(found['x']) == [20] and list(found['y']) == [10, 20]
     assert found['x'][20]['hidden/PCK'] == pytest.approx(.5)
     assert found['x'][20]['hidden/PCK_neck'] == pytest.approx(.6)
@@ -47,7 +44,7 @@ def test_it_draws_several_runs(tmp_path, capsys):
     first = write(tmp_path / 'a', '1', [readout(10, .2), readout(20, .4, PCK_rare=.9)])
     second = write(tmp_path / 'b', '1', [readout(10, .3), readout(20, .5)])
     out = tmp_path / 'new' / 'hidden.png'
-    tool.main([f'one={first}', f'other name={second}', '--out', str(out)])
+    main(['plot', '--hidden', f'one={first}', f'other name={second}', '--out', str(out)])
     image = cv2.imread(str(out))
     assert image.shape[1] > 2 * image.shape[0]
     assert 'other name: 50.0% right at iteration 20' in capsys.readouterr().out
@@ -63,4 +60,4 @@ def test_what_cannot_be_drawn_is_an_error(tmp_path):
             ([f'x={tmp_path}/none'], 'trained with a HiddenLabelHook'),
             ([f'x={one}', f'x={other}'], 'the runs of x have no iteration in common')):
         with pytest.raises(SystemExit, match=message):
-            tool.main([*arguments, '--out', str(tmp_path / 'hidden.png')])
+            main(['plot', '--hidden', *arguments, '--out', str(tmp_path / 'hidden.png')])

@@ -1,17 +1,14 @@
 """The tool that publishes: what it says, and its errors."""
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from helpers import small_run
+from mmpose_mum.cli import main
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import publish_model  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -21,11 +18,11 @@ def run():
 
 def refused(*args, match):
     with pytest.raises(SystemExit, match=match):
-        publish_model.main(list(map(str, args)))
+        main(['publish', *map(str, args)])
 
 
 def test_publishes_and_names_the_files(run, tmp_path, capsys):
-    publish_model.main([str(run), str(tmp_path / 'out' / 'model.pth')])
+    main(['publish', str(run), str(tmp_path / 'out' / 'model.pth')])
     files = sorted((tmp_path / 'out').iterdir())
     said = capsys.readouterr().out
     assert [path.suffix for path in files] == ['.pth', '.py']
@@ -33,7 +30,7 @@ def test_publishes_and_names_the_files(run, tmp_path, capsys):
     assert f'does not name {run.parents[1]} of this machine: it has data instead' in said
     refused(run, tmp_path / 'out' / 'model.pth', match=f'{files[1].name} exists already')
     # The student is another model; the config may lie elsewhere.
-    publish_model.main([str(run), str(tmp_path / 'out' / 'model.pth'), '--which', 'student',
+    main(['publish', str(run), str(tmp_path / 'out' / 'model.pth'), '--which', 'student',
                         '--config', str(run.parents[1] / 'original.py')])
     assert len(list((tmp_path / 'out').iterdir())) == 4
 
@@ -74,7 +71,7 @@ def test_a_config_of_vis_data_serves_as_well(run, tmp_path):
     shutil.copy(str(run), str(tmp_path / 'a.pth'))
     (tmp_path / '20260101' / 'vis_data').mkdir(parents=True)
     shutil.copy(str(run.parent / 'original.py'), str(tmp_path / '20260101/vis_data/config.py'))
-    publish_model.main([str(tmp_path / 'a.pth'), str(tmp_path / 'out.pth')])
+    main(['publish', str(tmp_path / 'a.pth'), str(tmp_path / 'out.pth')])
     assert len(list(tmp_path.glob('out-*'))) == 2
 
 

@@ -1,8 +1,8 @@
 """What a folder holds: images by name, and videos that cannot be read are told of."""
 import pytest
 
-from mmpose_mum.datasets import images
-from mmpose_mum.datasets.images import folder_of, image_finder, list_images, missing_images
+from mmpose_mum.files import images
+from mmpose_mum.files.images import folder_of, image_finder, list_images, missing_images
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from unicodedata import normalize
 
 import pytest
 
-from mmpose_mum.datasets.names import similar_name
+from mmpose_mum.files.similar_names import similar_name
 
 UMLAUT = normalize('NFC', 'Füße.jpg')
 

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from mmpose_mum.coco.json_text import (
+from mmpose_mum.files.json_text import (
     explain_json_error,
     parse_json,
     read_json_text,

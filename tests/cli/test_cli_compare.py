@@ -1,5 +1,4 @@
 """The sheet of predictions: which people and panels it has, its figures, and its errors."""
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,17 +11,16 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from mmpose_mum.cli import main
 from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config
+from mmpose_mum.visualization import compare
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
 
-import compare_predictions  # noqa: E402
-
-WIDTH, HEIGHT = compare_predictions.PANEL
-BORDER = compare_predictions.BORDER
-HEIGHT += compare_predictions.CAPTION
+WIDTH, HEIGHT = compare.PANEL
+BORDER = compare.BORDER
+HEIGHT += compare.CAPTION
 
 
 @pytest.fixture(scope='module')
@@ -58,8 +56,7 @@ def spec(models, name, checkpoint=None, title=None):
 
 def sheet_of(models, tmp_path, *options, names=('plain', 'semi')):
     out = tmp_path / 'people.png'
-    compare_predictions.main(
-        [*(spec(models, name) for name in names), '--out', str(out), *options])
+    main(['compare', *(spec(models, name) for name in names), '--out', str(out), *options])
     return cv2.imread(str(out))
 
 
@@ -100,9 +97,9 @@ def test_a_semi_supervised_model_predicts_with_its_teacher_unless_told(models, t
 def test_a_work_dir_stands_for_its_last_checkpoint(models, tmp_path):
     (tmp_path / 'iter_20.pth').write_bytes(models['plain'][1].read_bytes())
     (tmp_path / 'last_checkpoint').write_text('/where/it/was/iter_20.pth')
-    assert compare_predictions.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
+    assert compare.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
     (tmp_path / 'last_checkpoint').write_text(str(models['plain'][1]))
-    assert compare_predictions.find_checkpoint(tmp_path) == models['plain'][1]
+    assert compare.find_checkpoint(tmp_path) == models['plain'][1]
 
 
 def test_the_share_of_right_joints():
@@ -118,9 +115,9 @@ def test_the_share_of_right_joints():
             pred_instances=InstanceData(keypoints=guess))
         right = [np.hypot(*(guess[0, k] - truth[0, k])) < .1 * max(w, h)
                  for k in range(17) if visible[0, k]]
-        assert compare_predictions.share_right(sample) == pytest.approx(sum(right) / len(right))
+        assert compare.share_right(sample) == pytest.approx(sum(right) / len(right))
     sample.gt_instances.keypoints_visible = np.zeros((1, 17))
-    assert np.isnan(compare_predictions.share_right(sample))
+    assert np.isnan(compare.share_right(sample))
 
 
 def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
@@ -139,12 +136,12 @@ def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
         image[:, :size // 2, 0] = image[:, size // 2:, 2] = 255
         box = np.array([size / 4, size / 4, size * 3 / 4, size * 3 / 4])
         joints = np.array([box[:2], box[2:], [-size, 0]])
-        panel = compare_predictions.draw_panel(
+        panel = compare.draw_panel(
             visualizer, image, box, joints, np.array([True, False, True]), ('name', 'x' * 99))
         assert panel.shape == (HEIGHT, WIDTH, 3)
         assert panel[100, 90, 0] == 255 and panel[100, 110, 2] == 255
         drawn = visualizer.sample.pred_instances
-        half = WIDTH / 2 / compare_predictions.PADDING
+        half = WIDTH / 2 / compare.PADDING
         assert np.allclose(drawn.keypoints[0, :2], [[100 - half, 120 - half],
                                                     [100 + half, 120 + half]])
         assert drawn.keypoints_visible.tolist() == [[1, 0, 0]]  # not labeled; outside
@@ -157,7 +154,7 @@ def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
 ])
 def test_what_is_no_model_is_an_error(text, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
-        compare_predictions.main([text, '--out', str(tmp_path / 'a.png')])
+        main(['compare', text, '--out', str(tmp_path / 'a.png')])
 
 
 def test_checkpoints_that_are_missing_or_do_not_fit_are_errors(models, tmp_path):
@@ -171,7 +168,7 @@ def test_checkpoints_that_are_missing_or_do_not_fit_are_errors(models, tmp_path)
             ([spec(models, 'plain', broken)], 'broken.pth is no checkpoint for plain'),
             ([spec(models, 'plain')] * 2, 'with a name of its own')):
         with pytest.raises(SystemExit, match=message):
-            compare_predictions.main([*texts, '--out', str(tmp_path / 'a.png')])
+            main(['compare', *texts, '--out', str(tmp_path / 'a.png')])
 
 
 def test_a_plain_models_weights_fit_a_semi_supervised_one(models, tmp_path):
@@ -189,14 +186,14 @@ def test_other_joints_and_missing_data_are_errors(models, tmp_path):
     out = ['--out', str(tmp_path / 'a.png')]
     lspet = Config.fromfile(ROOT / 'configs/_base_/lspet.py').dataset_info
     with pytest.raises(SystemExit, match='keypoints of changed, plain differ: .*right_ankle'):
-        compare_predictions.main([spec(models, 'plain'), changed(metainfo=lspet), *out])
+        main(['compare', spec(models, 'plain'), changed(metainfo=lspet), *out])
     with pytest.raises(SystemExit, match='no validation set of .*changed.py.*no.json'):
-        compare_predictions.main([changed(ann_file=str(tmp_path / 'no.json')), *out])
+        main(['compare', changed(ann_file=str(tmp_path / 'no.json')), *out])
     with pytest.raises(SystemExit, match='the validation set has 0 to 8'):
-        compare_predictions.main([spec(models, 'plain'), '--indices', '9', *out])
+        main(['compare', spec(models, 'plain'), '--indices', '9', *out])
 
 
 @pytest.mark.parametrize('options', [['--out', 'people.pdf'], ['--out', 'a.png', '--num', '0']])
 def test_a_wrong_command_line_is_refused(options):
     with pytest.raises(SystemExit, match='2'):
-        compare_predictions.main(['a=b:c', *options])
+        main(['compare', 'a=b:c', *options])

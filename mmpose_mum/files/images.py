@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, List, Sequence
 
 from mmengine.logging import print_log
 
-from .names import similar_name
+from .similar_names import similar_name
 from .sizes import evenly
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 

@@ -1,24 +1,21 @@
 """The image of the branches: one row a person, drawn from any semi-supervised config."""
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from mmpose_mum.cli import main
 from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import browse_branches  # noqa: E402
 
 
 def browse(tmp_path, config, *options):
     """Returns the image of four of the demo's people, in tiles of 288 pixels."""
     demo = generate_demo(tmp_path / 'demo', num_train=10, num_val=1, labeled_percent=20)
     out = tmp_path / 'branches.png'
-    browse_branches.main([
+    main(['preview',
         str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288', '--cfg-options',
         *(f'train_dataloader.dataset.datasets.{i}.data_root={demo["data_root"]}/' for i in (0, 1)),
         *options])
@@ -49,7 +46,7 @@ def test_every_tile_of_a_mixed_image_stands_at_its_place_in_a_strong_view(tmp_pa
 
 def test_a_config_without_unlabeled_branches_is_refused():
     with pytest.raises(SystemExit, match='no SemiSupervisedPoseEstimator'):
-        browse_branches.main([str(ROOT / 'configs/demo/supervised.py')])
+        main(['preview', str(ROOT / 'configs/demo/supervised.py')])
     with pytest.raises(SystemExit, match='unsup_weight=0.*nothing to show'):
-        browse_branches.main([str(ROOT / 'configs/demo/pose_mum.py'), '--cfg-options',
+        main(['preview', str(ROOT / 'configs/demo/pose_mum.py'), '--cfg-options',
                               'model.unsup_weight=0'])

@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 from mmpose.datasets import CocoDataset
 
+from mmpose_mum.cli import main
 from mmpose_mum.datasets import UnlabeledPoseDataset
+from mmpose_mum.datasets.split_files import write_file
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import split_labels  # noqa: E402
-
 CATEGORY = dict(id=1, name='person', keypoints=[f'keypoint {i}' for i in range(17)], skeleton=[])
 
 
@@ -46,7 +44,7 @@ def source(tmp_path):
 
 
 def run(*args):
-    split_labels.main([str(arg) for arg in args])
+    main(['split', *map(str, args)])
 
 
 def contents(folder):
@@ -55,7 +53,7 @@ def contents(folder):
 
 def test_the_splits_load_as_labeled_and_unlabeled(source, tmp_path, capsys):
     out = tmp_path / 'annotations' / 'semi_anns'
-    run(source, '--out-dir', out, '--percent', '10', '50', '--folds', '2')
+    run(source, '--out', out, '--percent', '10', '50', '--folds', '2')
     stems = [f'people.{fold}@{percent}' for fold in (1, 2) for percent in (10, 50)]
     assert set(contents(out)) == {stem + end for stem in stems
                                   for end in ('.json', '-unlabeled.json', '.txt')}
@@ -87,7 +85,7 @@ def test_the_splits_load_as_labeled_and_unlabeled(source, tmp_path, capsys):
 def test_the_coco_config_reads_such_names(source, tmp_path):
     config = (ROOT / 'configs/pose_mum/hrnet_w32_coco_10pct.py').read_text()
     coco = source.rename(tmp_path / 'person_keypoints_train2017.json')
-    run(coco, '--out-dir', tmp_path / 'annotations/semi_anns', '--percent', '10')
+    run(coco, '--out', tmp_path / 'annotations/semi_anns', '--percent', '10')
     stem = 'annotations/semi_anns/person_keypoints_train2017.1@10'
     assert f"'{stem}'" in config
     assert (tmp_path / f'{stem}.json').exists() and (tmp_path / f'{stem}-unlabeled.json').exists()
@@ -95,7 +93,7 @@ def test_the_coco_config_reads_such_names(source, tmp_path):
 
 def test_the_benchmarks_split_has_all_people_unlabeled(source, tmp_path):
     out = tmp_path / 'out'
-    run(source, '--out-dir', out, '--protocol', 'sshpe', '--num', 1, 7)
+    run(source, '--out', out, '--protocol', 'sshpe', '--num', 1, 7)
     assert len(contents(out)) == 6
     labeled = CocoDataset(ann_file=str(out / 'people.sshpe@7.json'))
     everyone = CocoDataset(ann_file=str(source))
@@ -105,19 +103,19 @@ def test_the_benchmarks_split_has_all_people_unlabeled(source, tmp_path):
 
 
 def test_one_makes_the_same_files_again_and_keeps_other_ones(source, tmp_path):
-    args = [source, '--percent', '20', '--folds', 2, '--out-dir']
+    args = [source, '--percent', '20', '--folds', 2, '--out']
     run(*args, tmp_path / 'one')
     made = contents(tmp_path / 'one')
-    command = [sys.executable, str(ROOT / 'tools/split_labels.py'), *map(str, args)]
+    command = [sys.executable, '-m', 'mmpose_mum', 'split', *map(str, args)]
     subprocess.run([*command, str(tmp_path / 'two')], check=True, env=dict(
         os.environ, PYTHONHASHSEED='5', PYTHONPATH=str(ROOT)))
     assert contents(tmp_path / 'two') == made
     run(*args, tmp_path / 'one')
     assert contents(tmp_path / 'one') == made
-    with pytest.raises(SystemExit, match='split_labels: .*is there with other content'):
+    with pytest.raises(SystemExit, match='mmpose-mum split: .*is there with other content'):
         run(*args, tmp_path / 'one', '--seed', 1)
     assert contents(tmp_path / 'one') == made
-    run(*args, tmp_path / 'one', '--seed', 1, '--overwrite')
+    run(*args, tmp_path / 'one', '--seed', 1, '--force')
     changed = contents(tmp_path / 'one')
     assert list(changed) == list(made) and not set(changed.values()) & set(made.values())
 
@@ -131,12 +129,12 @@ def test_a_write_that_breaks_leaves_what_was_there(tmp_path):
         raise OSError('disk full')
 
     with pytest.raises(OSError, match='disk full'):
-        split_labels.write_file(path, broken(), overwrite=True)
+        write_file(path, broken(), force=True)
     assert contents(tmp_path) == {'file.txt': b'before'}
 
 
 def test_hidden_keypoints_stay_only_if_asked_for(source, tmp_path):
-    args = [source, '--percent', '50', '--out-dir']
+    args = [source, '--percent', '50', '--out']
     run(*args, tmp_path / 'without')
     run(*args, tmp_path / 'with', '--keep-hidden')
     without, kept = contents(tmp_path / 'without'), contents(tmp_path / 'with')
@@ -150,11 +148,11 @@ def test_hidden_keypoints_stay_only_if_asked_for(source, tmp_path):
 
 
 def test_a_published_split_can_be_checked_and_used_as_a_list(source, tmp_path, capsys):
-    run(source, '--out-dir', tmp_path / 'one', '--percent', '10')
+    run(source, '--out', tmp_path / 'one', '--percent', '10')
     text = tmp_path / 'one' / 'people.1@10.txt'
     run(source, '--check', text)
     assert f'{source} gives this split' in capsys.readouterr().out
-    run(source, '--out-dir', tmp_path / 'two', '--image-ids', text)
+    run(source, '--out', tmp_path / 'two', '--image-ids', text)
     one, two = contents(tmp_path / 'one'), contents(tmp_path / 'two')
     assert list(one) == list(two)
     assert [name for name in one if one[name] != two[name]] == ['people.1@10.txt']
@@ -167,7 +165,7 @@ def test_a_published_split_can_be_checked_and_used_as_a_list(source, tmp_path, c
 def test_a_list_of_ones_own_names_the_split(source, tmp_path):
     images = [image['id'] for image in json.loads(source.read_text())['images']]
     (tmp_path / 'mine.txt').write_text(f'# chosen by eye\n{images[3]}  # a good one\n{images[1]}\n')
-    run(source, '--out-dir', tmp_path / 'out', '--image-ids', tmp_path / 'mine.txt')
+    run(source, '--out', tmp_path / 'out', '--image-ids', tmp_path / 'mine.txt')
     labeled = json.loads((tmp_path / 'out' / 'people.mine.json').read_text())
     assert [image['id'] for image in labeled['images']] == [images[1], images[3]]
 
@@ -176,7 +174,7 @@ def test_several_jsons_of_the_same_images_are_split_alike(source, tmp_path):
     content = json.loads(source.read_text())
     content['images'].reverse()
     (tmp_path / 'others.json').write_text(json.dumps(content))
-    run(source, tmp_path / 'others.json', '--out-dir', tmp_path / 'out', '--percent', '20')
+    run(source, tmp_path / 'others.json', '--out', tmp_path / 'out', '--percent', '20')
     one, two = [{image['id'] for image in json.loads(
         (tmp_path / 'out' / f'{stem}.1@20.json').read_text())['images']}
         for stem in ('people', 'others')]
@@ -189,29 +187,30 @@ def test_several_jsons_of_the_same_images_are_split_alike(source, tmp_path):
     (['--image-ids', 'none.txt'], 'No such file.*none.txt'),
 ])
 def test_an_error_comes_in_a_sentence_and_before_any_file(source, tmp_path, args, message):
-    with pytest.raises(SystemExit, match=f'split_labels: .*{message}'):
-        run(source, '--out-dir', tmp_path / 'out', *args)
+    with pytest.raises(SystemExit, match=f'mmpose-mum split: .*{message}'):
+        run(source, '--out', tmp_path / 'out', *args)
     assert not (tmp_path / 'out').exists()
 
 
 def test_a_list_of_people_is_no_list_of_images(source, tmp_path):
-    run(source, '--out-dir', tmp_path, '--protocol', 'sshpe', '--num', 3)
+    run(source, '--out', tmp_path, '--protocol', 'sshpe', '--num', 3)
     with pytest.raises(SystemExit, match='lists ids of annotations, not of images'):
-        run(source, '--out-dir', tmp_path, '--image-ids', tmp_path / 'people.sshpe@3.txt')
+        run(source, '--out', tmp_path, '--image-ids', tmp_path / 'people.sshpe@3.txt')
 
 
 def test_a_json_that_is_missing_is_named(tmp_path):
-    with pytest.raises(SystemExit, match='split_labels: .*No such file.*nowhere.json'):
-        run(tmp_path / 'nowhere.json', '--out-dir', tmp_path, '--percent', 5)
+    with pytest.raises(SystemExit, match='mmpose-mum split: .*No such file.*nowhere.json'):
+        run(tmp_path / 'nowhere.json', '--out', tmp_path, '--percent', 5)
 
 
 @pytest.mark.parametrize('args, message', [
-    (['a.json', '--percent', '5'], '--out-dir is missing'),
-    (['a.json', '--out-dir', 'o'], 'one of the arguments'),
-    (['a.json', '--out-dir', 'o', '--percent', '5', '--folds', '0'], '--folds must be at least 1'),
-    (['a.json', '--out-dir', 'o', '--protocol', 'sshpe', '--seed', '0'], 'with --percent only'),
-    (['a.json', '--out-dir', 'o', '--percent', '5', '--num', '9'], 'with --protocol sshpe only'),
-    (['a.json', 'b/a.json', '--out-dir', 'o', '--percent', '5'], 'have the same name'),
+    (['a.json', '--percent', '5'], '--out is missing'),
+    (['a.json', '--out', 'o'], 'one of the arguments'),
+    (['a.json', '--out', 'o', '--percent', '5', '--folds', '0'],
+     '--folds: expected an integer of at least 1'),
+    (['a.json', '--out', 'o', '--protocol', 'sshpe', '--seed', '0'], 'with --percent only'),
+    (['a.json', '--out', 'o', '--percent', '5', '--num', '9'], 'with --protocol sshpe only'),
+    (['a.json', 'b/a.json', '--out', 'o', '--percent', '5'], 'have the same name'),
 ])
 def test_arguments_that_do_not_go_together_are_refused(args, message, capsys):
     with pytest.raises(SystemExit):
@@ -244,7 +243,7 @@ def test_a_json_of_train2017s_size_takes_seconds_and_little_memory(tmp_path):
     import resource
     source = tmp_path / 'person_keypoints_train2017.json'
     write_big(source)
-    command = [sys.executable, str(ROOT / 'tools/split_labels.py'), str(source), '--out-dir',
+    command = [sys.executable, '-m', 'mmpose_mum', 'split', str(source), '--out',
                str(tmp_path / 'out')]
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     for options in (['--percent', '1', '5', '10', '20', '--folds', '5'], ['--protocol', 'sshpe']):

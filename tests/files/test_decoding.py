@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mmpose_mum.datasets.decoding import decode, decode_reduced, read_header
+from mmpose_mum.files.decoding import decode, decode_reduced, read_header
 
 DOTS = np.array([[45, 60], [170, 50], [100, 140], [60, 190]], float)  # x, y in the file
 

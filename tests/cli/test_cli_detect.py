@@ -1,6 +1,5 @@
 """A detector's boxes of a folder, in the form that the unlabeled dataset reads."""
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +14,12 @@ from mmengine.runner import save_checkpoint
 from mmengine.structures import InstanceData
 from PIL import Image
 
+from mmpose_mum.cli import main
+from mmpose_mum.datasets import detection
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
+from mmpose_mum.files.images import list_images
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import detect_people  # noqa: E402
 
 # A detector of 20,000 weights.
 CONFIG = '''
@@ -76,7 +75,7 @@ def scene(tmp_path):
 @pytest.mark.filterwarnings('ignore')
 def test_what_it_writes_is_an_unlabeled_set(scene, capsys):
     folder, out, options = scene
-    detect_people.main(options)
+    main(['detect', *options])
     found = json.loads(out.read_text())
     names = ['a.png', 'clip.avi#000000', 'clip.avi#000010', 'clip.avi#000020', 'sub/b.jpg']
     assert list(dict.fromkeys(box['image_id'] for box in found)) == names
@@ -97,20 +96,20 @@ def test_what_it_writes_is_an_unlabeled_set(scene, capsys):
     assert dataset[len(dataset) // 2]['inputs'].shape == (3, 64, 48)
 
     # Categories are told apart: the other one's boxes are others.
-    detect_people.main([*options, '--category', '0'])
+    main(['detect', *options, '--category', '0'])
     dogs = json.loads(out.read_text())
-    detect_people.main([*options, '--category', 'dog', 'person'])
+    main(['detect', *options, '--category', 'dog', 'person'])
     assert len(json.loads(out.read_text())) == len(found) + len(dogs)
 
 
 @pytest.mark.filterwarnings('ignore')
 def test_it_goes_on_after_an_interruption(scene, monkeypatch):
     folder, out, options = scene
-    detect_people.main(options)
+    main(['detect', *options])
     whole = out.read_text()
     out.unlink()
-    monkeypatch.setattr(detect_people, 'BATCH', 2)
-    detect, seen = detect_people.detect, []
+    monkeypatch.setattr(detection, 'BATCH', 2)
+    detect, seen = detection.detect, []
 
     def interrupted(*args):
         for i, boxes in enumerate(detect(*args)):
@@ -118,21 +117,21 @@ def test_it_goes_on_after_an_interruption(scene, monkeypatch):
                 raise KeyboardInterrupt
             yield boxes
 
-    monkeypatch.setattr(detect_people, 'detect', interrupted)
+    monkeypatch.setattr(detection, 'detect', interrupted)
     with pytest.raises(KeyboardInterrupt):
-        detect_people.main(options)
+        main(['detect', *options])
     part = out.with_name('boxes.json.part')
     assert not out.exists()
     part.write_text(part.read_text() + '{"clip.avi#0000')  # cut off while it was written
     with pytest.raises(SystemExit, match='interrupted run with other settings.*delete it'):
-        detect_people.main([*options, '--score-thr', '0.2'])
+        main(['detect', *options, '--score-thr', '0.2'])
 
     def noted(inferencer, folder, names, *args):
         seen.extend(names)
         return detect(inferencer, folder, names, *args)
 
-    monkeypatch.setattr(detect_people, 'detect', noted)
-    detect_people.main(options)
+    monkeypatch.setattr(detection, 'detect', noted)
+    main(['detect', *options])
     assert seen == ['clip.avi#000020', 'sub/b.jpg']
     for box, expected in zip(json.loads(out.read_text()), json.loads(whole)):
         assert box['image_id'] == expected['image_id']
@@ -143,11 +142,11 @@ def test_it_goes_on_after_an_interruption(scene, monkeypatch):
 def test_failures_say_what_to_do(scene, tmp_path):
     folder, out, options = scene
     with pytest.raises(SystemExit, match='--category cat: the detector knows dog, person'):
-        detect_people.main([*options, '--category', 'cat'])
+        main(['detect', *options, '--category', 'cat'])
     with pytest.raises(SystemExit, match='nowhere.*does not exist'):
-        detect_people.main([str(tmp_path / 'nowhere'), *options[1:]])
-    with pytest.raises(SystemExit, match='no person with a score of at least 1.1 in 6 pic'):
-        detect_people.main([*options, '--score-thr', '1.1'])
+        main(['detect', str(tmp_path / 'nowhere'), *options[1:]])
+    with pytest.raises(SystemExit, match='no person with a score of at least 1.1 in 6 images'):
+        main(['detect', *options, '--score-thr', '1.1'])
     assert not list(out.parent.iterdir())
 
 
@@ -163,11 +162,11 @@ def test_what_an_interrupted_run_left_is_read_and_what_is_not_its_stays(
     path = tmp_path / 'boxes.json.part'
     path.write_text(content)
     if left is not None:
-        assert detect_people.read_part(path, dict(a=1)) == left
+        assert detection.read_part(path, dict(a=1)) == left
         assert path.read_text() == '{"a": 1}\n' + ('{"b.jpg": []}\n' if left else '')
         return
-    with pytest.raises(SystemExit, match=f'boxes.json.part is not what .*{words}.*move it away'):
-        detect_people.read_part(path, dict(a=1))
+    with pytest.raises(ValueError, match=f'boxes.json.part is not what .*{words}.*move it away'):
+        detection.read_part(path, dict(a=1))
     assert path.read_text() == content
 
 
@@ -185,8 +184,8 @@ def test_the_detector_sees_what_is_shown_upright_and_nothing_that_is_hidden(tmp_
             bboxes=torch.tensor([[0., 0, 24, 32]]), scores=torch.ones(1),
             labels=torch.zeros(1)))] * len(images))
 
-    names = detect_people.list_images(str(tmp_path), 1.)
-    found, = detect_people.detect(inferencer, str(tmp_path), names, [0], .5)
+    names = list_images(str(tmp_path), 1.)
+    found, = detection.detect(inferencer, str(tmp_path), names, [0], .5)
     assert [image.shape for image in seen] == [(64, 48, 3)] * 4
     assert all(image[:28, :20].min() > 200 and image[36:].max() < 50 for image in seen)
     assert list(found) == ['a.jpg', 'b.webp', 'c.tif', 'd.png']

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from mmpose_mum.datasets import video as V
-from mmpose_mum.datasets.images import folder_of, image_finder, list_images
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
+from mmpose_mum.files import video as V
+from mmpose_mum.files.images import folder_of, image_finder, list_images
 
 # Codecs with frames that depend on others, and without. OpenCV's seeking misses in an MPEG stream.
 CODECS = [('mp4v', 'mp4'), ('MJPG', 'avi'), ('XVID', 'avi'), ('VP80', 'webm'), ('MPG1', 'mpg')]

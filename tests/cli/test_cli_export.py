@@ -1,18 +1,14 @@
 """The tool that writes pseudo labels: its files, what it says, and its errors."""
 import json
 import resource
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from helpers import small_run
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import export_pseudo_labels  # noqa: E402
+from mmpose_mum.cli import main
+from mmpose_mum.export import pseudo_labels
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +17,7 @@ def run():
 
 
 def start(run, out, *options, config=None, checkpoint=None):
-    export_pseudo_labels.main([
+    main(['export',
         str(config or run.parent / 'original.py'), str(checkpoint or run), '--out', str(out),
         '--device', 'cpu', *map(str, options)])
 
@@ -34,8 +30,12 @@ def test_writes_the_json_and_says_what_is_in_it(run, tmp_path, capsys):
     assert len(json.loads(out.read_text())['annotations']) == 3
     assert f'3 people in 3 images below {run.parents[1] / "unlabeled"}' in said
     assert 'score of 0.3 or more' in said and 'left out' not in said
-    with pytest.raises(SystemExit, match='people.json exists already'):
+    with pytest.raises(SystemExit, match='people.json exists already; --force overwrites it'):
         start(run, out)
+    before = out.read_text()
+    start(run, out, '--force', '--score-thr', '0')
+    assert out.read_text() != before
+    capsys.readouterr()
 
     folder = tmp_path / 'images'
     small_run.write_people(folder, ['x.png'])
@@ -62,7 +62,7 @@ def test_mistakes_have_names(run, tmp_path):
 
 def test_a_full_disk_leaves_nothing_and_is_told(run, tmp_path, monkeypatch):
     content = dict(annotations=['x' * 100000], images=[])
-    monkeypatch.setattr(export_pseudo_labels, 'coco_json', lambda *_: (content, {}))
+    monkeypatch.setattr(pseudo_labels, 'coco_json', lambda *_: (content, {}))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100000, before[1]))
     try:
@@ -75,7 +75,7 @@ def test_a_full_disk_leaves_nothing_and_is_told(run, tmp_path, monkeypatch):
 
 def test_where_nothing_can_be_written_it_fails_before_it_predicts(run, tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
-    monkeypatch.setattr(export_pseudo_labels, 'predict', None)
+    monkeypatch.setattr(pseudo_labels, 'predict', None)
     for out in (tmp_path / 'file' / 'people.json', Path('/proc/people.json')):
         with pytest.raises(SystemExit, match='file|/proc'):
             start(run, out)

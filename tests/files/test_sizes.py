@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from helpers.written_sets import METAINFO
-from mmpose_mum.datasets import LoadUnlabeledImage, sizes
-from mmpose_mum.datasets.sizes import check_sizes, evenly
+from mmpose_mum.datasets import LoadUnlabeledImage
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
+from mmpose_mum.files import sizes
+from mmpose_mum.files.sizes import check_sizes, evenly
 
 
 @pytest.fixture

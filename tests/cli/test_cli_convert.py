@@ -1,6 +1,5 @@
 """The tool writes a config that trains, and says what it looked for and did not find."""
 import json
-import sys
 import uuid
 from pathlib import Path
 
@@ -9,13 +8,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.datasets.transforms import common_transforms
 
-from mmpose_mum.convert import model
+from mmpose_mum.cli import main
+from mmpose_mum.convert import checks, model
 from mmpose_mum.demo.data import generate_demo
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import make_semi_config  # noqa: E402
 
 SUPERVISED = ROOT / 'configs/demo/supervised.py'
 RES50 = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
@@ -29,7 +26,7 @@ def demo(tmp_path_factory):
 
 
 def make(*args, config=SUPERVISED):
-    make_semi_config.main([str(config), *map(str, args)])
+    main(['convert', str(config), *map(str, args)])
 
 
 def test_a_written_config_trains(demo, tmp_path, capsys):
@@ -170,7 +167,7 @@ def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tm
 def test_a_package_that_is_missing_is_named_with_its_extra(
         package, config, demo, tmp_path, monkeypatch):
     monkeypatch.setattr(common_transforms, 'albumentations', None)
-    monkeypatch.setattr(make_semi_config, 'find_spec', lambda name: None)
+    monkeypatch.setattr(checks, 'find_spec', lambda name: None)
 
     def build(config):
         raise KeyError(f'{config["type"]} is not in the mmpose::model registry')

@@ -21,7 +21,7 @@ def parts_of(dataset: Any) -> Dict[Path, Any]:
     return {('datasets', i): part for i, part in enumerate(get('datasets') or ())}
 
 
-def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> Dict[str, Any]:
+def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> Dict[Any, Any]:
     """Make the entries of a config that has other parts.
 
     Args:
@@ -31,7 +31,7 @@ def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> D
     Returns:
         dict: ``dataset`` or ``datasets`` with the new parts; empty if it has none.
     """
-    entries: Dict[str, Any] = {}
+    entries: Dict[Union[str, int], Any] = {}
     for path, part in parts_of(dataset).items():
         if len(path) > 1:
             entries.setdefault(path[0], []).append(change(part, path))

@@ -1,1 +1,1 @@
-"""The embedded demo: synthetic people with labels."""
+"""The embedded demo's data: synthetic people, drawn and labeled without a download."""

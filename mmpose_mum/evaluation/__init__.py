@@ -1,4 +1,4 @@
-"""Registered metrics."""
+"""Registered metrics that MMPose does not have."""
 from .torso_pck import TorsoPCKAccuracy
 
 __all__ = ['TorsoPCKAccuracy']

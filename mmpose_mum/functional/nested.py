@@ -1,4 +1,4 @@
-"""Tensors in nested tuples, lists and dicts."""
+"""List or change the tensors in nested tuples, lists and dicts."""
 from typing import Any, Callable, List
 
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Small semi-supervised models and batches, for tests of this package and of what builds on it."""
+"""What tests need, of this package and of what builds on it: small models and their batches."""
 from .tiny import CODEC, INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
 __all__ = ['CODEC', 'INPUT_SIZE', 'tiny_batch', 'tiny_config', 'tiny_loader_batch']

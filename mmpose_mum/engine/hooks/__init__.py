@@ -1,1 +1,1 @@
-"""Hooks of the semi-supervised training."""
+"""Hooks of the semi-supervised training: the teacher, checkpoints, and what watches the run."""

@@ -1,1 +1,1 @@
-"""The training loop and the validation loop."""
+"""The training loop, which resumes to the bit, and the validation of teacher and student."""

@@ -1,1 +1,1 @@
-"""Optimizer wrappers and their constructor."""
+"""What optimizes the student: mixed precision on any device, the constructor, a step counter."""

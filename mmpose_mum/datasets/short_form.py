@@ -99,19 +99,21 @@ def _with_branch(dataset: dict) -> dict:
 def _with_defaults(unlabeled: Unlabeled, defaults: Dict[str, Any], images: str) -> dict:
     """Fill in what a set, or each of several, does not say itself."""
     if isinstance(unlabeled, str):
-        unlabeled = places_of(unlabeled, images)
-    elif isinstance(unlabeled, (list, tuple)):
-        unlabeled = dict(type='ConcatDataset', datasets=unlabeled)
-    parts = with_parts(unlabeled, lambda part, _: _with_defaults(part, defaults, images))
+        source: Dict[str, Any] = places_of(unlabeled, images)
+    elif isinstance(unlabeled, dict):
+        source = unlabeled
+    else:
+        source = dict(type='ConcatDataset', datasets=unlabeled)
+    parts = with_parts(source, lambda part, _: _with_defaults(part, defaults, images))
     if parts:
-        return dict(unlabeled, **parts)
-    pipeline = unlabeled.get('pipeline')
+        return dict(source, **parts)
+    pipeline = source.get('pipeline')
     if pipeline and not _is_branched(pipeline):
         raise ValueError(
             'the unlabeled set has a pipeline without branches, such as the labeled one of a '
             f'config that it was copied from: {[name_of(step) for step in pipeline]}. Leave the '
             f'pipeline out, or end it with a PoseMultiBranch of {_TEACHER} and {_STUDENT}')
-    return dict(defaults, **unlabeled)
+    return dict(defaults, **source)
 
 
 def places_of(path: str, images: str) -> Dict[str, Any]:

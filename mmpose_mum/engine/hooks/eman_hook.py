@@ -76,7 +76,7 @@ class EMANHook(Hook):
             raise ValueError(
                 "custom_hooks has an EMAHook beside EMANHook, most likely the original config's. "
                 'It would average student and teacher once more, and this average would be '
-                'validated and saved in their place: leave it out; tools/make_semi_config.py does')
+                'validated and saved in their place: leave it out; `mmpose-mum convert` does')
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimizer's steps."""

@@ -328,7 +328,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path, hook):
 
 
 def test_mmengines_average_of_both_models_beside_it_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match='EMAHook beside EMANHook.*make_semi_config'):
+    with pytest.raises(ValueError, match='EMAHook beside EMANHook.*mmpose-mum convert'):
         run(tmp_path, 1, hooks=[EMAHook()])
 
 

@@ -81,7 +81,7 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
                              'they are')
         source = own
     else:
-        source = _source(unlabeled, images or (own and image_folder(own)))
+        source = _source(unlabeled, images or (image_folder(own) if own else None))
         source['metainfo'] = metainfo_of(own or test)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
         pipeline = _pipeline(test)

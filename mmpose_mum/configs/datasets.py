@@ -33,10 +33,11 @@ def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> D
     """
     entries: Dict[Union[str, int], Any] = {}
     for path, part in parts_of(dataset).items():
+        key, changed = str(path[0]), change(part, path)
         if len(path) > 1:
-            entries.setdefault(path[0], []).append(change(part, path))
+            entries.setdefault(key, []).append(changed)
         else:
-            entries[path[0]] = change(part, path)
+            entries[key] = changed
     return entries
 
 

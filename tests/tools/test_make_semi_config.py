@@ -188,4 +188,4 @@ def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, mon
     text = out.read_text()
     said = capsys.readouterr().out
     assert '  data      12 unlabeled people\n' in said and 'mixed with' not in said
-    assert f"_base_ = '{RES50}'" in text and 'sup=_base_.train_pipeline' in text
+    assert f"_base_ = '{RES50}'" in text and 'labeled=_base_.train_dataloader.dataset,' in text

@@ -14,12 +14,14 @@ test: setup  ## run the tests (ARGS='-m slow' for the long ones)
 bench: setup  ## measure time and memory (ARGS='--device cuda'): docs/performance.md
 	@for part in ops step memory options loader validation; do $(PY) dev/benchmark.py $$part $(ARGS) || exit; done
 
-lint: setup
+lint: setup  ## style, types and spelling
 	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/codespell
 
 setup:  ## make .venv, or see that it is up to date
 	@$(PYTHON) dev/setup_env.py
 
 clean:  ## remove the environment and everything that was built
-	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -91,6 +91,7 @@ setup(
             'scipy<1.15',  # as everywhere here
         ],
     },
+    entry_points={'console_scripts': ['mmpose-mum = mmpose_mum.cli:main']},
     cmdclass={'build_py': BuildPyWithMim, 'develop': DevelopWithMim},
     zip_safe=False,
 )

@@ -33,8 +33,9 @@ from benchmark_runs import (
     plan,
     planned_config,
 )
-from kept_json import write_atomically
 from mmengine.config import DictAction
+
+from mmpose_mum.files.whole import write_whole
 
 
 def parse_args(args=None):
@@ -127,8 +128,7 @@ class Trainer:
             with self.lock:
                 self.processes.discard(process)
         finally:
-            write_atomically(run.folder / 'seconds.txt',
-                             f'{before + time.time() - started:.1f}\n')
+            write_whole(f'{before + time.time() - started:.1f}\n', run.folder / 'seconds.txt')
         if status:
             raise BenchmarkError(
                 f'{end_of_log(run.folder / "train.log")}\n{run}: the training broke (exit status '
@@ -160,8 +160,8 @@ def config_of(run) -> Path:
 def prepare(run) -> bool:
     """Write a run's config where it works, and return whether there is something to resume."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(run.folder / 'planned.json', planned_config(run))
-    write_atomically(config_of(run), config_text(run))
+    write_whole(planned_config(run), run.folder / 'planned.json')
+    write_whole(config_text(run), config_of(run))
     last = run.folder / 'last_checkpoint'
     if not last.exists():
         return False

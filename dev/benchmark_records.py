@@ -10,9 +10,10 @@ from typing import Optional
 
 import numpy as np
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabeled
-from kept_json import read_rows, write_atomically
+from kept_json import read_rows
 from mmengine.config import Config
 
+from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
 
 ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'mum_input', 'pose_mum')
@@ -146,7 +147,7 @@ def save_records(path: Path, records: list) -> list:
     merged = {(r['method'], r['num_labels'], r['seed']): r
               for r in [*load_records(path), *records]}
     merged = [merged[key] for key in sorted(merged)]
-    write_atomically(path, '[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n')
+    write_whole('[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n', path)
     return merged
 
 

@@ -20,11 +20,8 @@ from mmengine.config import Config
 
 from mmpose_mum.datasets.short_form import SOURCE_NAMES
 from mmpose_mum.demo.data import generate_demo
+from mmpose_mum.visualization.compare import compare, find_checkpoint
 from mmpose_mum.visualization.scalars import read_scalars
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tools'))
-
-from compare_predictions import compare, find_checkpoint  # noqa: E402
 
 matplotlib.use('Agg')
 

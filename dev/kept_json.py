@@ -1,9 +1,8 @@
-"""JSON files in which tools keep what took long: read back or refused, and written whole."""
-import os
+"""JSON files in which tools keep what took long: read back, or refused."""
 from pathlib import Path
 from typing import Any, Collection
 
-from mmpose_mum.coco.json_text import parse_json, read_json_text
+from mmpose_mum.files.json_text import parse_json, read_json_text
 
 
 def read_kept(path: Path) -> Any:
@@ -44,11 +43,3 @@ def read_rows(path: Path, keys: Collection[str], tool: str) -> list:
                 f'{path}: expected a list of records with {", ".join(sorted(keys))}, as {tool} '
                 f'writes it, got {str(row)[:80]!r}. It stays as it is: give another file')
     return rows
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is never there in part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)

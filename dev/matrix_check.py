@@ -17,6 +17,7 @@ from mmpose.registry import DATASETS, MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import mmpose_mum
+from mmpose_mum.configs.datasets import leaves, map_leaves
 from mmpose_mum.datasets.short_form import sources_of
 from mmpose_mum.export.publish import plain_checkpoint
 
@@ -112,18 +113,15 @@ def for_trial(config: Config, work_dir: str) -> Config:
 
 def generated(dataset: dict) -> dict:
     """Replace the sets at the leaves of a dataset config by generated ones."""
-    dataset = copy.deepcopy(dataset)
-    if 'datasets' in dataset:
-        dataset['datasets'] = [generated(inner) for inner in dataset['datasets']]
-    elif 'dataset' in dataset:
-        dataset['dataset'] = generated(dataset['dataset'])
-    else:
-        kept = {key: dataset[key] for key in _KEPT if key in dataset}
-        if 'subset' in dataset:  # DeepFashion has other keypoints in each
-            kept['metainfo'] = dict(
-                from_file=f'configs/_base_/datasets/deepfashion_{dataset["subset"]}.py')
-        dataset = dict(type='GeneratedPoseDataset', source=dataset['type'], **kept)
-    return dataset
+    return map_leaves(copy.deepcopy(dataset), _generated_leaf)
+
+
+def _generated_leaf(leaf: dict) -> dict:
+    kept = {key: leaf[key] for key in _KEPT if key in leaf}
+    if 'subset' in leaf:  # DeepFashion has other keypoints in each
+        kept['metainfo'] = dict(
+            from_file=f'configs/_base_/datasets/deepfashion_{leaf["subset"]}.py')
+    return dict(type='GeneratedPoseDataset', source=leaf['type'], **kept)
 
 
 class TrialRunner(Runner):
@@ -151,14 +149,9 @@ def train(config: Config, probe: 'Probe'):
 def test_sample(config: Config) -> dict:
     """Make a batch of one generated sample by the config's own pipeline for validation."""
     dataset = config.val_dataloader.dataset
-    while 'pipeline' not in dataset or 'datasets' in dataset or 'dataset' in dataset:
-        dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
-    whole = config.val_dataloader.dataset
-    leaf = generated(dict(dataset, type=dataset['type']))
-    if whole.get('type') == 'CombinedDataset':
-        whole = generated(whole)
-        return pseudo_collate([DATASETS.build(whole)[0]])
-    return pseudo_collate([DATASETS.build(leaf)[0]])
+    if dataset.get('type') != 'CombinedDataset':
+        dataset = next(leaves(dataset))
+    return pseudo_collate([DATASETS.build(generated(dataset))[0]])
 
 
 def predict(model, batch: dict) -> Dict[str, object]:
@@ -195,7 +188,7 @@ class Probe(Hook):
             if step == 0:
                 for site in self.sites[STEPS:]:
                     self._mix_at(model, site)
-                    losses = model._unsup_loss(
+                    losses = model.loss_by_teacher(
                         model.student, model.teacher, data['inputs'], data['data_samples'], 1.)
                     self._backward(model, site, losses)
                     optim_wrapper.zero_grad()

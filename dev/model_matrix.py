@@ -26,10 +26,12 @@ from typing import Dict, List
 
 import mmpose
 import torch
-from kept_json import read_rows, write_atomically
+from kept_json import read_rows
 from matrix_check import check_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+
+from mmpose_mum.files.whole import write_whole
 
 CONFIGS = Path(mmpose.__file__).parent / '.mim' / 'configs'
 
@@ -130,7 +132,7 @@ def table(rows: List[Dict[str, object]]) -> str:
 def save(rows: Dict[str, dict], path: Path) -> None:
     """Write the rows, sorted by config, one a line; a killed tool leaves the old file."""
     lines = ',\n'.join(' ' + json.dumps(rows[name]) for name in sorted(rows))
-    write_atomically(path, f'[\n{lines}\n]\n')
+    write_whole(f'[\n{lines}\n]\n', path)
 
 
 def main(args=None) -> int:

@@ -29,12 +29,13 @@ from pathlib import Path
 from typing import Dict, List
 
 import numpy as np
-from kept_json import read_kept, write_atomically
+from kept_json import read_kept
 from mmengine.config import Config
 from mmengine.runner import Runner
 from scipy.io import savemat
 
 import mmpose_mum  # noqa: F401 - imported once, for all
+from mmpose_mum.files.whole import write_whole
 
 ROOT = Path(__file__).resolve().parents[1] / 'configs'
 STEPS = 2
@@ -217,7 +218,7 @@ def hash_config(path: Path) -> str:
 
 def keep(results: dict, path: Path) -> None:
     """Write the results, all at once."""
-    write_atomically(path, json.dumps(results, indent=1) + '\n')
+    write_whole(json.dumps(results, indent=1) + '\n', path)
 
 
 def main(args=None, root: Path = ROOT) -> int:

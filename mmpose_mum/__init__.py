@@ -5,9 +5,15 @@ Importing it checks that the host's packages fit and then registers every compon
 """
 
 import re
+import sys
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .version import __version__
+
+if TYPE_CHECKING:  # for those who read and do not run: `register` imports it
+    from .convert import semi_supervised
 
 # What the host must provide, in the order of import: the lower bound (None: any) and the usual
 # remedy. Only import names count, so forks do as well; upper bounds are the host's own to tell.
@@ -62,13 +68,20 @@ def _check_host(load=import_module):
             )
 
 
-_check_host()  # first: a misfit shall be named as such, not as an error deep in the host
+def register():
+    """Checks the host and registers every component, as the package's import does by itself."""
+    global semi_supervised
+    _check_host()  # first: a misfit shall be named as such, not as an error deep in the host
+    from . import _moved, datasets, engine, evaluation, models  # noqa: F401
+    from .checkpoint.safe_globals import allow_mmengine_checkpoints
+    from .convert import semi_supervised
 
-from . import _moved, datasets, engine, evaluation, models  # noqa: E402
-from .checkpoint.safe_globals import allow_mmengine_checkpoints  # noqa: E402
-from .convert import semi_supervised  # noqa: E402
+    allow_mmengine_checkpoints()
+    _moved.install()
 
-allow_mmengine_checkpoints()
-_moved.install()
+
+# The command does so itself for the verb that it runs: its help need not wait for PyTorch.
+if Path(*sys.argv[:1]).stem != 'mmpose-mum':
+    register()
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'semi_supervised']

@@ -16,7 +16,7 @@ from torch import nn
 
 from helpers import small_run
 from mmpose_mum.engine.cpu_launch import launch, train
-from mmpose_mum.engine.hooks.eman_hook import paired_tensors
+from mmpose_mum.functional.ema import paired_tensors
 from mmpose_mum.functional.seeding import seed_of
 from mmpose_mum.functional.tiles import sample_tile_permutation
 from mmpose_mum.models.mixing import neck as mix_unmix

@@ -2,8 +2,10 @@
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -16,10 +18,11 @@ from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, MODELS
 
 import mmpose_mum
+from mmpose_mum import cli
 from mmpose_mum.datasets.short_form import sources_of
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/*.md'))]
 CONFIG_BLOCK = re.compile(
     r'(?:<!-- config: (?P<file>\S+) -->\n)?'
     r'```python\n(?P<text>(?:"""[^\n]*"""\n\n)?_base_ = .*?)```', re.S)
@@ -147,6 +150,22 @@ def test_paths_in_the_docs_exist(page):
         assert (ROOT / path).exists() or path.startswith('configs/_base_/datasets/'), path
 
 
+def commands():
+    """Returns the commands that the pages and the configs' README show, each as a list of words."""
+    for page in (*PAGES, ROOT / 'configs/pose_mum/README.md'):
+        text = re.sub(r'\$\(.*?\)', 'x=y', page.read_text(encoding='utf-8'), flags=re.S)
+        for command in re.findall(r'^    mmpose-mum ((?:.*\\\n)*.*)$', text, re.M):
+            yield pytest.param(shlex.split(command.replace('\\\n', ' ')), id=page.name)
+
+
+@pytest.mark.parametrize('words', commands())
+def test_commands_in_the_docs_are_right(words, monkeypatch):
+    ran = []
+    monkeypatch.setattr(import_module(f'mmpose_mum.cli.{words[0]}'), 'run', ran.append)
+    cli.main(words)
+    assert len(ran) == 1
+
+
 def test_dist_train_hands_on_its_arguments(tmp_path):
     """With a python and a torchrun that only tell what they are given."""
     for name, body in (('python', 'echo /host/train.py'), ('torchrun', 'echo "$@"')):
@@ -163,6 +182,24 @@ def test_dist_train_hands_on_its_arguments(tmp_path):
         '/host/train.py my config.py --launcher pytorch --amp')
     refused = subprocess.run([script, 'config.py'], env=environment, stderr=subprocess.PIPE)
     assert refused.returncode and b'usage' in refused.stderr
+
+
+def test_slurm_train_hands_on_its_arguments(tmp_path):
+    """With an srun that only tells what it is given."""
+    (tmp_path / 'srun').write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / 'srun').chmod(stat.S_IRWXU)
+    script = ROOT / 'tools/slurm_train.sh'
+    assert os.access(script, os.X_OK)
+    environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', GPUS='2',
+                       SRUN_ARGS='--time 1')
+    done = subprocess.run([script, 'part', 'job', 'my config.py', '--amp'], env=environment,
+                          text=True, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == (
+        '--partition=part --job-name=job --gres=gpu:2 --ntasks=2 --ntasks-per-node=2 '
+        f'--cpus-per-task=5 --kill-on-bad-exit=1 --time 1 python -u {ROOT}/tools/train.py '
+        'my config.py --launcher slurm --amp\n')
+    refused = subprocess.run([script, 'part', 'job'], env=environment, stderr=subprocess.PIPE)
+    assert refused.returncode == 2 and b'usage' in refused.stderr
 
 
 def test_citation_is_complete_and_of_this_version():

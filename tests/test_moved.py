@@ -54,6 +54,21 @@ def test_a_split_module_has_both_parts_and_old_names():
     assert UnlabelledStep is UnlabeledStep
 
 
+def test_makers_of_targets_have_old_names_at_the_old_path():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        from mmpose_mum.engine.eman_hook import EMANHook, paired_tensors
+        from mmpose_mum.models.hybrid_targets import HandTargets, VisibilityTargets
+        from mmpose_mum.models.pseudo_targets import PoseTargets, PseudoTargets, targets_of
+    from mmpose_mum import engine, functional
+    from mmpose_mum.models import targets
+    assert targets_of is targets.target_maker_for and PoseTargets is targets.TargetMaker
+    assert PseudoTargets is targets.PseudoTargets
+    assert HandTargets is targets.heatmap.HandTargetMaker
+    assert VisibilityTargets is targets.visibility.VisibilityTargetMaker
+    assert EMANHook is engine.EMANHook and paired_tensors is functional.paired_tensors
+
+
 def test_new_paths_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter('error', DeprecationWarning)

@@ -37,7 +37,10 @@ def test_wheel_holds_the_package_its_configs_and_tools(checkout, tmp_path):
     run(checkout, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w',
         str(tmp_path), '.')
     (wheel,) = tmp_path.glob('mmpose_mum-*.whl')
-    names = set(zipfile.ZipFile(str(wheel)).namelist())
+    content = zipfile.ZipFile(str(wheel))
+    names = set(content.namelist())
+    scripts, = (name for name in names if name.endswith('.dist-info/entry_points.txt'))
+    assert b'mmpose-mum = mmpose_mum.cli:main' in content.read(scripts)
     mim = {'configs/pose_mum/one.py', 'tools/one.py', 'model-index.yml'}
     assert {f'mmpose_mum/.mim/{name}' for name in mim} <= names
     assert {'mmpose_mum/__init__.py', 'mmpose_mum/version.py'} <= names

@@ -22,7 +22,7 @@ semi_affine = dict(
 # Boxes are the true ones and there is no flip test; MMPose calls the visibility threshold so.
 semi_sshpe_metric = dict(nms_mode='oks_nms', nms_thr=0.9, keypoint_score_thr=0.2)
 
-# TRAIN + WILD. The boxes are `tools/detect_people.py`'s of data/coco/unlabeled2017, and as in SSHPE
+# TRAIN + WILD. The boxes are `mmpose-mum detect`'s of data/coco/unlabeled2017, and as in SSHPE
 # all that are in the file count. For a json whose image_id is COCO's number, add
 # ann_file='annotations/image_info_unlabeled2017.json'.
 semi_wild = dict(

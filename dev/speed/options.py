@@ -68,4 +68,3 @@ def peak(step: Step, device: str) -> int:
     """Return the bytes that a step allocates besides its weights, at its peak."""
     step.model.zero_grad()
     return allocated(step.semi_supervised, device)[0]
-

@@ -21,9 +21,10 @@ import mmcv
 import mmengine
 import mmpose
 import torch
-from kept_json import read_rows, write_atomically
+from kept_json import read_rows
 
 import mmpose_mum
+from mmpose_mum.files.whole import write_whole
 
 Call = Callable[[], Any]
 SAMPLE_S = 2e-3  # a sample repeats its call for about so long: far above the clock's own cost
@@ -177,7 +178,7 @@ def write_json(path: Path, rows: Sequence[Dict[str, Any]]) -> None:
 
     new = {identity(row) for row in rows}
     kept = [row for row in read_json(path) if identity(row) not in new]
-    write_atomically(path, json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + '\n')
+    write_whole(json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + '\n', path)
 
 
 def read_json(path: Path) -> List[Dict[str, Any]]:

@@ -65,7 +65,7 @@ train_dataloader = dict(
             'data/unlabeled_people/images/',
             # a video of one person, two frames a second
             dict(data_prefix=dict(img='data/unlabeled_people/clip.mp4'), frame_rate=2.),
-            # people whom tools/detect_people.py has found in larger images
+            # people whom `mmpose-mum detect` has found in larger images
             dict(data_prefix=dict(img='data/unlabeled_people/scenes/'),
                  bbox_file='data/unlabeled_people/boxes.json'),
         ]))

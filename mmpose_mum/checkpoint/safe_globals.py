@@ -69,7 +69,7 @@ def allow_mmengine_checkpoints() -> None:
     """
     if not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'):  # of PyTorch 2.6
         return
-    torch.serialization.add_safe_globals([
+    torch.serialization.add_safe_globals([  # type: ignore[attr-defined]
         *_METHODS, (_method, 'builtins.getattr'), (_bytes, 'builtins.bytes'),
         (_dtype, 'numpy.dtype'), (_array, 'numpy.ndarray'),
         # NumPy 2 renamed the module, and reads what either has written.

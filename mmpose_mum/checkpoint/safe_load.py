@@ -49,7 +49,8 @@ class _TensorFunction(_Function):
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, size, stride, *args) -> torch.Tensor:
+    def __call__(  # type: ignore[override]
+            self, storage, offset, size, stride, *args) -> torch.Tensor:
         held = storage._untyped_storage.nbytes() // storage.dtype.itemsize
         asked = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride))
         if 0 not in size and asked > held:
@@ -143,5 +144,6 @@ def _check_container(path: Union[str, Path]) -> None:
     with open(path, 'rb') as file:
         if file.read(len(ZIP_MAGIC)) != ZIP_MAGIC:
             raise ValueError('it is not in the format of PyTorch 1.6 and later')
-    if torch._C.PyTorchFileReader(str(path)).has_record('constants.pkl'):
+    reader: Any = torch._C.PyTorchFileReader(str(path))  # PyTorch's stub lacks has_record
+    if reader.has_record('constants.pkl'):
         raise ValueError('it is a TorchScript program')

@@ -9,7 +9,7 @@ from typing import Dict, TextIO
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 LOCK = 'training.lock'
 # The locks of this process, by path: closing any file of the same name would give one up.

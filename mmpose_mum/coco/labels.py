@@ -4,7 +4,6 @@ import logging
 import math
 import os.path as osp
 from collections import Counter
-from itertools import chain
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 from mmengine import fileio
@@ -12,8 +11,9 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..datasets.images import missing_images
-from ..datasets.sizes import check_sizes
+from ..configs.datasets import leaves
+from ..files.images import missing_images
+from ..files.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (
     CocoJson,
@@ -75,21 +75,12 @@ def check_label_sets(config: dict, what: str) -> Dict[str, CocoJson]:
             the file, the entry, what was found and what is needed.
     """
     checked = {}
-    for part in leaf_configs(config):
+    for part in leaves(config):
         dataset = DATASETS.build(dict(part, lazy_init=True))
         if reads_coco(dataset):
             checked[dataset.ann_file] = check_labels(
                 dataset, what, own_metainfo=bool(part.get('metainfo')))
     return checked
-
-
-def leaf_configs(config: dict) -> Iterator[dict]:
-    """Yield the datasets that read files, of one that may wrap or combine several."""
-    parts = config.get('datasets') or ([config['dataset']] if 'dataset' in config else [])
-    if parts:
-        yield from chain.from_iterable(map(leaf_configs, parts))
-    else:
-        yield config
 
 
 def reads_coco(dataset: Any) -> bool:
@@ -333,7 +324,7 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     Raises:
         ValueError: If nobody is left.
     """
-    reasons = Counter()
+    reasons: Counter = Counter()
     for why, left_out in _LEFT_OUT.items():
         kept = [person for person in people if not left_out(person, coco.images)]
         reasons[why] = len(people) - len(kept)

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from mmengine import fileio
 
-from .json_text import decode_json_text, explain_json_error
+from ..files.json_text import decode_json_text, explain_json_error
 
 
 class Field(NamedTuple):
@@ -94,12 +94,12 @@ def read_coco(path: str) -> CocoJson:
                              'objects, and ' + (
                                  f'its entry {wrong[0]} is {shown(entries[wrong[0]])}'
                                  if wrong else f'is {shown(entries)}'))
-    key = Field('id', 'a number or text', lambda key: isinstance(key, (int, float, str)))
+    number = Field('id', 'a number or text', lambda key: isinstance(key, (int, float, str)))
     require(path, 'image', content['images'], [
         Field('file_name', "the image's path below the folder of images",
-              lambda name: isinstance(name, str) and bool(name)), key])
-    require(path, 'category', content['categories'], [key])
-    images = {}
+              lambda name: isinstance(name, str) and bool(name)), number])
+    require(path, 'category', content['categories'], [number])
+    images: Dict[Any, dict] = {}
     for image in content['images']:
         first = images.setdefault(image['id'], image)
         if first['file_name'] != image['file_name']:

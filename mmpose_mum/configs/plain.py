@@ -1,7 +1,5 @@
 """The plain model's config that lies in a semi-supervised one: read, cut out, and written."""
 import os.path as osp
-from keyword import iskeyword
-from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
@@ -9,6 +7,9 @@ import mmpose.registry
 import mmpose.visualization  # it registers the visualizers
 from mmengine.config import Config
 from mmengine.registry import Registry
+
+from .datasets import leaves
+from .printer import assignment
 
 PLUGIN = __name__.split('.')[0]
 # Every entry that MMEngine's Runner, its inferencer, or MMPose's configs and tools read; whether a
@@ -56,7 +57,6 @@ ENTRIES = dict(
     vis_backends=(LEFT_OUT, 'see visualizer'),
     backend_args=(LEFT_OUT, 'how the machine reads its files'),
 )
-WIDTH = 100
 
 
 def find_config(checkpoint: Path) -> Path:
@@ -126,10 +126,10 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
     if not full['test_dataloader']:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
-    left_out = []
+    left_out: List[str] = []
     plain = dict(
         model=_without_pretrained(_plain_model(full)),
-        dataset_type=_first_type(full['test_dataloader']['dataset']),
+        dataset_type=str(next(leaves(full['test_dataloader']['dataset']))['type']),
         data_mode='topdown',
         default_hooks=dict(
             visualization=dict(type='PoseVisualizationHook', enable=False),
@@ -168,7 +168,7 @@ def config_text(entries: Dict[str, Any], title: str) -> str:
     lines, names = [f'# {title}'], list(entries)
     for i, (name, value) in enumerate(entries.items()):
         same = next((other for other in names[:i] if value and entries[other] == value), None)
-        lines.append(f'{name} = {same or _literal(name, value, 0, len(name) + 3)}')
+        lines.append(f'{name} = {same}' if same else assignment(name, _type_first(value)))
     return '\n'.join(lines) + '\n'
 
 
@@ -231,12 +231,6 @@ def _type(node: Any) -> str:
     return str(node.get('type')).rpartition('.')[2] if isinstance(node, dict) else ''
 
 
-def _first_type(dataset: Dict[str, Any]) -> str:
-    """Return the type of a dataset, of one that is wrapped, or of the first of several."""
-    inner = dataset.get('dataset') or (dataset.get('datasets') or [None])[0]
-    return _first_type(inner) if inner else str(dataset['type'])
-
-
 def _types(node: Any) -> set:
     items = node.values() if isinstance(node, dict) else node
     found = {_type(node)}
@@ -278,28 +272,9 @@ def _by_id(node: Any) -> Any:
     return type(node)(_by_id(item) for item in node) if isinstance(node, (list, tuple)) else node
 
 
-def _literal(name: str, node: Any, indent: int, lead: int) -> str:
-    """Write a value: in a line if it fits behind ``lead`` characters, else an item a line."""
-    if not isinstance(node, (dict, list, tuple)):
-        if not isinstance(node, (str, int, float, type(None))) or (
-                isinstance(node, float) and not isfinite(node)):
-            raise ValueError(f'{name} of the config holds {node!r}, which cannot be written down')
-        return repr(node)
+def _type_first(node: Any) -> Any:
+    """Put the types of components before their arguments; everything else stays in its order."""
     if isinstance(node, dict):
-        words = all(isinstance(key, str) and key.isidentifier() and not iskeyword(key)
-                    for key in node)
-        opening, closing = ('dict(', ')') if words else ('{', '}')
-        # Its type before its arguments; everything else in its order.
-        keys = sorted(node, key=lambda key: key != 'type') if words else node
-        items = [(f'{key}=' if words else f'{key!r}: ', node[key]) for key in keys]
-    else:
-        opening, closing = '[]' if isinstance(node, list) else '()'
-        items = [('', item) for item in node]
-        closing = ',)' if len(items) == 1 and closing == ')' else closing
-    flat = opening + ', '.join(
-        key + _literal(name, item, 0, -inf) for key, item in items) + closing
-    if indent + lead + len(flat) <= WIDTH:
-        return flat
-    inner = indent + 4
-    lines = [' ' * inner + key + _literal(name, item, inner, len(key) + 1) for key, item in items]
-    return opening + '\n' + ',\n'.join(lines) + closing
+        keys = sorted(node, key=lambda key: key != 'type')
+        return {key: _type_first(node[key]) for key in keys}
+    return type(node)(map(_type_first, node)) if isinstance(node, (list, tuple)) else node

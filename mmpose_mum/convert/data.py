@@ -3,7 +3,8 @@ from typing import Any, Dict, Optional, Tuple
 
 from mmengine.config import Config
 
-from ..datasets.short_form import image_folder, metainfo_of, name_of, places_of
+from ..configs.datasets import find_owner, image_folder
+from ..datasets.short_form import metainfo_of, name_of, places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
@@ -23,8 +24,8 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         dict: Top-level name → value with references.
     """
     labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
-    ratio = unlabeled / labeled
-    ratio = [1, int(ratio)] if ratio == int(ratio) else [labeled, unlabeled]
+    whole = unlabeled % labeled == 0
+    ratio = [1, unlabeled // labeled] if whole else [labeled, unlabeled]
     kept = {key: value for key, value in unscoped(cfg.train_dataloader).items()
             if key not in ('batch_size', 'sampler', 'batch_sampler', 'shuffle', 'drop_last',
                            'dataset')}
@@ -99,15 +100,10 @@ def owner_of(cfg: Config, base: Base) -> Base:
     Raises:
         ValueError: If there is none.
     """
-    while not base.of(cfg).get('pipeline'):
-        if 'dataset' in base.of(cfg):
-            base = base / 'dataset'
-        elif base.of(cfg).get('datasets'):
-            base = base / 'datasets' / 0
-        else:
-            raise ValueError(f'{base.path[0]}: the dataset {base.of(cfg).get("type")} has no '
-                             'pipeline')
-    return base
+    found = find_owner(base.of(cfg), 'pipeline')
+    if found is None:
+        raise ValueError(f'{base.path[0]}: the dataset {base.of(cfg).get("type")} has no pipeline')
+    return Base(*base.path, *found[0])
 
 
 def _pipeline(cfg: Config) -> list:

@@ -1,9 +1,10 @@
 """Parts of a config that is inherited from: named in a written config, looked up in memory."""
 import copy
-import keyword
 from typing import Any
 
 from mmengine.config import Config
+
+from ..configs.printer import Parts, is_name, parts
 
 
 class Base:
@@ -42,6 +43,16 @@ class Changed:
     def __init__(self, base: Base, **changes) -> None:
         self.base = base
         self.changes = changes
+
+
+@parts.register(Base)
+def _(node: Base) -> Parts:
+    return repr(node), [], ''
+
+
+@parts.register(Changed)
+def _(node: Changed) -> Parts:
+    return 'dict(', [('', node.base), *((f'{k}=', v) for k, v in node.changes.items())], ')'
 
 
 def resolve(node: Any, cfg: Config) -> Any:
@@ -96,8 +107,3 @@ def unscoped(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(map(unscoped, value))
     return value
-
-
-def is_name(key: Any) -> bool:
-    """Whether a key can be written as a keyword argument or an attribute."""
-    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)

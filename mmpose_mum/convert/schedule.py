@@ -22,7 +22,7 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     Returns:
         dict: Top-level name → value with references.
     """
-    overrides = dict(train_cfg=dict(
+    overrides: Dict[str, Any] = dict(train_cfg=dict(
         _delete_=True, type='ResumableTrainLoop', max_iters=options.max_iters,
         val_interval=options.interval))
     if cfg.get('val_dataloader'):
@@ -57,7 +57,7 @@ def _checkpoint(cfg: Config, options: Options) -> dict:
 
 
 def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
-    hooks = []
+    hooks: List[Any] = []
     for i, hook in enumerate(cfg.get('custom_hooks') or []):
         base = Base('custom_hooks', i)
         if name_of(hook) == 'PipelineSwitchHook':

@@ -3,7 +3,8 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from ..datasets.short_form import image_folder, name_of
+from ..configs.datasets import image_folder
+from ..datasets.short_form import name_of
 from .data import owner_of, replaced
 from .options import Options
 from .references import Base, Changed, shortest
@@ -27,7 +28,7 @@ def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         return {}
     if not cfg.get('val_dataloader'):
         raise ValueError('val is given, but the config has no val_dataloader to use it in')
-    overrides = {}
+    overrides: Dict[str, Any] = {}
     for phase in ('val', 'test'):
         for part, make in dict(dataloader=_dataloader, evaluator=_evaluator).items():
             name, twin = f'{phase}_{part}', f'val_{part}'
@@ -40,10 +41,11 @@ def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
 
 def _dataloader(cfg: Config, base: Base, options: Options) -> dict:
+    assert options.val is not None  # else there is nothing to change
     whole = base / 'dataset'
     images = options.val_images or options.labeled_images or image_folder(whole.of(cfg))
     owner = owner_of(cfg, whole)
-    changes = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
+    changes: Dict[str, Any] = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
     if 'datasets' in owner.of(cfg):
         changes = dict(test_mode=True, pipeline=shortest(owner / 'pipeline', cfg))
     # What a wrapper or a combination says beside the dataset goes.

@@ -1,16 +1,13 @@
 """Writes a converted config as a person would: short, inheriting from the original, commented."""
 import os
 import os.path as osp
-import re
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import mmpose
 from mmengine.config import Config
 
-from .references import Changed, is_name
+from ..configs.printer import assignment
 from .schedule import name_of
-
-WIDTH = 100
 
 
 def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
@@ -27,7 +24,7 @@ def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
     title = osp.splitext(osp.basename(base.rpartition('::')[2]))[0]
     comments = _comments(cfg)
     lines = [f'# Pose-MUM training of {title}.',
-             *_assignment('_base_', base)]
+             assignment('_base_', base)]
     for name, value in overrides.items():
         if name in ('train_cfg', 'model', 'train_dataloader', 'val_dataloader'):
             lines.append('')
@@ -36,7 +33,7 @@ def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
         if twin != name and value is overrides.get(twin):
             lines.append(f'{name} = {twin}')
         else:
-            lines += _assignment(name, value)
+            lines.append(assignment(name, value))
     return '\n'.join(lines) + '\n'
 
 
@@ -96,67 +93,3 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
     if cfg.model['backbone']['type'] == 'mmcls.VisionTransformer':
         comments['model'].append("A ViT of mmcls is mmpretrain's, where that is installed alone.")
     return comments
-
-
-def _assignment(name: str, value: Any) -> Iterator[str]:
-    yield from f'{name} = {_render(value, 0, len(name) + 3, 0)}'.split('\n')
-
-
-def _render(node: Any, indent: int, lead: int, tail: int) -> str:
-    """Write a node in one line if it fits, else with its items on lines of their own.
-
-    Args:
-        node (Any): What to write.
-        indent (int): Indentation of the line on which it begins.
-        lead (int): Characters before it on that line, without the indentation.
-        tail (int): Characters that must follow it on its last line.
-
-    Returns:
-        str: The text, whose later lines are indented.
-    """
-    opening, items, closing = _parts(node)
-    line = opening + ', '.join(key + _render_flat(item) for key, item in items) + closing
-    if not items or indent + lead + len(line) + tail <= WIDTH:
-        return line
-    inner = indent + 4
-    lines, current = [], ''
-    for i, (key, item) in enumerate(items):
-        last = i == len(items) - 1
-        after = len(closing) + tail if last else 1
-        flat = key + _render_flat(item)
-        # Short items share a line.
-        if current and inner + len(current) + 1 + len(flat) + after <= WIDTH:
-            current += ' ' + flat
-        else:
-            if current:
-                lines.append(current)
-            current = flat
-            if inner + len(flat) + after > WIDTH:
-                current = key + _render(item, inner, len(key), after)
-        if not last:
-            current += ','
-        if '\n' in current:
-            lines.append(current)
-            current = ''
-    lines += [current] if current else []
-    return opening + ''.join(f'\n{" " * inner}{line}' for line in lines) + closing
-
-
-def _render_flat(node: Any) -> str:
-    opening, items, closing = _parts(node)
-    return opening + ', '.join(key + _render_flat(item) for key, item in items) + closing
-
-
-def _parts(node: Any):
-    """Take a node apart: what opens it, its items with what stands before each, what closes it."""
-    if isinstance(node, Changed):
-        return 'dict(', [('', node.base), *((f'{k}=', v) for k, v in node.changes.items())], ')'
-    if isinstance(node, dict):
-        if all(map(is_name, node)):
-            return 'dict(', [(f'{key}=', value) for key, value in node.items()], ')'
-        return '{', [(f'{key!r}: ', value) for key, value in node.items()], '}'
-    if isinstance(node, list):
-        return '[', [('', item) for item in node], ']'
-    if isinstance(node, tuple):
-        return '(', [('', item) for item in node], ', )' if len(node) == 1 else ')'
-    return re.sub(r'\.0$', '.', repr(node)) if isinstance(node, float) else repr(node), [], ''

@@ -2,7 +2,7 @@
 import math
 import os.path as osp
 from collections import Counter
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torchvision.ops import nms
 
 from ..coco.layout import load_json, shown
-from .sizes import stated_size
+from ..files.sizes import stated_size
 
 
 def usable_box(annotation: dict) -> Optional[np.ndarray]:
@@ -89,8 +89,10 @@ def load_detections(bbox_file: str,
         raise ValueError(f"{bbox_file!r} is not in COCO's result format, a list of {{image_id, "
                          'category_id, bbox, score}. A json with "images" and "annotations" is an '
                          'ann_file')
-    people, left_out, others, best, unknown = {}, Counter(), Counter(), -math.inf, None
-    unusable = None
+    people: Dict[str, List[dict]] = {}
+    left_out: Counter = Counter()
+    others: Counter = Counter()
+    best, unknown, unusable = -math.inf, None, None
     for detection in detections:
         category, score = detection.get('category_id', 1), _score(detection)
         if category not in category_ids:
@@ -116,14 +118,15 @@ def load_detections(bbox_file: str,
             bbox_score=np.array([score], dtype=np.float32), category_id=category,
             stated_size=stated_size(image)))
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
-    left_out['that overlap a better one'] = sum(map(len, people.values())) - len(kept)
+    left_out['that overlap a better one'] = sum(len(group) for group in people.values()) - len(kept)
     report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (
         ', '.join(f'{n} {why}' for why, n in left_out.items() if n) or 'none')
     if kept:
         print_log(report, 'current')
         return kept
+    example = unusable or (detections[0] if detections else {})
     raise ValueError(report + '. ' + _remedy(
-        category_ids, others, score_thr, best, unknown, unusable or next(iter(detections), {})))
+        category_ids, others, score_thr, best, unknown, example))
 
 
 def _score(detection: dict) -> float:
@@ -150,7 +153,7 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
                 f'[{", ".join(sorted(others))}]: set bbox_category_ids')
     if example:
         return f'None has a `score` that is a number: the keys are {shown(list(example))}'
-    return 'Detect people by tools/detect_people.py, with a lower --score-thr'
+    return 'Detect people by `mmpose-mum detect`, with a lower --score-thr'
 
 
 def _suppress(people: List[dict], nms_thr: float) -> List[dict]:

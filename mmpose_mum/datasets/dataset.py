@@ -1,12 +1,13 @@
 """The labeled and the unlabeled set as one dataset."""
 from itertools import zip_longest
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..coco.labels import check_label_sets, has_coco_people
+from ..configs.datasets import leaves
 from ..functional.seeding import preserved, seed_host, seeded
 from .short_form import SOURCE_NAMES, Unlabeled, write_out
 
@@ -99,7 +100,7 @@ class SemiSupervisedDataset(ConcatDataset):
         with seeded(*place):
             return super().__getitem__(int(index))
 
-    def __getitems__(self, indices: Sequence[int]) -> list:
+    def __getitems__(self, indices: Sequence[Any]) -> list:
         """Return the samples of a batch, the same as one by one; PyTorch's loader asks for it.
 
         Keeping the process' own random numbers takes as long as seeding them for a sample: for the
@@ -127,7 +128,8 @@ def _filled(name: str, config: dict, dataset):
             f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
             f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}')
     if name == SOURCE_NAMES[0]:
-        _check_keypoints(dataset)
+        for part in leaves(dataset):
+            _check_keypoints(part)
     return dataset
 
 
@@ -136,8 +138,6 @@ def _check_keypoints(dataset) -> None:
 
     For files in other layouts than COCO's, which are checked before MMPose reads them.
     """
-    for part in getattr(dataset, 'datasets', ()) or filter(None, [getattr(dataset, 'dataset', 0)]):
-        _check_keypoints(part)
     named = getattr(dataset, 'metainfo', {}).get('num_keypoints')
     if not isinstance(dataset, BaseCocoStyleDataset) or has_coco_people(dataset) or not named:
         return

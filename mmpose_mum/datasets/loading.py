@@ -1,16 +1,16 @@
 """The transform that loads an unlabeled image, or a frame of a video."""
 import warnings
-from typing import Optional, Tuple
+from typing import Dict, Optional, Set, Tuple
 
 import numpy as np
 from mmengine import fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
+from ..files.decoding import decode, decode_reduced, reduction
+from ..files.sizes import wrong_size
+from ..files.video import read_frame, split_frame_name
 from .boxes import clipped_box
-from .decoding import decode, decode_reduced, reduction
-from .sizes import wrong_size
-from .video import read_frame, split_frame_name
 
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
@@ -59,8 +59,8 @@ class LoadUnlabeledImage(LoadImage):
                              f'color_type={self.color_type!r}')
         self.input_size = input_size
         self._room = cache_mb * 2**20
-        self._cached = {}
-        self._left_out = set()
+        self._cached: Dict[tuple, dict] = {}
+        self._left_out: Set[str] = set()
 
     def transform(self, results: dict) -> Optional[dict]:
         """Load ``results['img_path']``; None if that fails."""
@@ -69,12 +69,12 @@ class LoadUnlabeledImage(LoadImage):
         if person in self._cached:
             results.update(self._cached[person])
             return results
-        results = self._load(results, stated)
-        if results and results['img'].nbytes <= self._room:
-            self._room -= results['img'].nbytes
-            results['img'].flags.writeable = False
-            self._cached[person] = {key: results[key] for key in _LOADED if key in results}
-        return results
+        loaded = self._load(results, stated)
+        if loaded and loaded['img'].nbytes <= self._room:
+            self._room -= loaded['img'].nbytes
+            loaded['img'].flags.writeable = False
+            self._cached[person] = {key: loaded[key] for key in _LOADED if key in loaded}
+        return loaded
 
     def _load(self, results: dict, stated: Optional[Tuple[int, int]]) -> Optional[dict]:
         path = results['img_path']
@@ -85,18 +85,21 @@ class LoadUnlabeledImage(LoadImage):
                 results['img_shape'] = results['ori_shape'] = shape
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:
-            return self._leave_out('that cannot be read', path, error)
+            self._leave_out('that cannot be read', path, error)
+            return None
         height, width = results['img_shape']
         box = results.get('bbox', np.array([[0, 0, width, height]]))
         wrong = stated and wrong_size(stated, (width, height), box[0].tolist())
         if wrong:
-            return self._leave_out('whose size or box in the json is not its own', path, wrong)
+            self._leave_out('whose size or box in the json is not its own', path, wrong)
+            return None
         results['bbox'] = clipped_box(box, width, height)
         if results['bbox'] is None:
-            return self._leave_out(
+            self._leave_out(
                 'whose box is not in it', path,
                 f'x1 y1 x2 y2 are {box.ravel().tolist()}, and it has {width}×{height} pixels. '
                 'Boxes are those of the image as it is shown, turned as its EXIF data say')
+            return None
         return results
 
     def _decode(self, results: dict) -> Optional[Tuple[int, int]]:

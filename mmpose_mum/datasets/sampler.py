@@ -7,6 +7,7 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import ConcatDataset, Sampler
 
+from ..configs.datasets import parts_of
 from .short_form import SOURCE_NAMES
 
 
@@ -117,7 +118,8 @@ class SemiSupervisedSampler(Sampler):
         """Yield one source's indices for this process, from its own ``place`` on."""
         size = self.sizes[source]
         place = place * self.world_size + self.rank
-        current, order = None, None
+        current: Optional[int] = None
+        order: List[int] = []
         while True:
             passes, within = divmod(place, size)
             if passes != current:
@@ -148,11 +150,9 @@ def checksum_of(dataset) -> int:
         dataset (Dataset): The dataset, or a concatenation or a wrapper of some. One that does not
             keep its entries serialized counts as empty.
     """
-    parts = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     checksum = zlib.crc32(getattr(dataset, 'data_bytes', b''))
-    for part in parts:
-        if part is not None:
-            checksum = zlib.crc32(b'%d' % checksum_of(part), checksum)
+    for part in parts_of(dataset).values():
+        checksum = zlib.crc32(b'%d' % checksum_of(part), checksum)
     return checksum
 
 

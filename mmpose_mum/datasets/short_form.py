@@ -1,11 +1,11 @@
 """The configs of the labeled and the unlabeled set, written out from the few words that differ."""
-import os.path as osp
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from mmengine.config import ConfigDict
 from mmpose.registry import DATASETS
 
 from ..coco.layout import is_list
+from ..configs.datasets import find_owner, image_folder, with_parts
 from ..functional.branches import BRANCHES
 
 SOURCE_NAMES = ('labeled', 'unlabeled')
@@ -90,11 +90,10 @@ def _with_branch(dataset: dict) -> dict:
         return dataset
     if pipeline:
         return dict(dataset, pipeline=[_branches(**{_SUP: list(pipeline)})])
-    if 'dataset' in dataset:
-        return dict(dataset, dataset=_with_branch(dataset['dataset']))
-    if dataset.get('datasets'):
-        return dict(dataset, datasets=[_with_branch(part) for part in dataset['datasets']])
-    raise ValueError(f'the labeled dataset {dataset.get("type")} has no pipeline')
+    parts = with_parts(dataset, lambda part, _: _with_branch(part))
+    if not parts:
+        raise ValueError(f'the labeled dataset {dataset.get("type")} has no pipeline')
+    return dict(dataset, **parts)
 
 
 def _with_defaults(unlabeled: Unlabeled, defaults: Dict[str, Any], images: str) -> dict:
@@ -103,11 +102,9 @@ def _with_defaults(unlabeled: Unlabeled, defaults: Dict[str, Any], images: str) 
         unlabeled = places_of(unlabeled, images)
     elif isinstance(unlabeled, (list, tuple)):
         unlabeled = dict(type='ConcatDataset', datasets=unlabeled)
-    if 'datasets' in unlabeled:
-        return dict(unlabeled, datasets=[
-            _with_defaults(part, defaults, images) for part in unlabeled['datasets']])
-    if 'dataset' in unlabeled:
-        return dict(unlabeled, dataset=_with_defaults(unlabeled['dataset'], defaults, images))
+    parts = with_parts(unlabeled, lambda part, _: _with_defaults(part, defaults, images))
+    if parts:
+        return dict(unlabeled, **parts)
     pipeline = unlabeled.get('pipeline')
     if pipeline and not _is_branched(pipeline):
         raise ValueError(
@@ -130,21 +127,6 @@ def places_of(path: str, images: str) -> Dict[str, Any]:
     if not path.lower().endswith('.json'):
         return dict(data_prefix=dict(img=path))
     return {'bbox_file' if is_list(path) else 'ann_file': path, 'data_prefix': dict(img=images)}
-
-
-def image_folder(dataset: dict) -> str:
-    """Return the folder of a dataset's images; of several datasets, the first one's.
-
-    Args:
-        dataset (dict): Its config.
-
-    Returns:
-        str: The path, or '' if it names none.
-    """
-    while 'data_prefix' not in dataset:
-        dataset = dataset['dataset'] if 'dataset' in dataset else \
-            (dataset.get('datasets') or [dict(data_prefix={})])[0]
-    return osp.join(dataset.get('data_root') or '', dataset['data_prefix'].get('img', ''))
 
 
 def metainfo_of(dataset: dict) -> dict:
@@ -185,9 +167,8 @@ def name_of(component: dict) -> str:
 
 def _owner_of(dataset: dict) -> dict:
     """Find the first dataset with a pipeline of its own, inside of wrappers."""
-    while not dataset.get('pipeline') and ('dataset' in dataset or dataset.get('datasets')):
-        dataset = dataset.get('dataset') or dataset['datasets'][0]
-    return dataset
+    found = find_owner(dataset, 'pipeline')
+    return found[1] if found else dataset
 
 
 def _crop_of(labeled: dict) -> dict:

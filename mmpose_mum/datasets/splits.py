@@ -6,9 +6,9 @@ import json
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Dict, Iterable, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
-from ..coco.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
+from ..files.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
 
 # To be raised whenever the same arguments give other ids, or the text's header changes.
 FORMAT = '# mmpose_mum split, format 1'
@@ -108,7 +108,9 @@ class Source:
         self.path, self.name = path, Path(path).name
         self.stem = self.name[:-len('.json')] if self.name.endswith('.json') else self.name
         self.sha256 = hashlib.sha256(content).hexdigest()
-        self.members, self.images, annotations = {}, {}, {}
+        self.members: Dict[str, str] = {}
+        self.images: Dict[int, Any] = {}
+        annotations: Dict[int, Any] = {}
         kept = VISIBLE + HIDDEN if keep_hidden else VISIBLE
         self.text = decode_json_text(content, path)
         del content
@@ -286,7 +288,7 @@ def check_split(path, source: Source) -> None:
         ValueError: If it is not such a text, was changed, or tells of another source or split.
     """
     header, ids = read_ids(path)
-    keys = ('protocol', *PARAMETERS.get(header.get('protocol'), ()))
+    keys = ('protocol', *PARAMETERS.get(header.get('protocol', ''), ()))
     if len(keys) == 1 or not set(keys) <= set(header):
         raise ValueError(f'{path} does not say how it was drawn: it does not begin with the line '
                          f'{FORMAT!r} and the lines below it')

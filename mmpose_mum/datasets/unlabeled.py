@@ -2,7 +2,7 @@
 import logging
 import os.path as osp
 from collections import Counter
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -12,9 +12,9 @@ from mmpose.registry import DATASETS
 
 from ..coco.labels import check_category_names
 from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
+from ..files.images import folder_of, image_finder, list_images, missing_images
+from ..files.sizes import check_sizes, evenly, stated_size
 from .boxes import load_detections, usable_box
-from .images import folder_of, image_finder, list_images, missing_images
-from .sizes import check_sizes, evenly, stated_size
 from .views import PIPELINE_METAINFO
 
 
@@ -29,7 +29,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
     * ``ann_file``, a json in COCO's layout: every annotation that has a ``bbox`` is a person;
       keypoints may be missing, and those present are not read (but see ``keep_hidden``). Crowds
       and boxes without area are left out.
-    * ``bbox_file``, a detector's json in COCO's result format, such as ``tools/detect_people.py``
+    * ``bbox_file``, a detector's json in COCO's result format, such as ``mmpose-mum detect``
       writes. An ``image_id`` is that of an image of ``ann_file``, which then only gives names
       and sizes; without ``ann_file``, it (or a ``file_name`` beside it) is the image's path below
       ``data_prefix['img']``.
@@ -45,7 +45,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         bbox_nms_thr (float): Of two detections in an image whose IoU is higher, the better one
             stays. Defaults to 0.3, as in MMPose's demos; 1 keeps all.
         bbox_category_ids (Sequence[int], optional): Categories that count. Defaults, for
-            detections, to 1, the person in COCO's jsons and what ``tools/detect_people.py`` writes;
+            detections, to 1, the person in COCO's jsons and what ``mmpose-mum detect`` writes;
             for annotations, to those that have keypoints, or to the one named ``person`` if none
             has, or else to all.
         frame_rate (float): Frames to take per second of a video; those of a ``bbox_file`` are taken
@@ -86,7 +86,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         self.frame_rate = frame_rate
         self.bbox_category_ids = bbox_category_ids
         # MMPose would take a bbox_file of its own in test mode only.
-        self.detections = bbox_file and dict(
+        self.detections: Dict[str, Any] = {} if not bbox_file else dict(
             bbox_file=bbox_file, score_thr=bbox_score_thr, nms_thr=bbox_nms_thr,
             category_ids=(1, ) if bbox_category_ids is None else bbox_category_ids)
         super().__init__(ann_file=ann_file, metainfo=metainfo, **kwargs)
@@ -152,7 +152,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             names = self.metainfo['keypoint_id2name']
             check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
         counted = self._categories_of(coco)
-        people, seen, left_out, stray, beyond = [], set(), Counter(), None, 0
+        people, seen, stray, beyond = [], set(), None, 0
+        left_out: Counter = Counter()
         for annotation in coco.annotations:
             if counted is not None and annotation.get('category_id') not in counted:
                 continue
@@ -239,4 +240,3 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         return dict(
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))
-

@@ -1,6 +1,6 @@
 """The weak and the strong view of an image, and the map that made each."""
 import copy
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -156,7 +156,7 @@ class WeakView(Compose):
             is not given is as in ``DEFAULTS``.
     """
 
-    DEFAULTS = dict(
+    DEFAULTS: Dict[str, Any] = dict(
         photometric=None,
         shift_prob=0.,
         scale_factor=(0.75, 1.25),

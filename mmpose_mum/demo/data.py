@@ -8,6 +8,7 @@ from typing import Dict, List, Tuple, Union
 import cv2
 import numpy as np
 
+from ..files.whole import write_whole
 from .poses import JOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
@@ -62,9 +63,7 @@ def _without_labels(annotation: Dict) -> Dict:
 
 
 def _write_stamp(path: Path, content: Dict) -> None:
-    partial = path.with_suffix('.tmp')
-    partial.write_text(json.dumps(content))
-    os.replace(partial, path)
+    write_whole(json.dumps(content), path)
 
 
 def _check_whole(name: str, value: int, least: int) -> None:

@@ -14,12 +14,12 @@ from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
 from ..checkpoint.safe_load import load_checkpoint
-from ..coco.labels import leaf_configs
 from ..coco.layout import read_coco
+from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
 from ..configs.plain import plain_config
-from ..datasets.images import folder_of
 from ..datasets.short_form import sources_of
-from ..datasets.video import split_frame_name
+from ..files.images import folder_of
+from ..files.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
 
 
@@ -82,11 +82,12 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
                              'they are')
         source = own
     else:
-        source = _source(unlabeled, images or _folder(own))
+        source = _source(unlabeled, images or (own and image_folder(own)))
         source['metainfo'] = metainfo_of(own or test)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
-        built = DATASETS.build(_with_pipeline(source, _pipeline(test)))
-    datasets = list(getattr(built, 'datasets', [built]))
+        pipeline = _pipeline(test)
+        datasets = list(leaves(DATASETS.build(
+            map_leaves(source, lambda leaf: dict(leaf, pipeline=pipeline)))))
     metainfo = dict(datasets[0].metainfo)
     same_names('the unlabeled set of the config', metainfo['keypoint_id2name'],
                'the set that the model is tested with', joints_of(entries)['keypoint_id2name'])
@@ -121,7 +122,7 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[dict]:
+def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[Optional[dict]]:
     """Predict all people in their images.
 
     Args:
@@ -171,7 +172,10 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
     Raises:
         ValueError: If no image can be read, or a score is not a number.
     """
-    images, annotations, categories, count = {}, {}, {}, Counter()
+    images: Dict[str, dict] = {}
+    annotations: Dict[tuple, dict] = {}
+    categories: Dict[int, dict] = {}
+    count: Counter = Counter()
     for person in predictions:
         if person is None:
             count['skipped'] += 1
@@ -248,7 +252,7 @@ def _category_of_labels(full: Dict[str, Any], metainfo: Dict[str, Any]) -> Dict[
     test = (full.get('test_dataloader') or {}).get('dataset')
     sets = [*_training_sets(full), test]
     taken = [0]
-    for config in leaf_configs(dict(datasets=[config for config in sets if config])):
+    for config in leaves(dict(datasets=[config for config in sets if config])):
         found = _categories(osp.join(config.get('data_root') or '', config.get('ann_file') or ''))
         with_keypoints = [entry for entry in found.values() if entry.get('keypoints')]
         if len(with_keypoints or found) == 1:
@@ -278,13 +282,6 @@ def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     return sets[1] if len(sets) > 1 else None
 
 
-def _folder(source: Optional[Dict[str, Any]]) -> Optional[str]:
-    while source and 'datasets' in source:
-        source = source['datasets'][0]
-    return source and osp.join(
-        source.get('data_root') or '', (source.get('data_prefix') or {}).get('img', ''))
-
-
 def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
     if not osp.exists(unlabeled):
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
@@ -302,10 +299,9 @@ def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
 
 def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
     """Return the test pipeline, which reads frames too and skips what cannot be read."""
-    while not test.get('pipeline') and ('datasets' in test or 'dataset' in test):
-        test = test.get('dataset') or test['datasets'][0]
+    owner = find_owner(test, 'pipeline')
     steps = []
-    for step in test.get('pipeline') or []:
+    for step in owner[1]['pipeline'] if owner else []:
         name = str(step['type']).rpartition('.')[2]
         if name == 'LoadImage':
             step = dict(step, type='LoadUnlabeledImage')
@@ -317,9 +313,3 @@ def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
         raise ValueError('the pipeline of the test data has no LoadImage: it is none of a top-down '
                          "model's")
     return steps
-
-
-def _with_pipeline(source: Dict[str, Any], pipeline: list) -> Dict[str, Any]:
-    if 'datasets' in source:
-        return dict(source, datasets=[_with_pipeline(s, pipeline) for s in source['datasets']])
-    return dict(source, pipeline=pipeline)

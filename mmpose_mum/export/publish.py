@@ -11,10 +11,11 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from ..checkpoint.atomic_backend import write_whole
 from ..checkpoint.safe_load import load_checkpoint
+from ..configs.datasets import find_owner, leaves
 from ..configs.plain import config_text, find_config, plain_config, read_config
 from ..configs.portable import portable
+from ..files.whole import write_whole
 
 MODELS_INSIDE = ('teacher', 'student')
 
@@ -140,17 +141,13 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     # It is written last. A checkpoint without it is what a killed process left, the same bytes.
     if written.config.exists():
         raise FileExistsError(f'{written.config} exists already')
-    _write(buffer.getvalue(), written.checkpoint)
+    write_whole(buffer.getvalue(), written.checkpoint)
     try:
-        _write(text.encode('utf-8'), written.config)
+        write_whole(text, written.config)
     except BaseException:
         written.checkpoint.unlink()
         raise
     return written
-
-
-def _write(content: bytes, path: Path) -> None:
-    write_whole(content, path, path.with_name(path.name + '.part'))
 
 
 def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
@@ -186,9 +183,9 @@ def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
     Returns:
         dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
     """
-    while 'metainfo' not in dataset and ('datasets' in dataset or 'dataset' in dataset):
-        dataset = dataset.get('dataset') or dataset['datasets'][0]
-    return dataset.get('metainfo') or DATASETS.get(dataset['type']).METAINFO
+    owner = find_owner(dataset, 'metainfo')
+    return owner[1]['metainfo'] if owner else \
+        DATASETS.get(next(leaves(dataset))['type']).METAINFO
 
 
 def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Pure tensor functions: mixing, warping, cutout and averaging, without MMPose or state."""
 from .codecs import encode_coordinates, encode_gaussians, encode_offsets, encode_simcc
 from .cutout import joint_cutout
-from .ema import ema_update_, warmed_up_momentum
+from .ema import ModelEma, ema_update_, paired_tensors, warmed_up_momentum
 from .modes import evaluating
 from .nested import map_tensors, tensors_of
 from .seeding import preserved, seed_all, seed_host, seed_of, seeded
@@ -25,10 +25,11 @@ from .warp import (
 )
 
 __all__ = [
-    'check_mixing', 'compose_affine', 'ema_update_', 'encode_coordinates', 'encode_gaussians',
-    'encode_offsets', 'encode_simcc', 'evaluating', 'heatmap_peaks', 'inside_view', 'invert_affine',
-    'invert_tile_permutation', 'joint_cutout', 'map_tensors', 'mix_tiles', 'preserved',
-    'sample_tile_permutation', 'seed_all', 'seed_host', 'seed_of', 'seeded', 'swap_left_right',
-    'tensors_of', 'unmix_tiles', 'view_to_view', 'warmed_up_momentum', 'warp_distributions',
-    'warp_heatmaps', 'warp_keypoints'
+    'ModelEma', 'check_mixing', 'compose_affine', 'ema_update_', 'encode_coordinates',
+    'encode_gaussians', 'encode_offsets', 'encode_simcc', 'evaluating', 'heatmap_peaks',
+    'inside_view', 'invert_affine', 'invert_tile_permutation', 'joint_cutout', 'map_tensors',
+    'mix_tiles', 'paired_tensors', 'preserved', 'sample_tile_permutation', 'seed_all',
+    'seed_host', 'seed_of', 'seeded', 'swap_left_right', 'tensors_of', 'unmix_tiles',
+    'view_to_view', 'warmed_up_momentum', 'warp_distributions', 'warp_heatmaps',
+    'warp_keypoints'
 ]

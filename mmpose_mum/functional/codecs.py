@@ -20,6 +20,11 @@ def encode_coordinates(keypoints: Tensor, input_size: Tuple[int, int]) -> Tuple[
     Returns:
         tuple[Tensor, Tensor]: (B, K, 2), in widths and heights of the input; and float weights
         (B, K), 0 outside the input.
+
+    Example:
+        >>> encode_coordinates(torch.tensor([[[16., 24], [-8, 24]]]), input_size=(64, 96))
+        (tensor([[[ 0.2500,  0.2500],
+                 [-0.1250,  0.2500]]]), tensor([[1., 0.]]))
     """
     x, y = keypoints.unbind(-1)
     width, height = input_size
@@ -41,6 +46,13 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
     Returns:
         tuple[Tensor, Tensor]: (B, K, *size), of peak 1, and float weights (B, K), 0 where nothing
         of the Gaussian lies in the heatmap.
+
+    Example:
+        >>> heatmaps, weights = encode_gaussians(torch.tensor([[[2., 1.]]]), size=(3, 4), sigma=1.)
+        >>> (heatmaps == heatmaps.max()).nonzero()  # image 0, keypoint 0, row 1, column 2
+        tensor([[0, 0, 1, 2]])
+        >>> heatmaps.max(), weights
+        (tensor(1.), tensor([[1.]]))
     """
     if unbiased:
         centers = keypoints
@@ -76,12 +88,18 @@ def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> T
     Returns:
         Tensor: (B, 3 K, *size); of each keypoint its class, 0 or 1, and the way to it from each
         pixel in x and in y, in radii.
+
+    Example:
+        >>> near, of_x, of_y = encode_offsets(torch.tensor([[[1., 0]]]), size=(1, 4), radius=1.)[0]
+        >>> near, of_x
+        (tensor([[1., 1., 1., 0.]]), tensor([[ 1.,  0., -1., -2.]]))
     """
     height, width = size
-    options = dict(device=keypoints.device, dtype=keypoints.dtype)
+    columns, rows = (torch.arange(n, device=keypoints.device, dtype=keypoints.dtype)
+                     for n in (width, height))
     x, y = keypoints[..., None, None].unbind(2)  # (B, K, 1, 1) each
-    of_x = ((x - torch.arange(width, **options)) / radius).expand(-1, -1, height, -1)
-    of_y = ((y - torch.arange(height, **options)[:, None]) / radius).expand(-1, -1, -1, width)
+    of_x = ((x - columns) / radius).expand(-1, -1, height, -1)
+    of_y = ((y - rows[:, None]) / radius).expand(-1, -1, -1, width)
     near = (of_x**2 + of_y**2 <= 1).to(keypoints.dtype)
     return torch.stack([near, of_x, of_y], 2).flatten(1, 2)
 
@@ -103,6 +121,13 @@ def encode_simcc(keypoints: Tensor, input_size: Tuple[int, int], split_ratio: fl
     Returns:
         tuple[tuple[Tensor, Tensor], Tensor]: the labels of x (B, K, Wx) and y (B, K, Wy), and
         float weights (B, K), 0 where a keypoint has no label; both labels are 0 there.
+
+    Example:
+        >>> (of_x, of_y), weights = encode_simcc(
+        ...     torch.tensor([[[1., 2.]]]), input_size=(3, 4), split_ratio=2, sigma=(),
+        ...     smoothing_type='standard', label_smooth_weight=0.5, normalize=False)
+        >>> of_x
+        tensor([[[0.1000, 0.1000, 0.5000, 0.1000, 0.1000, 0.1000]]])
     """
     nearest = (keypoints * split_ratio).round()
     inside, labels = torch.ones_like(keypoints[..., 0]).bool(), []

@@ -29,6 +29,14 @@ def joint_cutout(images: Tensor,
 
     Returns:
         Tensor: Of the shape, dtype and memory format of ``images``.
+
+    Example:
+        >>> images, keypoints = torch.ones(1, 1, 4, 4), torch.tensor([[[1., 2.]]])
+        >>> joint_cutout(images, keypoints, num_joints=1, half_size=(1, 1), jitter=0)
+        tensor([[[[1., 1., 1., 1.],
+                  [0., 0., 0., 1.],
+                  [0., 0., 0., 1.],
+                  [0., 0., 0., 1.]]]])
     """
     batch, joints = keypoints.shape[:2]
     device = images.device

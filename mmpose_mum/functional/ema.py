@@ -1,8 +1,110 @@
-"""The exponential moving average of one list of tensors in another, and its momentum's warm-up."""
-from typing import Sequence
+"""The exponential moving average of a student in its teacher, and its momentum's warm-up."""
+from typing import Dict, List, Sequence, Set, Tuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+class ModelEma:
+    """A teacher that follows its student: their tensors, paired once, and the update of all.
+
+    Args:
+        teacher (nn.Module): The model to change.
+        student (nn.Module): The model to follow.
+        average_buffers (bool): Whether floating point buffers, which hold BatchNorm's statistics,
+            are averaged like the weights. They are copied otherwise.
+
+    Attributes:
+        statistics (list[Tensor]): The student's floating point buffers.
+
+    Raises:
+        ValueError: As :func:`paired_tensors`.
+
+    Example:
+        >>> student, teacher = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+        >>> ema = ModelEma(teacher, student)
+        >>> _ = student(torch.tensor([[0.], [20.]]))  # moves the mean from 0 to 1
+        >>> ema.update(momentum=0.75)
+        >>> teacher.running_mean, teacher.num_batches_tracked
+        (tensor([0.2500]), tensor(1))
+        >>> ema.copy()
+        >>> teacher.running_mean
+        tensor([1.])
+    """
+
+    def __init__(self, teacher: nn.Module, student: nn.Module,
+                 average_buffers: bool = True) -> None:
+        self._all = paired_tensors(teacher, student)
+        self._averaged: Tuple[List[Tensor], List[Tensor]] = ([], [])
+        self._copied: Tuple[List[Tensor], List[Tensor]] = ([], [])
+        for pair in zip(*self._all):
+            averaged = average_buffers or isinstance(pair[0], nn.Parameter)
+            for tensors, tensor in zip(self._averaged if averaged else self._copied, pair):
+                tensors.append(tensor)
+        self.statistics = [tensor for tensor in self._all[1]
+                           if tensor.is_floating_point() and not isinstance(tensor, nn.Parameter)]
+
+    def update(self, momentum: float) -> None:
+        """Move the teacher towards the student; see :func:`ema_update_`.
+
+        Args:
+            momentum (float): The teacher's share, in [0, 1].
+        """
+        ema_update_(*self._averaged, momentum)
+        ema_update_(*self._copied, 0.)
+
+    def copy(self) -> None:
+        """Make the teacher equal to the student, to the bit."""
+        ema_update_(*self._all, 0.)
+
+    def equal(self) -> bool:
+        """Tell whether the teacher equals the student, to the bit."""
+        return all(map(torch.equal, *self._all))
+
+
+def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor], List[Tensor]]:
+    """List the parameters and buffers of both models in the same order, shared ones once.
+
+    Args:
+        teacher (nn.Module): The teacher.
+        student (nn.Module): The student; a wrapped neck's names may differ from the teacher's.
+
+    Returns:
+        tuple[list[Tensor], list[Tensor]]: The teacher's tensors and the student's.
+
+    Raises:
+        ValueError: If the models differ in the name, shape or dtype of a tensor.
+
+    Example:
+        >>> teachers, students = paired_tensors(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+        >>> len(teachers)  # weight, bias, mean, variance, count
+        5
+    """
+
+    def described(model: nn.Module) -> Dict[str, Tensor]:
+        state = model.state_dict(keep_vars=True)
+        seen: Set[int] = set()
+        unique: Dict[str, Tensor] = {}
+        for name, tensor in state.items():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                unique[name] = tensor
+        return unique
+
+    ours, theirs = described(teacher), described(student)
+    missing = sorted(ours.keys() ^ theirs.keys())
+    differing = [n for n in ours if n in theirs and
+                 (ours[n].shape, ours[n].dtype) != (theirs[n].shape, theirs[n].dtype)]
+    found = []
+    if missing:
+        found.append(f'tensors that only one of them has: {", ".join(missing[:5])}')
+    if differing:
+        found.append('shape or dtype: ' + ', '.join(
+            f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}' for n in differing[:5]))
+    if found:
+        raise ValueError(
+            f'teacher and student must be the same model, but differ in {"; ".join(found)}')
+    return list(ours.values()), [theirs[name] for name in ours]
 
 
 def warmed_up_momentum(updates: int, momentum: float) -> float:
@@ -17,6 +119,10 @@ def warmed_up_momentum(updates: int, momentum: float) -> float:
 
     Returns:
         float: The momentum of this update; 0, a copy, at the first one.
+
+    Example:
+        >>> [warmed_up_momentum(n, momentum=0.75) for n in range(5)]
+        [0.0, 0.5, 0.6666666666666667, 0.75, 0.75]
     """
     return min(momentum, 1 - 1 / (updates + 1))
 
@@ -35,6 +141,12 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
 
     Raises:
         ValueError: If one list is longer than the other.
+
+    Example:
+        >>> teacher, student = [torch.tensor(0.)], [torch.tensor(1.)]
+        >>> ema_update_(teacher, student, momentum=0.75)
+        >>> teacher
+        [tensor(0.2500)]
     """
     if len(teacher) != len(student):
         raise ValueError(f'the teacher has {len(teacher)} tensors and the student {len(student)}')
@@ -43,6 +155,6 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
     if momentum == 0:
         floats, others = [], floats + others  # lerp with weight 1 would round
     if floats:
-        torch._foreach_lerp_(*map(list, zip(*floats)), 1 - momentum)
+        torch._foreach_lerp_([t for t, _ in floats], [s for _, s in floats], 1 - momentum)
     if others:
-        torch._foreach_copy_(*map(list, zip(*others)))
+        torch._foreach_copy_([t for t, _ in others], [s for _, s in others])

@@ -13,6 +13,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
     Args:
         model (nn.Module): The model.
+
+    Example:
+        >>> model = nn.Dropout()
+        >>> with evaluating(model):
+        ...     model.training
+        False
+        >>> model.training
+        True
     """
     training = [module for module in model.modules() if module.training]
     if training:  # an EMAN teacher has none, and this is done in every step

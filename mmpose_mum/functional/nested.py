@@ -5,7 +5,12 @@ from torch import Tensor
 
 
 def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
-    """Apply ``fn`` to every tensor in nested tuples, lists and dicts; keep everything else."""
+    """Apply ``fn`` to every tensor in nested tuples, lists and dicts; keep everything else.
+
+    Example:
+        >>> map_tensors(Tensor.item, {'loss': Tensor([2]), 'all': [Tensor([3]), 'kept']})
+        {'loss': 2.0, 'all': [3.0, 'kept']}
+    """
     if isinstance(value, Tensor):
         return fn(value)
     if isinstance(value, (list, tuple)):
@@ -16,7 +21,12 @@ def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
 
 
 def tensors_of(value: Any) -> List[Tensor]:
-    """List the tensors in nested tuples, lists and dicts, in order."""
-    found = []
+    """List the tensors in nested tuples, lists and dicts, in order.
+
+    Example:
+        >>> tensors_of({'loss': Tensor([2]), 'all': [Tensor([3]), 'not this']})
+        [tensor([2.]), tensor([3.])]
+    """
+    found: List[Tensor] = []
     map_tensors(found.append, value)
     return found

@@ -1,10 +1,11 @@
 """Random numbers that follow from a place in the training, whatever was drawn before."""
 import random
 from contextlib import contextmanager
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 
 def seed_of(*place: int) -> int:
@@ -15,6 +16,10 @@ def seed_of(*place: int) -> int:
 
     Returns:
         int: A seed of 63 bits, which every generator of PyTorch takes.
+
+    Example:
+        >>> seed_of(3, 100) == seed_of(3, 100), seed_of(3, 100) == seed_of(3, 101)
+        (True, False)
     """
     return int(_words(place)[0] >> np.uint64(1))
 
@@ -24,6 +29,13 @@ def seed_all(*place: int) -> None:
 
     Args:
         *place (int): As for :func:`seed_of`.
+
+    Example:
+        >>> seed_all(3, 100)
+        >>> first = torch.rand(2)
+        >>> seed_all(3, 100)
+        >>> torch.equal(torch.rand(2), first)
+        True
     """
     seed_host(place)
     torch.manual_seed(seed_of(*place))
@@ -37,6 +49,13 @@ def seeded(*place: int) -> Iterator[None]:
 
     Args:
         *place (int): As for :func:`seed_of`.
+
+    Example:
+        >>> with seeded(3, 100):
+        ...     first = random.random()
+        >>> with seeded(3, 100):
+        ...     random.random() == first
+        True
     """
     with preserved():
         seed_host(place)
@@ -45,7 +64,17 @@ def seeded(*place: int) -> Iterator[None]:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Context after which the host's random numbers go on as if nothing had been drawn in it."""
+    """Context after which the host's random numbers go on as if nothing had been drawn in it.
+
+    Example:
+        >>> seed_all(0)
+        >>> first = random.random()
+        >>> seed_all(0)
+        >>> with preserved():
+        ...     _ = random.random()
+        >>> random.random() == first
+        True
+    """
     before = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
     try:
         yield
@@ -60,6 +89,13 @@ def seed_host(place: Sequence[int]) -> None:
 
     Args:
         place (Sequence[int]): As for :func:`seed_of`.
+
+    Example:
+        >>> seed_host((3, 100))
+        >>> first = np.random.rand()
+        >>> seed_host((3, 100))
+        >>> np.random.rand() == first
+        True
     """
     words = _words(place)
     # Python's and NumPy's are the same generator, which must not get the same seed.
@@ -68,7 +104,7 @@ def seed_host(place: Sequence[int]) -> None:
     torch.default_generator.manual_seed(int(words[0] >> np.uint64(1)))
 
 
-def _words(place: Sequence[int]) -> np.ndarray:
+def _words(place: Sequence[int]) -> NDArray[Any]:
     """Return four random words of 64 bits that follow from a place."""
     # By NumPy itself, numbers could run into one another, and zeros at the end would not count.
     entropy = [part for number in place for part in (number & 0xFFFFFFFF, number >> 32)]

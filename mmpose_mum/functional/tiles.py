@@ -1,6 +1,6 @@
 """Mix and unmix: exchange grid cells between the images of a batch, and put them back exactly."""
 import math
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -10,7 +10,14 @@ SHORT = 4  # mean length of runs that are not worth a copy of their own
 
 
 def check_mixing(grid: Grid, group_size: int) -> None:
-    """Raise ``ValueError`` unless ``grid`` is two positive ints and ``group_size`` at least 2."""
+    """Raise ``ValueError`` unless ``grid`` is two positive ints and ``group_size`` at least 2.
+
+    Example:
+        >>> check_mixing(grid=(2, 2), group_size=4)
+        >>> check_mixing(grid=(2, 0), group_size=4)
+        Traceback (most recent call last):
+        ValueError: grid must be (rows, cols), two integers of at least 1, got (2, 0)
+    """
     if (not isinstance(grid, (tuple, list)) or len(grid) != 2
             or not all(isinstance(n, int) and n >= 1 for n in grid)):
         raise ValueError(f'grid must be (rows, cols), two integers of at least 1, got {grid!r}')
@@ -47,6 +54,15 @@ def sample_tile_permutation(batch: int,
 
     Raises:
         ValueError: If ``batch``, ``grid`` or ``group_size`` is out of range.
+
+    Example:
+        >>> permutation = sample_tile_permutation(batch=4, grid=(2, 3), group_size=2)
+        >>> permutation.shape
+        torch.Size([4, 2, 3])
+        >>> permutation[:, 0, 0].sort().values  # each image gives each of its tiles away once
+        tensor([0, 1, 2, 3])
+        >>> (permutation[:2] < 2).all()  # and only within its group
+        tensor(True)
     """
     check_mixing(grid, group_size)
     if batch < 1:
@@ -62,7 +78,13 @@ def sample_tile_permutation(batch: int,
 
 
 def invert_tile_permutation(permutation: Tensor) -> Tensor:
-    """Return the permutation (B, R, C) that undoes ``permutation``."""
+    """Return the permutation (B, R, C) that undoes ``permutation``.
+
+    Example:
+        >>> permutation = torch.tensor([1, 2, 0]).view(3, 1, 1)  # image 0 gets the tile of image 1
+        >>> invert_tile_permutation(permutation).flatten()  # which gets it back
+        tensor([2, 0, 1])
+    """
     return permutation.argsort(dim=0)
 
 
@@ -83,13 +105,37 @@ def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
 
     Raises:
         ValueError: If the shapes do not fit, or the grid has more cells than x has pixels.
+
+    Example:
+        >>> x = torch.tensor([[[[1, 2],
+        ...                     [3, 4]]],
+        ...                   [[[5, 6],
+        ...                     [7, 8]]]])
+        >>> permutation = torch.tensor([[[0, 1],
+        ...                              [1, 0]],
+        ...                             [[1, 0],
+        ...                              [0, 1]]])
+        >>> mix_tiles(x, permutation)
+        tensor([[[[1, 6],
+                  [7, 4]]],
+        <BLANKLINE>
+        <BLANKLINE>
+                [[[5, 2],
+                  [3, 8]]]])
     """
     _check(x, permutation)
     return _MixTiles.apply(x, permutation)
 
 
 def unmix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
-    """Undo :func:`mix_tiles` with the same ``permutation``, at this or any other resolution."""
+    """Undo :func:`mix_tiles` with the same ``permutation``, at this or any other resolution.
+
+    Example:
+        >>> x = torch.rand(4, 3, 8, 8)
+        >>> permutation = sample_tile_permutation(batch=4, grid=(2, 2), group_size=4)
+        >>> torch.equal(unmix_tiles(mix_tiles(x, permutation), permutation), x)
+        True
+    """
     _check(x, permutation)
     return _MixTiles.apply(x, invert_tile_permutation(permutation))
 
@@ -98,12 +144,12 @@ class _MixTiles(torch.autograd.Function):
     """A gather whose backward is a gather too, by the inverse permutation (no scatter-add)."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, permutation: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, permutation: Tensor) -> Tensor:
         ctx.save_for_backward(permutation)
         return _gather_tiles(x, permutation)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Tensor, None]:  # type: ignore[override]
         permutation, = ctx.saved_tensors
         return _MixTiles.apply(grad, invert_tile_permutation(permutation)), None
 

@@ -22,6 +22,12 @@ def view_to_view(source: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         Tensor: (B, 3, 3) float, pixel of the first view → pixel of the second.
+
+    Example:
+        >>> half = torch.tensor([[[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]])  # of the image's size
+        >>> moved = torch.tensor([[[1., 0, 7], [0, 1, 0], [0, 0, 1]]])  # by 7 pixels to the right
+        >>> warp_keypoints(torch.tensor([[[10., 20]]]), view_to_view(half, moved))
+        tensor([[[27., 40.]]])
     """
     return compose_affine(target, invert_affine(source.double()))
 
@@ -34,6 +40,14 @@ def compose_affine(*matrices: Tensor) -> Tensor:
 
     Returns:
         Tensor: (..., 3, 3), of the first one's dtype.
+
+    Example:
+        >>> scale, shift = torch.diag(torch.tensor([2., 2, 1])), torch.eye(3)
+        >>> shift[0, 2] = 5
+        >>> compose_affine(scale, shift)  # first the shift
+        tensor([[ 2.,  0., 10.],
+                [ 0.,  2.,  0.],
+                [ 0.,  0.,  1.]])
     """
     return reduce(torch.matmul, [m.double() for m in matrices]).to(matrices[0].dtype)
 
@@ -42,6 +56,11 @@ def invert_affine(matrix: Tensor) -> Tensor:
     """Invert affine maps (..., 3, 3) in closed form, without a solver and its host sync.
 
     Computed in float64, see :func:`compose_affine`.
+
+    Example:
+        >>> matrix = torch.tensor([[2., 0, 6], [0, 4, 8], [0, 0, 1]])
+        >>> compose_affine(matrix, invert_affine(matrix)).equal(torch.eye(3))
+        True
     """
     m = matrix.double()
     a, b, c, d = m[..., 0, 0], m[..., 0, 1], m[..., 1, 0], m[..., 1, 1]
@@ -61,6 +80,12 @@ def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
 
     Returns:
         Tensor: (B, K, 2), (x, y) in pixels of the target.
+
+    Example:
+        >>> turned = torch.tensor([[[0., -1, 9], [1, 0, 0], [0, 0, 1]]])  # by 90 degrees
+        >>> warp_keypoints(torch.tensor([[[2., 3], [0, 0]]]), turned)
+        tensor([[[6., 2.],
+                 [9., 0.]]])
     """
     # Written out, as autocast would run a matrix product in bfloat16.
     of_x, of_y, shift = matrix[:, None, :2].unbind(-1)
@@ -79,6 +104,12 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
         tuple[Tensor, Tensor]: the heatmaps (B, K, *size), bilinear, 0 outside the source; and the
         float validity mask (B, 1, *size): 1 where the target pixel lies within the source's pixel
         centers, 0 where the source never looked.
+
+    Example:
+        >>> right = torch.tensor([[[1., 0, 1], [0, 1, 0], [0, 0, 1]]])
+        >>> heatmaps, valid = warp_heatmaps(torch.tensor([[[[5., 6, 7]]]]), right, size=(1, 3))
+        >>> heatmaps, valid
+        (tensor([[[[0., 5., 6.]]]]), tensor([[[[0., 1., 1.]]]]))
     """
     height, width = heatmaps.shape[2:]
     device, dtype = heatmaps.device, matrix.dtype
@@ -113,6 +144,13 @@ def warp_distributions(of_x: Tensor, of_y: Tensor, matrix: Tensor,
     Returns:
         tuple[Tensor, Tensor]: (B, K, Wx) and (B, K, Wy), those in the target. What lies outside of
         the target is left out, and the rest's sum is 1; all bins are equal if there is none.
+
+    Example:
+        >>> of_x = torch.zeros(1, 1, 16).index_fill(-1, torch.tensor(4), 1.)  # surely at x = 4
+        >>> of_y = torch.zeros(1, 1, 16).index_fill(-1, torch.tensor(9), 1.)
+        >>> moved = torch.tensor([[[1., 0, 3], [0, 1, -2], [0, 0, 1]]])
+        >>> [p.argmax().item() for p in warp_distributions(of_x, of_y, moved, bins=1)]
+        [7, 7]
     """
     sources, found = (of_x, of_y), []
     for row, source in enumerate(sources):
@@ -143,6 +181,12 @@ def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Te
 
     Returns:
         Tensor: Of the shape of ``x``.
+
+    Example:
+        >>> scores = torch.tensor([[1, 2, 3], [4, 5, 6]])  # of a nose, a left and a right eye
+        >>> swap_left_right(scores, flip_indices=[0, 2, 1], where=torch.tensor([False, True]))
+        tensor([[1, 2, 3],
+                [4, 6, 5]])
     """
     index = torch.as_tensor(flip_indices, dtype=torch.long).to(x.device, non_blocking=True)
     return torch.where(where.view(-1, *[1] * (x.ndim - 1)), x.index_select(1, index), x)
@@ -157,6 +201,10 @@ def inside_view(keypoints: Tensor, size: Tuple[int, int]) -> Tensor:
 
     Returns:
         Tensor: bool (...).
+
+    Example:
+        >>> inside_view(torch.tensor([[0., 0], [63, 95], [64, 0]]), size=(96, 64))
+        tensor([ True,  True, False])
     """
     x, y = keypoints.unbind(-1)
     return (x >= 0) & (y >= 0) & (x <= size[1] - 1) & (y <= size[0] - 1)
@@ -171,6 +219,10 @@ def heatmap_peaks(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     Returns:
         tuple[Tensor, Tensor]: (x, y) of the peaks, float32 (B, K, 2), in whole heatmap pixels, and
         their values (B, K).
+
+    Example:
+        >>> heatmap_peaks(torch.tensor([[[[0., 0, 0], [0, 0, 0.5]]]]))
+        (tensor([[[2., 1.]]]), tensor([[0.5000]]))
     """
     values, index = heatmaps.flatten(2).max(-1)
     width = heatmaps.shape[3]

@@ -1,5 +1,5 @@
 """The two-student variant: each network is the other's teacher (PoseDual)."""
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 from mmengine.model import BaseModel
 from mmpose.registry import MODELS
@@ -37,7 +37,7 @@ class DualPoseEstimator(SemiSupervisedPoseEstimator):
         """Leave the second network as it is: two equal ones could teach each other nothing."""
 
     @staticmethod
-    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+    def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
         """Raise ValueError for a plain model's weights: they would make both networks equal."""
         if plain_keys(state_dict, prefix):
             raise ValueError(

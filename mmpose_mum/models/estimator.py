@@ -1,8 +1,9 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
+import warnings
 from contextlib import nullcontext
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
@@ -20,7 +21,9 @@ from ..functional.nested import map_tensors
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
-from .targets.base import targets_of, views_of
+from .targets.base import PseudoTargets, TargetMaker, target_maker_for, views_of
+
+Losses = Dict[str, Union[Tensor, List[Tensor]]]  # by name; MMPose's heads may give a list
 
 
 @MODELS.register_module()
@@ -34,7 +37,7 @@ class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
     def __init__(self, data_preprocessor: ConfigType) -> None:
         super().__init__(dict(copy.deepcopy(data_preprocessor), _scope_='mmpose'))
 
-    def forward(self, data: dict, training: bool = False) -> dict:
+    def forward(self, data: Dict[str, Any], training: bool = False) -> Dict[str, Any]:
         """Sort the samples by branch and preprocess each branch; raise ValueError if one lacks."""
         if training:
             _check_branches(data['inputs'])
@@ -67,7 +70,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         ramp_up (int): Iterations after the burn-in in which the unlabeled images' weight rises
             from 0, linearly. Outside of a Runner neither applies.
         confidence (dict, optional): Which of the teacher's keypoints count, see
-            :class:`PoseTargets`. Defaults to all of them.
+            :class:`TargetMaker`. Defaults to all of them.
         joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
             the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
             ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
@@ -79,6 +82,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         train_cfg (dict, optional): Empty as well: ``init_model`` sets it to None.
 
     Attributes:
+        target_maker (TargetMaker): Makes what the student has to reproduce.
         watchers (list[Callable]): Each is called with the :class:`UnlabeledStep` of every pair in
             every step that has one. They must not change anything, nor draw random numbers.
 
@@ -121,10 +125,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
         self.student = _build_estimator(estimator, mix_unmix)
-        self.targets = targets_of(self.student.head, confidence)
+        self.target_maker = target_maker_for(self.student.head, confidence)
         for model in (self.student, self.teacher):
             if _mixes(model):
-                model.neck.attach(model.backbone, self.targets.input_size)
+                model.neck.attach(model.backbone, self.target_maker.input_size)
         self.teacher.requires_grad_(self.trains_teacher)
         self._start_teacher()
 
@@ -144,7 +148,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return self
 
     @property
-    def test_cfg(self) -> dict:
+    def test_cfg(self) -> Dict[str, Any]:
         """How the model that predicts is tested; MMPose's inferencer writes into it."""
         return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
 
@@ -157,7 +161,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.teacher.load_state_dict(self.student.state_dict())
 
     @staticmethod
-    def _take_plain(state_dict: dict, prefix: str, *_args) -> None:
+    def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
         """Give a plain model's weights to student and teacher alike."""
         for key in plain_keys(state_dict, prefix):
             value, name = state_dict.pop(key), key[len(prefix):]
@@ -165,14 +169,21 @@ class SemiSupervisedPoseEstimator(BaseModel):
                 state_dict[f'{prefix}student.{name}'] = value
                 state_dict[f'{prefix}teacher.{name}'] = value
 
+    @property
+    def targets(self) -> TargetMaker:
+        """The old name of ``target_maker``, kept for one release."""
+        warnings.warn('model.targets is model.target_maker now; the old name goes in the next '
+                      'release', DeprecationWarning, stacklevel=2)
+        return self.target_maker
+
     def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
         """Return each model that is trained with the one that teaches it, by its logs' prefix."""
         return {'': (self.student, self.teacher)}
 
     def forward(self,
-                inputs: Union[Tensor, Dict[str, Tensor]],
-                data_samples: Union[None, SampleList, Dict[str, SampleList]] = None,
-                mode: str = 'tensor') -> Union[Dict[str, Tensor], SampleList, Tensor]:
+                inputs: Any,
+                data_samples: Any = None,
+                mode: str = 'tensor') -> Union[Losses, SampleList, Tensor]:
         """Run the three branches (``mode='loss'``) or one of the two models (any other mode).
 
         Args:
@@ -191,7 +202,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return model(inputs, data_samples, mode=mode)
 
     def loss(self, inputs: Dict[str, Tensor],
-             data_samples: Dict[str, SampleList]) -> Dict[str, Tensor]:
+             data_samples: Dict[str, SampleList]) -> Losses:
         """Compute the losses of a batch, and the figures that explain the unlabeled ones.
 
         Args:
@@ -210,59 +221,108 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         _check_branches(inputs)
         weight = self._current_unsup_weight()
-        losses = {}
+        losses: Losses = {}
         for prefix, (student, teacher) in self.pairs().items():
-            found = self._sup_loss(student, inputs['sup'], data_samples['sup'])
+            found = self.loss_by_labels(student, inputs['sup'], data_samples['sup'])
             if weight > 0:  # else it is the burn-in
-                found.update(
-                    self._unsup_loss(student, teacher, inputs, data_samples, weight, prefix))
+                found.update(self.loss_by_teacher(
+                    student, teacher, inputs, data_samples, weight, prefix))
             losses.update({prefix + key: value for key, value in found.items()})
         return losses
 
-    def _sup_loss(self, student, images, samples) -> Dict[str, Tensor]:
+    def loss_by_labels(self, student: BaseModel, images: Tensor,
+                       samples: SampleList) -> Losses:
+        """Compute the losses of the labeled images: the head's own, named ``sup_…``."""
         with float32_outputs(student.head):
             losses = student.loss(images, samples)
         return {'sup_' + key: _scale(value, self.sup_weight) if 'loss' in key else value
                 for key, value in losses.items()}
 
-    def _unsup_loss(self, student, teacher, inputs, data_samples, weight: float,
-                    prefix: str = '') -> Dict[str, Tensor]:
+    def loss_by_teacher(self, student: BaseModel, teacher: BaseModel, inputs: Dict[str, Tensor],
+                        data_samples: Dict[str, SampleList], weight: float,
+                        prefix: str = '') -> Dict[str, Tensor]:
+        """Compute the loss of the unlabeled images: teach, try the strong view, compare."""
         weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
-        samples = data_samples['unsup_teacher']
-        with torch.no_grad(), evaluating(teacher):
-            seen = teacher(weak, samples, mode='tensor')
-            targets = self.targets(
-                seen,
-                views_of(samples, weak.device),
-                views_of(data_samples['unsup_student'], weak.device),
-                samples[0].metainfo['flip_indices'])
-            if self.trains_teacher:
-                # Autocast keeps the weights that it has cast, and these have no gradient: in its
-                # own turn the teacher would learn nothing by them.
-                torch.clear_autocast_cache()
+        seen, targets = self.teach(
+            teacher, weak, data_samples['unsup_teacher'], data_samples['unsup_student'])
         strong = self.cut_out(strong, targets)
-        with _mixing(student, strong) as site:
-            output = student(strong, mode='tensor', data_samples=None)
-            permutation = student.neck.permutation if site else None
-        loss = self.targets.loss(output, targets, student.head)
-        distance, used = self.targets.distance(output, targets)
+        output, site, permutation = self.forward_mixed(student, strong)
+        losses = self.compare(student, output, targets, weight)
         for watch in self.watchers:
             watch(UnlabeledStep(prefix, weak, strong, seen, map_tensors(Tensor.detach, output),
-                                targets, self.targets, site, permutation))
+                                targets, self.target_maker, site, permutation))
+        return losses
+
+    @torch.no_grad()
+    def teach(self, teacher: BaseModel, weak: Tensor, weak_samples: SampleList,
+              strong_samples: SampleList) -> Tuple[Any, PseudoTargets]:
+        """Let the teacher look at the weak view, and carry what it sees into the strong one.
+
+        Args:
+            teacher (BaseModel): The teacher, which runs in evaluation mode.
+            weak (Tensor): Its images (B, 3, H, W).
+            weak_samples (list[PoseDataSample]): Their samples.
+            strong_samples (list[PoseDataSample]): The strong view's, of the same images.
+
+        Returns:
+            tuple[Any, PseudoTargets]: The teacher's output, and what the student has to reproduce.
+        """
+        with evaluating(teacher):
+            seen = teacher(weak, weak_samples, mode='tensor')
+        targets = self.target_maker(
+            seen, views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
+            weak_samples[0].metainfo['flip_indices'])
+        if self.trains_teacher:
+            # Autocast keeps the weights that it has cast, and these have no gradient: in its own
+            # turn the teacher would learn nothing by them.
+            torch.clear_autocast_cache()
+        return seen, targets
+
+    def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
+        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        if self.cutout is None:
+            return strong
+        options = dict(self.cutout)
+        usable = targets.scores >= options.pop('score_threshold', 0.)
+        return joint_cutout(strong, targets.keypoints, usable, **options)
+
+    def forward_mixed(self, student: BaseModel,
+                      strong: Tensor) -> Tuple[Any, Optional[str], Optional[Tensor]]:
+        """Run the student, whose neck unmixes what was mixed on the way through its backbone.
+
+        Args:
+            student (BaseModel): The student.
+            strong (Tensor): The strong view (B, 3, H, W), after the cutout.
+
+        Returns:
+            tuple[Any, str | None, Tensor | None]: The student's output; the site that was mixed and
+            the permutation of the tiles, None without mixing.
+        """
+        with _mixing(student, strong) as site:
+            output = student(strong, mode='tensor', data_samples=None)
+            return output, site, student.neck.permutation if site else None
+
+    def compare(self, student: BaseModel, output: Any, targets: PseudoTargets,
+                weight: float) -> Dict[str, Tensor]:
+        """Compute the consistency loss, and the figures to log; see :meth:`loss`.
+
+        Args:
+            student (BaseModel): The student, whose head's loss is used.
+            output (Any): Its output.
+            targets (PseudoTargets): What it has to reproduce.
+            weight (float): Weight of the loss.
+
+        Returns:
+            dict[str, Tensor]: The loss and the figures.
+        """
+        loss = self.target_maker.loss(output, targets, student.head)
+        distance, used = self.target_maker.distance(output, targets)
         return dict(
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
             teacher_confidence=targets.scores.mean(),
             joints_used=used,
             joint_distance=distance)
-
-    def cut_out(self, images: Tensor, targets) -> Tensor:
-        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
-        if self.cutout is None:
-            return images
-        options = dict(self.cutout)
-        usable = targets.scores >= options.pop('score_threshold', 0.)
-        return joint_cutout(images, targets.keypoints, usable, **options)
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""
@@ -275,7 +335,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return self.unsup_weight * min(1., (since + 1) / (self.ramp_up + 1))
 
 
-def _build_estimator(config: ConfigType, mix_unmix: OptConfigType):
+def _build_estimator(config: ConfigType, mix_unmix: OptConfigType) -> BaseModel:
     """Build the estimator, with the MixUnMix neck before its own one where asked to."""
     config = copy.deepcopy(config)
     if config.get('head') is None:
@@ -296,12 +356,12 @@ def _mixes(model: BaseModel) -> bool:
     return isinstance(getattr(model, 'neck', None), MixUnMix)
 
 
-def _mixing(model: BaseModel, images: Tensor):
+def _mixing(model: BaseModel, images: Tensor) -> ContextManager[Optional[str]]:
     """Context in which the model's forward is mixed; a null one without a MixUnMix neck."""
     return model.neck.mixing(len(images), images.device) if _mixes(model) else nullcontext()
 
 
-def _checked_cutout(options: OptConfigType) -> Optional[dict]:
+def _checked_cutout(options: OptConfigType) -> Optional[Dict[str, Any]]:
     if options is None:
         return None
     known = {'score_threshold'} | {
@@ -313,7 +373,7 @@ def _checked_cutout(options: OptConfigType) -> Optional[dict]:
     return dict(options)
 
 
-def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
+def _check_branches(inputs: Any) -> None:
     inputs = inputs if isinstance(inputs, dict) else {}
     sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
     if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
@@ -323,11 +383,12 @@ def _check_branches(inputs: Dict[str, Union[Tensor, list]]) -> None:
             'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
 
 
-def _scale(loss: Union[Tensor, List[Tensor]], weight: float) -> Union[Tensor, List[Tensor]]:
+def _scale(loss: Any, weight: float) -> Any:
+    """Weight a loss, or each of a list of them."""
     return [x * weight for x in loss] if isinstance(loss, list) else loss * weight
 
 
-def plain_keys(state_dict: dict, prefix: str) -> List[str]:
+def plain_keys(state_dict: Dict[str, Any], prefix: str) -> List[str]:
     """List the keys below ``prefix`` if they are of a plain model, without student and teacher."""
     own = [key for key in state_dict if key.startswith(prefix)]
     both = (prefix + 'student.', prefix + 'teacher.')

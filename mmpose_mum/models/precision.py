@@ -1,6 +1,6 @@
 """Outputs in float32 where the host needs them, under autocast as well."""
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 from mmpose.models.heads.base_head import BaseHead
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ def float32_outputs(model: nn.Module) -> Iterator[None]:
     """
     heads = [module for module in model.modules() if isinstance(module, BaseHead)]
 
-    def wrapped(forward):
+    def wrapped(forward: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: map_tensors(Tensor.float, forward(*args, **kwargs))
 
     own = [vars(head).get('forward') for head in heads]  # activation checkpointing puts one there

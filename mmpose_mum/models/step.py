@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Optional
 from torch import Tensor
 
 from ..functional.tiles import mix_tiles
-from .targets.base import PoseTargets, PseudoTargets
+from .targets.base import PseudoTargets, TargetMaker
 
 
 class UnlabeledStep(NamedTuple):
@@ -29,7 +29,7 @@ class UnlabeledStep(NamedTuple):
     seen: Any
     output: Any
     targets: PseudoTargets
-    kind: PoseTargets
+    kind: TargetMaker
     site: Optional[str]
     permutation: Optional[Tensor]
 
@@ -58,7 +58,7 @@ class UnlabeledStep(NamedTuple):
         return self.kind.heatmaps(self.output)
 
 
-def _goals(kind: PoseTargets, maps: Any, weights: Tensor) -> Optional[Tensor]:
+def _goals(kind: TargetMaker, maps: Any, weights: Tensor) -> Optional[Tensor]:
     """Pick the heatmaps of the keypoints from what a head's loss compares its output with."""
     if hasattr(kind, 'pose'):  # a pose head, and something besides
         return _goals(kind.pose, maps[0], weights)

@@ -1,6 +1,6 @@
 """Small semi-supervised models and batches, for tests of this package and of what builds on it."""
 import copy
-from typing import Dict, Union
+from typing import Any, Dict, Union
 
 import numpy as np
 from mmengine.dataset import Compose, pseudo_collate
@@ -29,7 +29,7 @@ _HRNET = dict(
     stage4=dict(num_modules=1, num_branches=4, block='BASIC', num_blocks=(1, 1, 1, 1),
                 num_channels=(4, 8, 16, 32)))
 # Backbone, what the head needs to know of it, and where it can be mixed.
-_MODELS = dict(
+_MODELS: Dict[str, Any] = dict(
     resnet=(dict(type='ResNet', depth=18, base_channels=4, stem_channels=4),
             dict(in_channels=32, **_DECONVS),
             ('input', 'layer1', 'layer2', 'layer3', 'layer4')),

@@ -70,8 +70,9 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
     columns.append(Tiles(
         ([('keypoints ', BLACK), ('used ', USED), ('rejected', REJECTED)],
          [('tied to the ', GRAY), ("student's", (190, 150, 0))]),
-        [_compared(_resize(image // 2 + 30, size), *row, scale, links)
-         for image, *row in zip(strong, joints, of_student, used, shown)]))
+        [_compared(_resize(image // 2 + 30, size), points, answers, counts, scores, scale, links)
+         for image, points, answers, counts, scores in zip(
+             strong, joints, of_student, used, shown)]))
 
     site = 'not mixed' if step.site is None else f'mixed at {step.site}'
     figures = (f'{site}; teacher\'s confidence {float(step.targets.scores.mean()):.2f}; '
@@ -108,7 +109,7 @@ def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:
         ("student's heatmaps", step.student_heatmaps())) if maps is not None}
     # One range for both, so that a faint answer to a sharp target looks faint.
     top = np.max([maps.max((1, 2)) for maps in found.values()], 0) if found else ()
-    columns = []
+    columns: List[Tiles] = []
     for name, maps in found.items():
         tiles = [_heat(x / max(y, 1e-6)) for x, y in zip(maps, top)]
         note = 'in the same colors' if columns else 'of all keypoints'

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 from typing import List
 
-from ..coco.json_text import decode_text
+from ..files.json_text import decode_text
 
 
 def read_scalars(work_dir: Path) -> List[dict]:
@@ -21,7 +21,7 @@ def read_scalars(work_dir: Path) -> List[dict]:
         ValueError: If a file has another line than such an entry. A last one that was cut off, as
             when a run is killed, is left out and told.
     """
-    entries = []
+    entries: List[dict] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         later = _read_lines(path)
         begin = min((e['step'] for e in later if 'iter' in e), default=float('inf'))

@@ -133,7 +133,7 @@ def test_detections_none_of_which_can_be_used_say_why(tmp_path):
             ([found(3), found(4)], 'image_id that is not known: 4.*ann_file.*clip.mp4#000120'),
             ([{**found('a.png'), 'category_id': 18}], r'\[1\], those found \[18\]: set bbox_cat'),
             ([found('a.png', [1, 2, 0, 0])], r'`bbox` is \[1, 2, 0, 0\]. It must be x, y'),
-            ([], 'detect_people')):
+            ([], 'mmpose-mum detect')):
         with pytest.raises(ValueError, match=rf'(?s)boxes\.json.*{why}'):
             UnlabeledPoseDataset(**detected(tmp_path, detections))
     for content in (dict(images=[], annotations=[]), [1, 2]):

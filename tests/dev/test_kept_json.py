@@ -9,14 +9,16 @@ sys.path.insert(0, str(Path(__file__).parents[2] / 'dev'))
 
 import model_matrix  # noqa: E402
 import train_all_tiny  # noqa: E402
-from kept_json import read_kept, read_rows, write_atomically  # noqa: E402
+from kept_json import read_kept, read_rows  # noqa: E402
+
+from mmpose_mum.files.whole import write_whole  # noqa: E402
 
 
 def test_what_was_written_is_read_and_what_is_empty_is_begun_anew(tmp_path):
     path = tmp_path / 'new/rows.json'
     assert read_rows(path, 'a', 'a tool') == [] and read_kept(path) is None
     rows = [dict(a=1), dict(a=2, b='ü')]
-    write_atomically(path, json.dumps(rows, ensure_ascii=False))
+    write_whole(json.dumps(rows, ensure_ascii=False), path)
     assert read_rows(path, 'a', 'a tool') == read_kept(path) == rows
     path.write_text(json.dumps(rows), encoding='utf-8-sig')
     assert read_rows(path, 'a', 'a tool') == rows

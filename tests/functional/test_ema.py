@@ -4,7 +4,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmpose_mum.functional.ema import ema_update_, warmed_up_momentum
+from helpers.student_teacher_pair import network, snapshot
+from mmpose_mum.functional.ema import (
+    ModelEma,
+    ema_update_,
+    paired_tensors,
+    warmed_up_momentum,
+)
 
 
 def tensors(seed):
@@ -134,3 +140,36 @@ def test_on_the_meta_device(momentum):
     teacher = [torch.zeros(2, device='meta'), torch.zeros((), dtype=torch.int64, device='meta')]
     ema_update_(teacher, [torch.ones_like(t) for t in teacher], momentum)
     assert all(t.is_meta for t in teacher)
+
+
+def test_models_that_differ_are_named_tensor_by_tensor():
+    wider, more = network(), network()
+    wider[3] = torch.nn.Conv2d(6, 5, 1)
+    more.add_module('extra', torch.nn.Linear(1, 1))
+    with pytest.raises(ValueError, match=r'shape or dtype: 3.weight \(5, 6, 1, 1\) against \(2,'):
+        paired_tensors(wider, network())
+    with pytest.raises(ValueError, match='only one of them has: extra.bias, extra.weight'):
+        paired_tensors(network(), more)
+    with pytest.raises(ValueError, match='shape or dtype: 0.weight'):
+        paired_tensors(network(), network().half())
+
+
+@pytest.mark.parametrize('average_buffers', [True, False])
+def test_a_model_follows_another_by_its_momentum(average_buffers):
+    teacher, student = network(0), network(1)
+    student.train()(torch.randn(4, 3, 8, 8))
+    before = snapshot(teacher)
+    ema = ModelEma(teacher, student, average_buffers)
+    assert not ema.equal()
+    ema.update(.75)
+    for name, tensor in teacher.state_dict().items():
+        theirs = student.state_dict()[name]
+        if name.endswith('num_batches_tracked') or ('running' in name and not average_buffers):
+            assert torch.equal(tensor, theirs), name
+        else:
+            torch.testing.assert_close(tensor, .75 * before[name] + .25 * theirs)
+    assert not ema.equal()
+    ema.copy()
+    assert ema.equal()
+    for name, tensor in teacher.state_dict().items():
+        assert torch.equal(tensor, student.state_dict()[name]), name

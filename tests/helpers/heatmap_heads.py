@@ -6,7 +6,7 @@ import torch
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 
 from helpers.target_views import HEATMAP_SIZE, INPUT_SIZE
-from mmpose_mum.models.targets.heatmap import HeatmapTargets
+from mmpose_mum.models.targets.heatmap import HeatmapTargetMaker
 
 CODECS = {
     'msra': dict(type='MSRAHeatmap', sigma=2),
@@ -23,7 +23,7 @@ def codec_of(name, input_size=(192, 256), heatmap_size=(48, 64)):
 
 
 def targets_of(name='udp', confidence=None, **sizes):
-    return HeatmapTargets(SimpleNamespace(decoder=codec_of(name, **sizes)), confidence)
+    return HeatmapTargetMaker(SimpleNamespace(decoder=codec_of(name, **sizes)), confidence)
 
 
 def encode(codec, keypoints):

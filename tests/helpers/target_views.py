@@ -67,5 +67,3 @@ def inside(keypoints, input_size=INPUT_SIZE, margin=0.):
     """Tells which keypoints lie in the input, that many pixels from its border."""
     keypoints = torch.as_tensor(keypoints)
     return ((keypoints >= margin) & (keypoints <= torch.tensor(input_size) - 1 - margin)).all(-1)
-
-

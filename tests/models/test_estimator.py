@@ -27,7 +27,7 @@ from helpers.tiny_estimators import (
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.models import MixUnMix
-from mmpose_mum.models.targets.base import PoseTargets
+from mmpose_mum.models.targets.base import TargetMaker
 from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
 
@@ -465,7 +465,7 @@ def test_nothing_is_learned_where_the_teacher_has_not_looked(use_target_weight, 
     model = MODELS.build(dict(cfg, confidence=dict(mode='threshold', threshold=0.))).train()
     batch = tiny_batch(model)
     # Some of the keypoints are surer than the mean.
-    model.targets.threshold = model.loss(**batch)['teacher_confidence'].item()
+    model.target_maker.threshold = model.loss(**batch)['teacher_confidence'].item()
     seen, forward = {}, model.student.forward
 
     def recording(inputs, *args, **kwargs):
@@ -473,9 +473,9 @@ def test_nothing_is_learned_where_the_teacher_has_not_looked(use_target_weight, 
         seen['output'].retain_grad()
         return seen['output']
 
-    make, loss = PoseTargets.__call__, model.student.head.loss_module
+    make, loss = TargetMaker.__call__, model.student.head.loss_module
     monkeypatch.setattr(
-        PoseTargets, '__call__', lambda *args: seen.setdefault('targets', make(*args)))
+        TargetMaker, '__call__', lambda *args: seen.setdefault('targets', make(*args)))
     monkeypatch.setattr(model.student, 'forward', recording)
     model.loss(**batch)['unsup_loss'].backward()
     assert loss is model.student.head.loss_module
@@ -520,6 +520,33 @@ def test_burn_in_and_ramp_up_follow_the_runners_iteration():
     at_iteration(11)
     losses = model.loss(**batch)
     assert losses['unsup_weight'] == 2 and losses['unsup_loss'] > 0
+
+
+def test_a_step_is_teach_cutout_forward_and_compare():
+    options = dict(joint_cutout=dict(half_size=(6., 8.)), unsup_weight=3.)
+    whole, parts = build(**options), build(**options)
+    batch = tiny_batch(whole)
+    torch.manual_seed(1)
+    losses = whole.loss(**batch)
+    inputs, samples = batch['inputs'], batch['data_samples']
+    torch.manual_seed(1)
+    parts.loss_by_labels(parts.student, inputs['sup'], samples['sup'])
+    seen, targets = parts.teach(
+        parts.teacher, inputs['unsup_teacher'], samples['unsup_teacher'], samples['unsup_student'])
+    assert not seen.requires_grad and not targets.maps.requires_grad
+    strong = parts.cut_out(inputs['unsup_student'], targets)
+    output, site, permutation = parts.forward_mixed(parts.student, strong)
+    assert site in parts.student.neck.sites and permutation.shape == (4, 2, 2)
+    compared = parts.compare(parts.student, output, targets, 3.)
+    assert set(losses) == {'sup_loss_kpt', *compared}
+    for name, value in compared.items():
+        assert torch.equal(value, losses[name]), name
+
+
+def test_the_old_name_of_the_target_maker():
+    model = build()
+    with pytest.warns(DeprecationWarning, match='model.target_maker'):
+        assert model.targets is model.target_maker
 
 
 def test_without_a_runner_there_is_no_burn_in():

@@ -11,7 +11,7 @@ from helpers.target_views import HEATMAP_SIZE as MAPS
 from helpers.target_views import INPUT_SIZE as VIEW
 from helpers.tiny_estimators import HEADS, in_the_middle, other_batch, other_config
 from mmpose_mum.models.step import UnlabeledStep
-from mmpose_mum.models.targets.base import targets_of
+from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 CUTOUT = dict(num_joints=2, half_size=(6., 8.))
@@ -116,7 +116,7 @@ def test_joints_beside_visibility_without_any_heatmaps(monkeypatch):
 def test_heatmaps_of_several_stages_are_those_of_the_last(name):
     joints = torch.rand(4, 6, 2) * torch.tensor(VIEW) * .6 + torch.tensor(VIEW) * .2
     output = several_stages.as_output(name, several_stages.whole(name, joints.numpy()))
-    kind = targets_of(several_stages.build(name))
+    kind = target_maker_for(several_stages.build(name))
     targets = kind(output, identity_views(4), identity_views(4), FLIP_INDICES)
     step = UnlabeledStep('', None, None, output, output, targets, kind, None, None)
     assert step.target_heatmaps().shape == step.student_heatmaps().shape == (4, 6, *MAPS[::-1])
@@ -126,7 +126,7 @@ def test_heatmaps_of_several_stages_are_those_of_the_last(name):
 
 
 def test_heatmaps_of_hands_are_the_highest_of_the_slices():
-    kind = targets_of(hand_head())
+    kind = target_maker_for(hand_head())
     output = hand_output(
         kind.head, np.full((4, 6, 2), 40, np.float32), np.tile(DEPTHS, (4, 1)))
     targets = kind(output, identity_views(4), identity_views(4), FLIP_INDICES)

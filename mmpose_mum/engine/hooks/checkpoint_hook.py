@@ -1,7 +1,7 @@
 """Checkpoints that a killed process or a full disk cannot spoil."""
 import os.path as osp
 from collections import deque
-from typing import Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
@@ -34,6 +34,11 @@ class SafeCheckpointHook(CheckpointHook):
         *args: As for MMEngine's ``CheckpointHook``.
         **kwargs: Likewise.
     """
+
+    # The base class sets them.
+    backend_args: Optional[Dict[str, Any]]
+    keep_ckpt_ids: Any
+    last_ckpt: Optional[str]
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -1,14 +1,13 @@
 """The hook by which the teacher follows the student: EMAN, over weights and statistics."""
-from functools import wraps
-from typing import List, Optional, Tuple
+from typing import Optional
 
-import torch
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmpose.registry import HOOKS
-from torch import Tensor, nn
+from torch import nn
 
-from ...functional.ema import ema_update_, warmed_up_momentum
+from ...functional.ema import ModelEma, warmed_up_momentum
+from ..optim.step_counter import StepCounter
 from ..wrappers import unwrapped
 
 _UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message hub
@@ -86,21 +85,14 @@ class EMANHook(Hook):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._burn_in = self._burn_in_of(model)
-        teacher, student = paired_tensors(model.teacher, model.student)
-        self._weights, self._buffers = ([], []), ([], [])  # the teacher's, the student's
-        for pair in zip(teacher, student):
-            kind = self._weights if isinstance(pair[0], nn.Parameter) else self._buffers
-            for tensors, tensor in zip(kind, pair):
-                tensors.append(tensor)
-        self._statistics = [t for t in self._buffers[1] if t.is_floating_point()]
+        self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average')
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
-        self._steps = hub.get_info(_STEPS, default=0)  # since the last update
         if self._updates is None:
-            loaded = not all(map(torch.equal, teacher, student))
-            self._updates = int(1 / (1 - self.momentum)) if loaded else 0
+            self._updates = 0 if self._ema.equal() else int(1 / (1 - self.momentum))
             hub.update_info(_UPDATES, self._updates)
-        self._count_steps_of(runner.optim_wrapper.optimizer)
+        self._steps = StepCounter(
+            runner.optim_wrapper.optimizer, start=hub.get_info(_STEPS, default=0))
 
     def _burn_in_of(self, model: nn.Module) -> int:
         """Return the burn-in, which the model knows; refuse another one."""
@@ -111,83 +103,22 @@ class EMANHook(Hook):
                 'the same iterations. Leave it out of EMANHook, which takes it from the model')
         return known or 0
 
-    def after_train(self, runner) -> None:
-        """Stop counting."""
-        self._stop_counting()
-
-    def _count_steps_of(self, optimizer) -> None:
-        # Not by register_step_post_hook: torch.compile takes those hooks off every optimizer. This
-        # is how learning rate schedulers count, too.
-        step, inherited = optimizer.step, 'step' not in vars(optimizer)
-
-        @wraps(step)
-        def counted(*args, **kwargs):
-            result = step(*args, **kwargs)
-            self._steps += 1
-            return result
-
-        def stop() -> None:
-            if inherited:
-                del optimizer.step
-            else:
-                optimizer.step = step
-
-        optimizer.step, self._stop_counting = counted, stop
-
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Update the teacher, if the optimizer has made enough steps since the last time."""
-        if get_world_size() > 1 and self._statistics:
-            all_reduce_params(self._statistics, op='mean')
+        if get_world_size() > 1 and self._ema.statistics:
+            all_reduce_params(self._ema.statistics, op='mean')
         if runner.iter < self._burn_in:
-            if self._steps:
-                self._update(0.)
-                self._steps = 0
-        elif self._steps >= self.interval:
-            self._update(warmed_up_momentum(self._updates, self.momentum)
-                         if self.warm_up else self.momentum)
+            if self._steps.count:
+                self._ema.copy()
+                self._steps.count = 0
+        elif self._steps.count >= self.interval:
+            self._ema.update(warmed_up_momentum(self._updates, self.momentum)
+                             if self.warm_up else self.momentum)
             self._updates += 1
-            self._steps = 0
+            self._steps.count = 0
         runner.message_hub.update_info(_UPDATES, self._updates)
-        runner.message_hub.update_info(_STEPS, self._steps)
+        runner.message_hub.update_info(_STEPS, self._steps.count)
 
-    def _update(self, momentum: float) -> None:
-        ema_update_(*self._weights, momentum)
-        ema_update_(*self._buffers, momentum if self.statistics == 'average' else 0.)
-
-
-def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor], List[Tensor]]:
-    """List the parameters and buffers of both models in the same order, shared ones once.
-
-    Args:
-        teacher (nn.Module): The teacher.
-        student (nn.Module): The student; a wrapped neck's names may differ from the teacher's.
-
-    Returns:
-        tuple[list[Tensor], list[Tensor]]: The teacher's tensors and the student's.
-
-    Raises:
-        ValueError: If the models differ in the name, shape or dtype of a tensor.
-    """
-
-    def described(model):
-        state = model.state_dict(keep_vars=True)
-        seen, unique = set(), {}
-        for name, tensor in state.items():
-            if id(tensor) not in seen:
-                seen.add(id(tensor))
-                unique[name] = tensor
-        return unique
-
-    ours, theirs = described(teacher), described(student)
-    missing = sorted(ours.keys() ^ theirs.keys())
-    differing = [n for n in ours if n in theirs and
-                 (ours[n].shape, ours[n].dtype) != (theirs[n].shape, theirs[n].dtype)]
-    if missing or differing:
-        raise ValueError(
-            'teacher and student must be the same model, but differ in '
-            + '; '.join(filter(None, [
-                missing and f'tensors that only one of them has: {", ".join(missing[:5])}',
-                differing and 'shape or dtype: ' + ', '.join(
-                    f'{n} {tuple(ours[n].shape)} against {tuple(theirs[n].shape)}'
-                    for n in differing[:5])])))
-    return list(ours.values()), [theirs[name] for name in ours]
+    def after_train(self, runner) -> None:
+        """Stop counting."""
+        self._steps.stop()

@@ -1,5 +1,5 @@
 """The hook that tells how right the teacher's targets are, where the labels are only hidden."""
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -58,12 +58,13 @@ class HiddenLabelHook(Hook):
         self.interval = interval
         self.thr = thr
         self.bins = bins
-        self._counts = None  # right and all keypoints (2, K + bins), by keypoint and by score
+        # Right and all keypoints (2, K + bins), by keypoint and by score.
+        self._counts: Optional[Tensor] = None
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
         model = unwrapped(runner.model)
-        if not (hasattr(model, 'teacher') and hasattr(model, 'targets')):
+        if not (hasattr(model, 'teacher') and hasattr(model, 'target_maker')):
             raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._counts = None
@@ -80,7 +81,8 @@ class HiddenLabelHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
         with torch.no_grad(), evaluating(model.teacher):
-            joints, scores = model.targets.joints(model.teacher(images, samples, mode='tensor'))
+            joints, scores = model.target_maker.joints(
+                model.teacher(images, samples, mode='tensor'))
         truth, counts, radius = (
             x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
         right = (joints - truth).norm(dim=-1) <= self.thr * radius
@@ -110,7 +112,7 @@ class HiddenLabelHook(Hook):
             return
         by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}
-        best, worst = (pick(by_joint, key=by_joint.get) for pick in (max, min))
+        best, worst = (pick(by_joint, key=by_joint.__getitem__) for pick in (max, min))
         print_log(
             f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
             f'{self.thr:g} of the box; best {best} {by_joint[best]:.1%}, worst {worst} '

@@ -2,7 +2,7 @@
 import logging
 import math
 from functools import wraps
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterable, List, Optional
 
 import torch
 from mmengine.dist import get_world_size
@@ -132,7 +132,7 @@ class LossGuardHook(Hook):
 
 
 @torch.no_grad()
-def all_finite(gradients: Iterator[Tensor]) -> bool:
+def all_finite(gradients: Iterable[Optional[Tensor]]) -> bool:
     """Tell whether all gradients are finite, None being so; the host waits for them.
 
     Args:
@@ -141,10 +141,10 @@ def all_finite(gradients: Iterator[Tensor]) -> bool:
     Returns:
         bool: False also if one is so large that its norm is infinite.
     """
-    gradients = [gradient for gradient in gradients if gradient is not None]
-    if not gradients:
+    there = [gradient for gradient in gradients if gradient is not None]
+    if not there:
         return True
-    return bool(torch.stack(torch._foreach_norm(gradients)).isfinite().all())
+    return bool(torch.stack(torch._foreach_norm(there)).isfinite().all())
 
 
 def describe_batch(data_batch: dict, losses: List[str]) -> str:

@@ -1,7 +1,7 @@
 """The hook that says when the pseudo-labels have gone wrong, why, and what to do about it."""
 import logging
 from collections import deque
-from typing import Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.modes import evaluating
+from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
@@ -31,8 +32,8 @@ class _Pair:
     """What is known of a student and its teacher: the last figures and looks, and their best."""
 
     def __init__(self, window: int, looks: int, best: Optional[dict]) -> None:
-        self.figures = deque(maxlen=window)
-        self.looks = deque(maxlen=looks)
+        self.figures: Deque[Any] = deque(maxlen=window)
+        self.looks: Deque[Tensor] = deque(maxlen=looks)
         self.best = dict(best or dict(confidence=0., loss=0., spread=0.))
         self.symptoms: Dict[str, str] = {}
 
@@ -83,8 +84,8 @@ class PseudoLabelMonitorHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model, and whether its unlabeled images will ever count."""
-        model = getattr(runner.model, 'module', runner.model)
-        if not (hasattr(model, 'pairs') and hasattr(model, 'targets')):
+        model = unwrapped(runner.model)
+        if not (hasattr(model, 'pairs') and hasattr(model, 'target_maker')):
             raise TypeError(f'{type(self).__name__} needs a model with a teacher and targets, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
         best = runner.message_hub.get_info(_BEST, default={})
@@ -94,11 +95,11 @@ class PseudoLabelMonitorHook(Hook):
             _tell('the unlabeled images never count: '
                   + ('unsup_weight is 0' if model.unsup_weight == 0 else
                      f'the burn-in of {model.burn_in} iterations is as long as the training of '
-                     f'{runner.max_iters}. Shorten it (in the model and in EMANHook)'))
+                     f'{runner.max_iters}. Shorten it'))
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Take the figures of this iteration and, every ``interval``, judge."""
-        model = getattr(runner.model, 'module', runner.model)
+        model = unwrapped(runner.model)
         for prefix, pair in self._pairs.items():
             if prefix + 'unsup_loss' in (outputs or ()):  # not so in the burn-in
                 # From where MMEngine has put them: the device need not be asked again.
@@ -121,12 +122,12 @@ class PseudoLabelMonitorHook(Hook):
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
             with torch.no_grad(), evaluating(teacher):
-                joints, _ = model.targets.joints(teacher(images, samples, mode='tensor'))
+                joints, _ = model.target_maker.joints(teacher(images, samples, mode='tensor'))
             self._pairs[prefix].looks.append(
                 moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
 
     def _judge(self, runner, model, prefix: str, pair: _Pair) -> None:
-        if len(pair.looks) < pair.looks.maxlen:
+        if len(pair.looks) != pair.looks.maxlen:
             return
         looks = torch.stack(list(pair.looks)).sum(0)
         all_reduce(looks)  # over the processes
@@ -136,7 +137,7 @@ class PseudoLabelMonitorHook(Hook):
             mean = torch.from_numpy(_finite_mean(np.array(pair.figures, dtype=np.float64)))
             all_reduce(mean, op='mean')
             loss, weight, confidence, used = mean.tolist()
-            found = {**_no_signal(loss, confidence, used, model.targets),
+            found = {**_no_signal(loss, confidence, used, model.target_maker),
                      **_background(loss / weight, confidence, pair.best),
                      **_one_place(spread, apart, pair.best)}
             if confidence > pair.best['confidence']:
@@ -201,7 +202,7 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
     if used > 0:
         why = ('unsup_loss is exactly 0 although keypoints count: student and target are the same '
                "constant, or the head's loss has a weight of 0. Look at them by "
-               'tools/browse_branches.py')
+               '`mmpose-mum preview`')
     elif targets.mode == 'threshold' and confidence < targets.threshold:
         why = (f"no keypoint counts, as the teacher's confidence, {confidence:.3g} on average, "
                f'does not reach the threshold of {targets.threshold:g}. Lower it, or lengthen '
@@ -212,7 +213,7 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
     else:
         why = ("no keypoint counts, as none of the teacher's lies inside the student's view: the "
                'two views do not overlap, or the teacher has its keypoints outside. Look at the '
-               'boxes and at the rotation and scale of both views by tools/browse_branches.py')
+               'boxes and at the rotation and scale of both views by `mmpose-mum preview`')
     return {'no signal': why}
 
 
@@ -242,7 +243,7 @@ def _one_place(spread: float, apart: float, best: dict) -> Dict[str, str]:
     return {'collapse to one place': why + (
         '. Lengthen burn_in until the teacher tells images apart, or start from a trained '
         'checkpoint (load_from); lower unsup_weight; see that the views are moved '
-        '(tools/browse_branches.py), and that labeled training alone works')}
+        '(`mmpose-mum preview`), and that labeled training alone works')}
 
 
 def _tell(text: str) -> None:

@@ -6,6 +6,9 @@ from mmcv.transforms import Compose
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS, TRANSFORMS
 
+from ...configs.datasets import walk
+from ..loops.train_loop import restart_data
+
 
 @HOOKS.register_module()
 class LabeledPipelineSwitchHook(Hook):
@@ -47,21 +50,13 @@ class LabeledPipelineSwitchHook(Hook):
             self._switch(runner, start_batch=batch_idx + 1)
 
     def _switch(self, runner, start_batch: int) -> None:
-        loader = runner.train_dataloader
-        for branches in _labeled_branches(loader.dataset):
+        for branches in _labeled_branches(runner.train_dataloader.dataset):
             # One each, as they were: a pipeline may hold a state.
             branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
         self._has_switched = True
         runner.logger.info(f'The labeled images have their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')
-        # Workers have copies of the dataset, and persistent ones outlive their iterator.
-        loop = runner.train_loop
-        running = loop.dataloader_iterator._iterator
-        if hasattr(running, '_shutdown_workers'):
-            running._shutdown_workers()
-        loader._iterator = None
-        loader.sampler.start_batch = start_batch
-        loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)
+        restart_data(runner.train_loop, start_batch)
 
 
 @HOOKS.register_module()
@@ -76,10 +71,8 @@ class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
 
 def _labeled_branches(dataset) -> Iterator[dict]:
     """Yield the pipelines by branch of each ``PoseMultiBranch`` in a dataset that has labels."""
-    for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
-        branches = getattr(step, 'branch_pipelines', {})
-        if 'sup' in branches:
-            yield branches
-    inner = getattr(dataset, 'dataset', None)
-    for part in [inner] if inner is not None else getattr(dataset, 'datasets', ()):
-        yield from _labeled_branches(part)
+    for _, part in walk(dataset):
+        for step in getattr(getattr(part, 'pipeline', None), 'transforms', ()):
+            branches = getattr(step, 'branch_pipelines', {})
+            if 'sup' in branches:
+                yield branches

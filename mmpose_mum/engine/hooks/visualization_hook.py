@@ -1,7 +1,7 @@
 """The hook that shows what happens to the unlabeled images: panels, and figures of each
 keypoint.
 """
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import torch
 from mmengine.dist import all_reduce, is_main_process
@@ -27,7 +27,7 @@ class PseudoLabelVisualizationHook(Hook):
     TensorBoard, or elsewhere. :func:`mmpose_mum.visualization.draw_panel` says what is on it.
 
     With it go scalars over all steps since the last panel (``vis_data/scalars.json``), by which
-    ``tools/plot_run.py`` draws the run:
+    ``mmpose-mum plot`` draws the run:
 
     * ``unsup/share_0.3-0.4``, the share of all keypoints whose score by the teacher lies in that
       bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
@@ -65,7 +65,7 @@ class PseudoLabelVisualizationHook(Hook):
         if not hasattr(model, 'watchers'):
             raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
                             f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
-        self._steps: Dict[str, object] = {}  # of this iteration, by the pair's prefix
+        self._steps: Dict[str, Any] = {}  # of this iteration, by the pair's prefix
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
         model.watchers.append(self._watch)
         if model.burn_in >= self.interval:

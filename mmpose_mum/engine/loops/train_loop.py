@@ -1,7 +1,7 @@
 """The training loop that goes on after a resume as if it had never stopped."""
 from contextlib import contextmanager
 from logging import WARNING
-from typing import Callable, Iterator, Sequence, Union
+from typing import Any, Callable, Iterator, Optional, Sequence, Union
 
 import torch
 from mmdet.engine.hooks import PipelineSwitchHook
@@ -60,6 +60,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             training starts, if a hook waits for epochs.
     """
 
+    dataloader: Any  # built by the base class
+
     def __init__(self, runner, dataloader: Union[DataLoader, dict], **kwargs) -> None:
         BaseLoop.__init__(self, runner, dataloader)
         dataloader = self.dataloader
@@ -82,7 +84,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             raise ValueError(
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
-                'switch_pipeline=…) in its place, as tools/make_semi_config.py does')
+                'switch_pipeline=…) in its place, as `mmpose-mum convert` does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()
@@ -101,7 +103,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     def _place_sampler(self) -> None:
         """Let the sampler go on where the checkpoint's was, and say so if it cannot."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
-        sampler.start_batch = self._iter
+        restart_data(self, self._iter)
         before = hub.get_info(_STREAM)
         if before is not None:
             sampler.seed = before['seed']
@@ -145,6 +147,23 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.val_loop.run()
 
 
+def restart_data(loop: IterBasedTrainLoop, start_batch: int) -> None:
+    """Let a loop's data go on at another batch of their stream, or as another dataset makes them.
+
+    Args:
+        loop (IterBasedTrainLoop): This module's or MMEngine's. Batches that its workers have loaded
+            ahead are dropped.
+        start_batch (int): The next batch, counted from the beginning of the sampler's stream.
+    """
+    loader, batches = loop.dataloader, loop.dataloader_iterator
+    # Workers have copies of the dataset, and persistent ones outlive their iterator.
+    if hasattr(batches._iterator, '_shutdown_workers'):
+        batches._iterator._shutdown_workers()
+    loader._iterator = None
+    loader.sampler.start_batch = start_batch
+    loop.dataloader_iterator = type(batches)(loader)
+
+
 def _share_batch_size(dataloader: DataLoader) -> None:
     """Tell the sampler, whose batches have a ratio and a number, how large the loader's are.
 
@@ -174,14 +193,11 @@ class _Unread:
 
 
 class _Batches:
-    """The batches of an endless dataloader, which starts when it is asked for the first.
-
-    A hook may put another one of the same type into the loop, as with MMEngine's own iterator.
-    """
+    """The batches of an endless dataloader, which starts when it is asked for the first."""
 
     def __init__(self, dataloader: DataLoader) -> None:
         self._dataloader = dataloader
-        self._iterator = None
+        self._iterator: Optional[Iterator[dict]] = None
 
     def __iter__(self) -> '_Batches':
         return self

@@ -5,6 +5,8 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from ..wrappers import unwrapped
+
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class StudentOptimWrapperConstructor:
@@ -33,7 +35,7 @@ class StudentOptimWrapperConstructor:
         Raises:
             TypeError: If the model has no student.
         """
-        model = getattr(model, 'module', model)
+        model = unwrapped(model)
         if not hasattr(model, 'student'):
             raise TypeError(f'{type(self).__name__} is for SemiSupervisedPoseEstimator, got '
                             f'{type(model).__name__}, which has no student')

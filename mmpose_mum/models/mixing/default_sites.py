@@ -1,5 +1,5 @@
 """Good mixing sites of any backbone, found by looking at how its stages follow one another."""
-from typing import Dict, List, Tuple
+from typing import Dict, List, Set, Tuple
 
 from torch import nn
 
@@ -50,10 +50,10 @@ def default_sites(backbone: nn.Module, input_size: Tuple[int, int], grid: Tuple[
 def _weights(module: nn.Module) -> int:
     """Count convolutions, linear layers and embeddings; 0 if no pixel sees another one in them."""
     shapes = [p.shape for p in module.parameters() if p.ndim > 1]
-    return 0 if all(len(s) == 4 and s[2:].numel() == 1 for s in shapes) else len(shapes)
+    return 0 if all(len(s) == 4 and s[2:] == (1, 1) for s in shapes) else len(shapes)
 
 
-def _find(module: nn.Module, prefix: str, traced: Trace, names: set, stages: List[str],
+def _find(module: nn.Module, prefix: str, traced: Trace, names: Set[str], stages: List[str],
           stem: List[str]) -> None:
     """Collect the outermost modules among ``names`` that are called once.
 

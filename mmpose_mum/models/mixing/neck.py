@@ -1,12 +1,13 @@
 """The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
 from contextlib import contextmanager
 from functools import partial
-from typing import Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import torch
 from mmengine.dist import get_rank
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
+from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
 from ...functional.nested import map_tensors, tensors_of
@@ -53,8 +54,8 @@ class MixUnMix(BaseModule):
                  group_size: int = 4,
                  prob: float = 1.,
                  seed: int = 0,
-                 neck: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 neck: OptConfigType = None,
+                 init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
         check_mixing(grid, group_size)
         if not sites or isinstance(sites, str) or len(set(sites)) != len(sites):
@@ -145,7 +146,8 @@ class MixUnMix(BaseModule):
             RuntimeError: If the backbone has not as many outputs as when it was attached, or
                 tokens of another input size.
         """
-        if self._site is not None:
+        permutation = self.permutation
+        if self._site is not None and permutation is not None:
             _, behind, leaving = self._inspected[self._site]
             outputs = len(tensors_of(feats))
             if outputs != len(behind):
@@ -153,9 +155,9 @@ class MixUnMix(BaseModule):
                                    'in evaluation mode, when its mixing sites were checked')
             plan = iter(zip(behind, leaving))
 
-            def unmix(x):
+            def unmix(x: Tensor) -> Tensor:
                 is_behind, patches = next(plan)
-                return on_patches(unmix_tiles, x, self.permutation, patches) if is_behind else x
+                return on_patches(unmix_tiles, x, permutation, patches) if is_behind else x
 
             feats = map_tensors(unmix, feats)
         return self.neck(feats) if self.neck is not None else feats
@@ -169,32 +171,35 @@ class MixUnMix(BaseModule):
                     'forward is run again in the backward pass (activation_checkpointing). Name '
                     'modules there that begin at a site, or lie between two')
 
-    def _mix(self, site: str, _module: nn.Module, args: tuple) -> Optional[tuple]:
-        if self._site != site:
+    def _mix(self, site: str, _module: nn.Module,
+             args: Tuple[Any, ...]) -> Optional[Tuple[Any, ...]]:
+        permutation = self.permutation
+        if self._site != site or permutation is None:
             return None
         entering = iter(self._inspected[site].entering)
         return map_tensors(
-            lambda x: on_patches(mix_tiles, x, self.permutation, next(entering))
+            lambda x: on_patches(mix_tiles, x, permutation, next(entering))
             if x.is_floating_point() else x, args)
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> Dict[str, Any]:
         # A generator can be neither copied nor pickled, its state can.
         return {**self.__dict__, 'generator': self.generator.get_state()}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: Dict[str, Any]) -> None:
         super().__setstate__(state)
         self.generator = torch.Generator()
         self.generator.set_state(state['generator'])
 
 
-def _hide_inner_neck(module, state_dict, prefix, _metadata) -> None:
+def _hide_inner_neck(_module: nn.Module, state_dict: Dict[str, Tensor], prefix: str,
+                     _metadata: Any) -> None:
     """Rename ``neck.neck.x`` to ``neck.x``, as the plain model has it."""
     inner = prefix + 'neck.'
     for key in [k for k in state_dict if k.startswith(inner)]:
         state_dict[prefix + key[len(inner):]] = state_dict.pop(key)
 
 
-def _reveal_inner_neck(state_dict, prefix, *_args) -> None:
+def _reveal_inner_neck(state_dict: Dict[str, Tensor], prefix: str, *_args: Any) -> None:
     """Rename ``neck.x`` of a plain model to ``neck.neck.x``."""
     for key in [k for k in state_dict if k.startswith(prefix)]:
         state_dict[prefix + 'neck.' + key[len(prefix):]] = state_dict.pop(key)

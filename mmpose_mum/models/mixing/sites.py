@@ -1,5 +1,5 @@
 """Where a backbone can be mixed: names of its stages, and what comes out from behind each."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
@@ -98,11 +98,11 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     image = leaf.clone()
     image_nodes = {image.grad_fn}
 
-    def hook_of(name):
-        def hook(_module, args, kwargs):
-            marked = []
+    def hook_of(name: str) -> Callable[..., Any]:
+        def hook(_module: nn.Module, args: Any, kwargs: Dict[str, Any]) -> Any:
+            marked: List[Tuple[Tensor, Any, bool]] = []
 
-            def mark(x):
+            def mark(x: Tensor) -> Tensor:
                 if not x.is_floating_point():
                     return x
                 # A node of its own, so that a way past this entrance is another one. What hangs
@@ -139,8 +139,8 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
             module.training = training
         for module in checkpointing.values():
             module.with_cp = True
-    return Trace(type(backbone).__name__, tuple(input_size), image.grad_fn, calls, outputs,
-                 list(checkpointing))
+    return Trace(type(backbone).__name__, (input_size[0], input_size[1]), image.grad_fn, calls,
+                 outputs, list(checkpointing))
 
 
 def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
@@ -193,7 +193,8 @@ def _is_size(value: Any) -> bool:
             and all(isinstance(v, int) for v in value))
 
 
-def _reaches(output: Tensor, targets: Set[Any], past: Sequence[Any] = ()) -> bool:
+def _reaches(output: Tensor, targets: AbstractSet[Any],
+             past: AbstractSet[Any] = frozenset()) -> bool:
     """Tell whether autograd would get from ``output`` to a target, not going through ``past``."""
     waiting, seen = [output.grad_fn], {output.grad_fn, None}
     while waiting:

@@ -36,7 +36,7 @@ def patches_of(length: int, input_size: Size, announced: Sequence[Size] = ()) ->
         if height * width == length:
             return Patches(0, height, width)
     width, height = input_size
-    best = None
+    best: Optional[Patches] = None
     for stride in range(1, max(input_size) + 1):
         # Up to `pad` pixels of padding change the size at two values alone.
         for pad in {0, -height % stride, -width % stride}:

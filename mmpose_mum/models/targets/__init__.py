@@ -1,5 +1,5 @@
 """Pseudo targets: what the student must reproduce, one kind for each kind of head."""
 from . import coordinate, heatmap, visibility  # noqa: F401 - their kinds register themselves
-from .base import PoseTargets, PseudoTargets, targets_of
+from .base import PseudoTargets, TargetMaker, target_maker_for
 
-__all__ = ['PoseTargets', 'PseudoTargets', 'targets_of']
+__all__ = ['PseudoTargets', 'TargetMaker', 'target_maker_for']

@@ -10,7 +10,7 @@ from ...functional.nested import map_tensors, tensors_of
 from ...functional.warp import inside_view, swap_left_right, view_to_view, warp_keypoints
 
 CONFIDENCE_MODES = ('none', 'threshold', 'soft')
-_KINDS: List[Type['PoseTargets']] = []  # each subclass registers itself
+_KINDS: List[Type['TargetMaker']] = []  # each subclass registers itself
 
 
 class PseudoTargets(NamedTuple):
@@ -18,7 +18,7 @@ class PseudoTargets(NamedTuple):
 
     Attributes:
         keypoints: (B, K, 2), the teacher's keypoints in pixels of the student's input.
-        scores: (B, K), how sure the teacher is of them, see :class:`PoseTargets`.
+        scores: (B, K), how sure the teacher is of them, see :class:`TargetMaker`.
         weights: (B, K) float, each keypoint's weight in the loss.
         maps: What else the head's loss compares the output with: for heads with one heatmap a
             joint (B, K, h, w); other things for other heads, see there; None for those whose loss
@@ -33,8 +33,10 @@ class PseudoTargets(NamedTuple):
     valid: Optional[Tensor] = None
 
 
-class PoseTargets:
-    """Pseudo targets of one kind of head; :func:`targets_of` finds the kind.
+class TargetMaker:
+    """Makes the pseudo targets of one kind of head, and compares outputs with them.
+
+    :func:`target_maker_for` finds the kind of a head. Each subclass registers itself.
 
     A score has one meaning for all heads, so that a threshold carries over: how sure the head is
     that the keypoint lies where it says, within about the width of the head's own label. 1 is an
@@ -74,11 +76,11 @@ class PoseTargets:
 
     heads: Tuple[type, ...] = ()
 
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _KINDS.append(cls)
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.head = head
         self.input_size = self._input_size(self._codec(head))
         confidence = dict(confidence or {})
@@ -99,7 +101,8 @@ class PoseTargets:
         """Tell whether this class makes the targets of a head."""
         return isinstance(head, cls.heads)
 
-    def __call__(self, output: Any, teacher_views: Dict, student_views: Dict,
+    def __call__(self, output: Any, teacher_views: Dict[str, Tensor],
+                 student_views: Dict[str, Tensor],
                  flip_indices: Sequence[int]) -> PseudoTargets:
         """Carry what the teacher sees into the student's view.
 
@@ -204,8 +207,7 @@ class PoseTargets:
                              'which tells where its output lies in the input')
         return codec
 
-    @staticmethod
-    def _input_size(codec: Any) -> Tuple[int, int]:
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
         return tuple(codec.input_size)
 
     def _weights(self, weights: Tensor, scores: Tensor) -> Tensor:
@@ -217,15 +219,15 @@ class PoseTargets:
         return weights
 
 
-def targets_of(head: nn.Module, confidence: Optional[dict] = None) -> PoseTargets:
-    """Make the pseudo targets of a head.
+def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> TargetMaker:
+    """Return what makes the pseudo targets of a head.
 
     Args:
         head (nn.Module): A top-down head of MMPose or one derived from it.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Returns:
-        PoseTargets: Of the kind for this head.
+        TargetMaker: Of this head's kind.
 
     Raises:
         ValueError: If there is none; the message lists the supported heads. Also if the head's
@@ -244,7 +246,7 @@ def detached_where(keep: Tensor, output: Tensor) -> Tensor:
     return torch.where(keep, output, output.detach())
 
 
-def views_of(data_samples: Sequence, device: torch.device) -> Dict[str, Tensor]:
+def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Tensor]:
     """Collect how the views of a batch were made, and move that to the device at once.
 
     Args:

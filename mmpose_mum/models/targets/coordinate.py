@@ -1,7 +1,7 @@
 """Pseudo targets of heads that tell coordinates: SimCC's bins, regression, integral regression."""
 import copy
 import math
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import MessageHub
@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from ...functional.codecs import encode_coordinates, encode_gaussians, encode_simcc
 from ...functional.warp import swap_left_right, warp_distributions
-from .base import PoseTargets, PseudoTargets, detached_where
+from .base import PseudoTargets, TargetMaker, detached_where
 
 # Share of the crop within which a keypoint is right: MMPose's own accuracy of regression heads.
 NEAR = .05
 
 
-class SimCCTargets(PoseTargets):
+class SimCCTargetMaker(TargetMaker):
     """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are labels of x and y.
 
     (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
@@ -34,15 +34,15 @@ class SimCCTargets(PoseTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not SimCCLabel.
+        ValueError: As :class:`TargetMaker`; also if the codec is not SimCCLabel.
     """
 
     heads = (SimCCHead, RTMCCHead, RTMWHead)
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         self.codec = _checked(self._codec(head), 'SimCCLabel', head)
         middle = torch.tensor([[[size // 2 for size in self.input_size]]]).float()
@@ -59,11 +59,10 @@ class SimCCTargets(PoseTargets):
         loss = self.head.loss_module
         if not hasattr(loss, 'beta'):
             return made
-        maps = warp_distributions(
-            *(swap_left_right(self._values(x), flip_indices, mirrored) for x in output), matrix,
-            self.codec.simcc_split_ratio)
+        of_x, of_y = (swap_left_right(self._values(x), flip_indices, mirrored) for x in output)
+        maps = warp_distributions(of_x, of_y, matrix, self.codec.simcc_split_ratio)
         if loss.label_softmax:  # the loss puts a softmax on labels, too
-            maps = tuple(x.log() / loss.label_beta for x in maps)
+            return made._replace(maps=tuple(x.log() / loss.label_beta for x in maps))
         return made._replace(maps=maps)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tuple[Tensor, Tensor], Tensor]:
@@ -76,9 +75,9 @@ class SimCCTargets(PoseTargets):
     def _loss(self, output: Tuple[Tensor, Tensor], targets: PseudoTargets,
               head: nn.Module) -> Tensor:
         counts = (targets.weights > 0)[..., None]
-        output = tuple(detached_where(counts, x) for x in output)
+        compared = tuple(detached_where(counts, x) for x in output)
         # Some losses leave one value for each sample.
-        return head.loss_module(output, targets.maps, targets.weights).mean()
+        return head.loss_module(compared, targets.maps, targets.weights).mean()
 
     def _values(self, output: Tensor) -> Tensor:
         """Return what the loss compares with the label: a softmax, unless the loss takes none."""
@@ -95,21 +94,21 @@ class SimCCTargets(PoseTargets):
         return label.max().item()
 
 
-class RegressionTargets(PoseTargets):
+class RegressionTargetMaker(TargetMaker):
     """Targets of RegressionHead: the keypoints alone, without ``maps``.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`; only the mode ``'none'``.
+        confidence (dict, optional): See :class:`TargetMaker`; only the mode ``'none'``.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if ``confidence`` is to choose among keypoints.
+        ValueError: As :class:`TargetMaker`; also if ``confidence`` is to choose among keypoints.
     """
 
     heads = (RegressionHead, )
     codec = 'RegressionLabel'
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         _checked(self._codec(head), self.codec, head)
         self._check_mode(head)
@@ -134,7 +133,7 @@ class RegressionTargets(PoseTargets):
     def _scores(self, output: Any) -> Tensor:
         return torch.ones_like(output[..., 0])
 
-    def _encode(self, keypoints: Tensor) -> Tuple[None, Tensor]:
+    def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
         return None, encode_coordinates(keypoints, self.input_size)[1]
 
     def _compared(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor, Tensor]:
@@ -145,17 +144,17 @@ class RegressionTargets(PoseTargets):
         goal = torch.where(counts, goal, coordinates.detach())
         return detached_where(counts, coordinates), goal, counts
 
-    def _loss(self, output: Tensor, targets: PseudoTargets, head: nn.Module) -> Tensor:
+    def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
         coordinates, goal, _ = self._compared(output, targets)
         return head.loss_module(coordinates, goal, targets.weights[..., None])
 
 
-class RLETargets(RegressionTargets):
+class RLETargetMaker(RegressionTargetMaker):
     """Targets of RLEHead: the keypoints alone; its own scale says how sure it is.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (RLEHead, )
@@ -186,21 +185,21 @@ class RLETargets(RegressionTargets):
         return loss(coordinates, scale, goal, weights[..., None])
 
 
-class IntegralTargets(RegressionTargets):
+class IntegralTargetMaker(RegressionTargetMaker):
     """Targets of IntegralRegressionHead: the keypoints alone, as its loss needs no heatmaps.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not IntegralRegressionLabel.
+        ValueError: As :class:`TargetMaker`; also if the codec is not IntegralRegressionLabel.
     """
 
     heads = (IntegralRegressionHead, )
     codec = 'IntegralRegressionLabel'
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
         self.normalize = codec.normalize
@@ -212,8 +211,7 @@ class IntegralTargets(RegressionTargets):
         label, _ = encode_gaussians(middle, self.size, **self.gaussian)
         self.peak = (label.max() / label.sum()).item()
 
-    @staticmethod
-    def _input_size(codec: Any) -> Tuple[int, int]:
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
         # Asked before the codec is checked.
         return tuple(getattr(codec, 'keypoint_codec', codec).input_size)
 
@@ -236,13 +234,13 @@ class IntegralTargets(RegressionTargets):
         return head.loss_module(coordinates, goal, targets.weights)
 
 
-class DSNTTargets(IntegralTargets):
+class DSNTTargetMaker(IntegralTargetMaker):
     """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
     w).
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (DSNTHead, )

@@ -1,10 +1,13 @@
 """Pseudo targets of heads whose output is heatmaps, in the plane or in depth."""
+from functools import reduce
+from operator import add
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 import torch
 from mmpose.models.heads import CPMHead, HeatmapHead, InternetHead, MSPNHead
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...functional.codecs import encode_offsets
@@ -17,28 +20,34 @@ from ...functional.warp import (
     warp_heatmaps,
     warp_keypoints,
 )
-from .base import PoseTargets, PseudoTargets, detached_where
+from .base import PseudoTargets, TargetMaker, detached_where
 
 
-class HeatmapTargets(PoseTargets):
+class HeatmapTargetMaker(TargetMaker):
     """Targets of HeatmapHead and ViPNASHead: ``maps`` are the teacher's heatmaps, carried over.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec's targets are not heatmaps of one
+        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps of one
             channel a keypoint.
     """
 
     heads = (HeatmapHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
-        self.to_heatmap = torch.from_numpy(input_to_heatmap(codec))
-        self.peak = 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
+        self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
+        self.peak = self._label_peak(codec)
+
+    def _input_to_heatmap(self, codec: Any) -> NDArray[Any]:
+        return input_to_heatmap(codec)
+
+    def _label_peak(self, codec: Any) -> float:
+        return 255. if type(codec).__name__ == 'MegviiHeatmap' else 1.
 
     def heatmaps(self, output: Any) -> Tensor:
         """Return the heatmaps (B, K, h, w) that the head decodes."""
@@ -56,21 +65,22 @@ class HeatmapTargets(PoseTargets):
     def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
         heatmaps = self.heatmaps(output)
-        size = tuple(heatmaps.shape[2:])
+        height, width = heatmaps.shape[2:]
         to_heatmap, from_heatmap = self._matrices(heatmaps.device)
         matrix = compose_affine(to_heatmap, matrix, from_heatmap)
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
         peaks, scores = self._peaks(heatmaps)
         peaks = warp_keypoints(peaks, matrix)
-        weights = self._weights(inside_view(peaks, size).float(), scores)
+        weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
         return PseudoTargets(warp_keypoints(peaks, from_heatmap), scores, weights, maps, valid)
 
     def _warp(self, maps: Any, matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[Any, Tensor]:
         """Carry ``maps`` over by a matrix of heatmap pixels; also tell where they are valid."""
         maps = swap_left_right(maps, flip_indices, mirrored)
-        return warp_heatmaps(maps, matrix, tuple(maps.shape[2:]))
+        height, width = maps.shape[2:]
+        return warp_heatmaps(maps, matrix, (height, width))
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
         return self._joints(targets.maps)[0]
@@ -89,12 +99,12 @@ class HeatmapTargets(PoseTargets):
         return to_heatmap, invert_affine(to_heatmap)
 
 
-class StagedTargets(HeatmapTargets):
+class StagedTargetMaker(HeatmapTargetMaker):
     """Targets of CPMHead: what the teacher's last stage sees is the target of every stage.
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (CPMHead, )
@@ -107,11 +117,12 @@ class StagedTargets(HeatmapTargets):
         return self._joints([targets.maps])[0]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
-        return sum(_compare(loss, stage, targets.maps, targets)
-                   for loss, stage in zip(_losses_of(head, len(output)), output))
+        return reduce(add, (
+            _compare(loss, stage, targets.maps, targets)
+            for loss, stage in zip(_losses_of(head, len(output)), output)))
 
 
-class LevelTargets(HeatmapTargets):
+class LevelTargetMaker(HeatmapTargetMaker):
     """Targets of MSPNHead, whose units have labels of different widths, by their level.
 
     ``maps`` holds for each of the student's units the heatmaps (B, K, h, w) of the teacher's last
@@ -119,7 +130,7 @@ class LevelTargets(HeatmapTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (MSPNHead, )
@@ -133,17 +144,18 @@ class LevelTargets(HeatmapTargets):
 
     def _warp(self, maps: Dict[int, Tensor], matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[List[Tensor], Tensor]:
-        carried = {level: super(LevelTargets, self)._warp(unit, matrix, mirrored, flip_indices)
+        carried = {level: super(LevelTargetMaker, self)._warp(unit, matrix, mirrored, flip_indices)
                    for level, unit in maps.items()}
         levels = self.head.level_indices
         return [carried[level][0] for level in levels], carried[levels[-1]][1]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
-        return sum(_compare(loss, unit, goal, targets) for loss, unit, goal in zip(
-            _losses_of(head, len(output)), output, targets.maps))
+        return reduce(add, (
+            _compare(loss, unit, goal, targets) for loss, unit, goal in zip(
+                _losses_of(head, len(output)), output, targets.maps)))
 
 
-class OffsetTargets(PoseTargets):
+class OffsetTargetMaker(TargetMaker):
     """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a keypoint.
 
     Interpolated offsets would be wrong, and classes blurred, so that ``maps`` (B, 3 K, h, w) is
@@ -151,12 +163,12 @@ class OffsetTargets(PoseTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (HeatmapHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
         width, height = self.size = tuple(codec.heatmap_size)
@@ -208,7 +220,7 @@ class OffsetTargets(PoseTargets):
         return self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
 
 
-def input_to_heatmap(codec) -> np.ndarray:
+def input_to_heatmap(codec: Any) -> NDArray[Any]:
     """Return the map from a pixel of the input to the heatmap pixel that the codec encodes it at.
 
     MSRA's heatmaps divide by the stride, UDP's by (n − 1) / (m − 1). Megvii's floor the quotient,
@@ -236,7 +248,7 @@ def input_to_heatmap(codec) -> np.ndarray:
     return matrix
 
 
-def _scaling(scale_factor: np.ndarray) -> np.ndarray:
+def _scaling(scale_factor: NDArray[Any]) -> NDArray[Any]:
     return np.diag([*(1 / np.asarray(scale_factor)), 1]).astype(np.float32)
 
 
@@ -246,15 +258,21 @@ def _losses_of(head: nn.Module, count: int) -> List[nn.Module]:
     return list(losses) if isinstance(losses, nn.ModuleList) else [losses] * count
 
 
+def _counts(targets: PseudoTargets) -> Tensor:
+    """Return which pixels (B, K, h, w) count: seen by the teacher, of keypoints that count."""
+    assert targets.valid is not None  # as of all targets that were carried over as heatmaps
+    return (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+
+
 def _compare(loss: nn.Module, output: Tensor, maps: Tensor, targets: PseudoTargets) -> Tensor:
     # Where the teacher has not looked, and in keypoints that do not count, the student is its own
     # target: no gradient, whatever the head's loss is and does with weights.
-    counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
+    counts = _counts(targets)
     goal = torch.where(counts, maps, output.detach())
     return loss(detached_where(counts, output), goal, targets.weights)
 
 
-class HandTargets(HeatmapTargets):
+class HandTargetMaker(HeatmapTargetMaker):
     """Targets of InternetHead: two hands' keypoints in depth, their distance, and which are there.
 
     ``maps`` is a tuple of the heatmaps (B, K, d, h, w), each slice carried over; the depth of one
@@ -265,28 +283,30 @@ class HandTargets(HeatmapTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`PoseTargets`; also if the codec is not Hand3DHeatmap.
+        ValueError: As :class:`TargetMaker`; also if the codec is not Hand3DHeatmap.
     """
 
     heads = (InternetHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
-        PoseTargets.__init__(self, head, confidence)
-        codec = self._codec(head)
-        scaling = np.diag([*(1 / codec.scale_factor), 1]).astype(np.float32)
-        self.to_heatmap = torch.from_numpy(scaling)
-        self.peak = codec.max_bound
-        self.root_size = codec.heatmap_size_root  # twice the encoded depth 0
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
+        super().__init__(head, confidence)
+        self.root_size = self._codec(head).heatmap_size_root  # twice the encoded depth 0
 
-    @staticmethod
-    def _input_size(codec: Any) -> Tuple[int, int]:
+    def _input_to_heatmap(self, codec: Any) -> NDArray[Any]:
+        return _scaling(codec.scale_factor)
+
+    def _label_peak(self, codec: Any) -> float:
+        return codec.max_bound
+
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
         if type(codec).__name__ != 'Hand3DHeatmap':
             raise ValueError(f'InternetHead has the codec {type(codec).__name__}; its pseudo '
                              'targets need Hand3DHeatmap')
-        return tuple(int(n) for n in codec.image_size)
+        width, height = codec.image_size
+        return int(width), int(height)
 
     def heatmaps(self, output: List[Tensor]) -> Tensor:
         """Return each keypoint's heatmap (B, K, h, w), the highest of its slices."""
@@ -300,7 +320,8 @@ class HandTargets(HeatmapTargets):
         heatmaps, root, hands = maps
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         # A slice is carried over as any heatmap.
-        slices, valid = warp_heatmaps(heatmaps.flatten(1, 2), matrix, tuple(heatmaps.shape[3:]))
+        height, width = heatmaps.shape[3:]
+        slices, valid = warp_heatmaps(heatmaps.flatten(1, 2), matrix, (height, width))
         mirrored = mirrored[:, None]
         root = torch.where(mirrored, self.root_size - root, root)
         hands = hands.sigmoid()
@@ -313,8 +334,7 @@ class HandTargets(HeatmapTargets):
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         heatmaps, root, hands = output
         goal, root_goal, hands_goal = targets.maps
-        counts = (targets.valid > 0) & (targets.weights > 0)[..., None, None]
-        counts = counts[:, :, None]
+        counts = _counts(targets)[:, :, None]
         goal = torch.where(counts, goal, heatmaps.detach())
         loss = head.loss_module(detached_where(counts, heatmaps), goal, targets.weights)
         both = (hands_goal > .5).all(1, keepdim=True).float()

@@ -1,15 +1,15 @@
 """Pseudo targets of heads that predict visibility beside the pose."""
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from mmpose.models.heads import VisPredictHead
 from torch import Tensor, nn
 
 from ...functional.warp import inside_view, swap_left_right
-from .base import PoseTargets, PseudoTargets, targets_of
+from .base import PseudoTargets, TargetMaker, target_maker_for
 
 
-class VisibilityTargets(PoseTargets):
+class VisibilityTargetMaker(TargetMaker):
     """Targets of VisPredictHead: those of its pose head, and which keypoints are visible.
 
     ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a
@@ -19,19 +19,24 @@ class VisibilityTargets(PoseTargets):
 
     Args:
         head (nn.Module): The head.
-        confidence (dict, optional): See :class:`PoseTargets`.
+        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :func:`targets_of` for the pose head.
+        ValueError: As :func:`target_maker_for` for the pose head.
     """
 
     heads = (VisPredictHead, )
 
-    def __init__(self, head: nn.Module, confidence: Optional[dict] = None) -> None:
-        self.pose = targets_of(head.pose_head, confidence)
-        self.head = head
-        self.input_size = self.pose.input_size
-        self.mode, self.threshold = self.pose.mode, self.pose.threshold
+    def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
+        self.pose = target_maker_for(head.pose_head, confidence)
+        super().__init__(head, confidence)
+
+    @staticmethod
+    def _codec(head: nn.Module) -> Any:
+        return TargetMaker._codec(head.pose_head)
+
+    def _input_size(self, codec: Any) -> Tuple[int, int]:
+        return self.pose.input_size
 
     def heatmaps(self, output: Tuple[Any, Tensor]) -> Optional[Tensor]:
         """Return the pose head's heatmaps, if it has some."""

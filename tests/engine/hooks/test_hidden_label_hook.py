@@ -18,7 +18,7 @@ from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
 from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_joints
 from mmpose_mum.functional.branches import BRANCHES
-from mmpose_mum.models.targets.base import targets_of
+from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
 
 FLIP_INDICES = [1, 0, 3, 2]
@@ -245,7 +245,7 @@ class CoordinateOracle(nn.Module):
 @pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
 def test_heads_without_heatmaps_are_measured_as_well(view):
     runner, hook = FakeRunner(CoordinateOracle()), HiddenLabelHook(interval=1, thr=.001)
-    runner.model.targets = targets_of(MODELS.build(dict(
+    runner.model.target_maker = target_maker_for(MODELS.build(dict(
         type='RegressionHead', in_channels=4, num_joints=4,
         decoder=dict(type='RegressionLabel', input_size=INPUT_SIZE))))
     hook.before_train(runner)

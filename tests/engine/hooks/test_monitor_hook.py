@@ -153,7 +153,7 @@ def test_a_soft_confidence_without_any(tmp_path, said):
 
 def test_a_loss_of_exactly_zero_although_joints_count(tmp_path, said):
     def no_loss(runner, hook):
-        runner.model.targets.loss = lambda output, *_: output.sum() * 0
+        runner.model.target_maker.loss = lambda output, *_: output.sum() * 0
 
     hook = monitor()
     before = hook.before_train

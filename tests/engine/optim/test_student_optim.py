@@ -30,8 +30,7 @@ def test_no_teacher_parameter_and_every_student_one(model):
 
 
 def test_a_wrapped_model_is_unwrapped(model):
-    wrapped = nn.Module()
-    wrapped.module = model
+    wrapped = nn.DataParallel(model)
     assert parameters_of(build(wrapped)) == {id(p) for p in model.student.parameters()}
 
 

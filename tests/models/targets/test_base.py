@@ -9,9 +9,9 @@ from torch import nn
 
 import mmpose_mum  # noqa: F401
 from helpers.target_views import FLIP_INDICES, HEATMAP_SIZE, INPUT_SIZE, identity_views
-from mmpose_mum.models.targets.base import PoseTargets, detached_where, targets_of, views_of
-from mmpose_mum.models.targets.coordinate import RegressionTargets, SimCCTargets
-from mmpose_mum.models.targets.heatmap import HeatmapTargets
+from mmpose_mum.models.targets.base import TargetMaker, detached_where, target_maker_for, views_of
+from mmpose_mum.models.targets.coordinate import RegressionTargetMaker, SimCCTargetMaker
+from mmpose_mum.models.targets.heatmap import HeatmapTargetMaker
 
 MSRA = dict(type='MSRAHeatmap', input_size=INPUT_SIZE, heatmap_size=HEATMAP_SIZE, sigma=2)
 HEADS = dict(
@@ -26,12 +26,12 @@ def head_of(name, **changes):
 
 
 @pytest.mark.parametrize('name, kind', [
-    ('HeatmapHead', HeatmapTargets), ('ViPNASHead', HeatmapTargets),
-    ('RegressionHead', RegressionTargets)])
+    ('HeatmapHead', HeatmapTargetMaker), ('ViPNASHead', HeatmapTargetMaker),
+    ('RegressionHead', RegressionTargetMaker)])
 def test_the_kind_of_targets_follows_the_kind_of_head(name, kind):
     head = head_of(name)
-    targets = targets_of(head)
-    assert type(targets) is kind and isinstance(targets, PoseTargets)
+    targets = target_maker_for(head)
+    assert type(targets) is kind and isinstance(targets, TargetMaker)
     assert targets.head is head and targets.input_size == INPUT_SIZE
     assert targets.mode == 'none'
 
@@ -43,7 +43,7 @@ def test_a_head_derived_from_a_supported_one_is_taken():
     head = OwnHead(
         in_channels=4, out_channels=6, input_size=INPUT_SIZE, in_featuremap_size=(3, 4),
         decoder=dict(type='SimCCLabel', input_size=INPUT_SIZE))
-    assert type(targets_of(head)) is SimCCTargets
+    assert type(target_maker_for(head)) is SimCCTargetMaker
 
 
 def test_another_head_is_refused_with_a_list_of_the_supported_ones():
@@ -51,20 +51,20 @@ def test_another_head_is_refused_with_a_list_of_the_supported_ones():
                        'CPMHead, DSNTHead, HeatmapHead, IntegralRegressionHead, InternetHead, '
                        'MSPNHead, RLEHead, RTMCCHead, RTMWHead, RegressionHead, SimCCHead, '
                        'VisPredictHead and of heads derived'):
-        targets_of(nn.Linear(2, 2))
+        target_maker_for(nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize('name', HEADS)
 def test_a_head_without_a_codec_is_refused(name):
     with pytest.raises(ValueError, match=f'{name} has no codec: set its `decoder`'):
-        targets_of(head_of(name, decoder=None))
+        target_maker_for(head_of(name, decoder=None))
 
 
 def test_the_loss_is_that_of_the_head_given():
     """Of two students each has its own, and a loss may have weights."""
     first, second = (head_of('HeatmapHead', loss=dict(
         type='KeypointMSELoss', use_target_weight=True, loss_weight=w)) for w in (1., 3.))
-    targets = targets_of(first)
+    targets = target_maker_for(first)
     made = targets(torch.rand(1, 6, 32, 24), identity_views(), identity_views(), FLIP_INDICES)
     output = torch.rand(1, 6, 32, 24)
     assert torch.equal(targets.loss(output, made), targets.loss(output, made, first))
@@ -90,7 +90,7 @@ def test_what_is_detached_keeps_its_value():
 def test_a_wrong_confidence_is_refused(confidence, message):
     before = dict(confidence)
     with pytest.raises(ValueError, match=message):
-        targets_of(head_of('HeatmapHead'), confidence)
+        target_maker_for(head_of('HeatmapHead'), confidence)
     assert confidence == before  # the config is not emptied
 
 
@@ -117,5 +117,3 @@ def test_a_sample_without_its_views_data_names_the_transform_that_records_it(mis
     lacking = {key: value for key, value in whole.items() if key != missing}
     with pytest.raises(KeyError, match=f"no '{missing}' in its metainfo.*WarpTopdownAffine"):
         views_of([sample(**whole), sample(**lacking)], torch.device('cpu'))
-
-

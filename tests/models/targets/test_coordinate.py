@@ -15,7 +15,7 @@ from helpers.target_views import (
     renamed,
     seen_twice,
 )
-from mmpose_mum.models.targets.base import targets_of
+from mmpose_mum.models.targets.base import target_maker_for
 
 FEATURES = dict(in_channels=4, in_featuremap_size=(3, 4))
 SIMCC = dict(type='SimCCLabel', input_size=INPUT_SIZE)
@@ -108,7 +108,7 @@ def gradients(targets, found, made):
 @pytest.mark.parametrize('name', HEADS)
 def test_targets_lie_where_the_joints_lie_in_the_students_view(name):
     head = build(name)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     assert targets.input_size == INPUT_SIZE
     counted = 0
     for seed in range(4):
@@ -129,7 +129,7 @@ def test_targets_lie_where_the_joints_lie_in_the_students_view(name):
 @pytest.mark.parametrize('name', HEADS)
 def test_the_loss_is_least_at_the_target_and_uncounted_joints_have_no_gradient(name):
     head = build(name)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180)
     made = targets(as_output(ideal(name, head, in_teacher)), first, second, FLIP_INDICES)
     counts = made.weights > 0
@@ -156,7 +156,7 @@ def test_the_loss_is_least_at_the_target_and_uncounted_joints_have_no_gradient(n
 @pytest.mark.parametrize('name', [name for name in HEADS if name.startswith(('simcc', 'rtm'))])
 def test_what_a_simcc_teacher_doubts_stays_doubtful(name):
     head = build(name)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=40)
     sharp = ideal(name, head, in_teacher)
     blunt = [x * .5 for x in sharp]
@@ -176,7 +176,7 @@ def test_what_a_simcc_teacher_doubts_stays_doubtful(name):
 def test_labels_of_a_loss_that_compares_no_distributions_are_the_codecs():
     head = build('simcc')
     head.loss_module = MODELS.build(dict(type='KeypointMSELoss'))
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     found = ideal('simcc', build('simcc'), np.full((1, 6, 2), 40., np.float32))
     made = targets(as_output(found), identity_views(), identity_views(), FLIP_INDICES)
     encoded = head.decoder.encode(
@@ -189,7 +189,7 @@ def test_labels_of_a_loss_that_compares_no_distributions_are_the_codecs():
 @pytest.mark.parametrize('name', HEADS)
 def test_what_uncounted_joints_say_changes_no_weight_of_the_head(name):
     head = build(name)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     found = ideal(name, head, seen_twice(0, spread=40)[2])
     made = targets(as_output(found), *[identity_views(4)] * 2, FLIP_INDICES)
     made = made._replace(weights=torch.zeros_like(made.weights))
@@ -207,7 +207,7 @@ def test_what_uncounted_joints_say_changes_no_weight_of_the_head(name):
 @pytest.mark.parametrize('name', CERTAIN)
 def test_an_output_like_the_label_scores_1_and_a_blunt_one_less(name):
     head = build(name)
-    targets = targets_of(head, dict(mode='threshold', threshold=.5))
+    targets = target_maker_for(head, dict(mode='threshold', threshold=.5))
     keypoints = np.full((1, 6, 2), 48., np.float32)
     sharp = ideal(name, head, keypoints)
     joints, scores = targets.joints(as_output(sharp))
@@ -234,7 +234,7 @@ def test_an_output_like_the_label_scores_1_and_a_blunt_one_less(name):
 @pytest.mark.parametrize('name', CERTAIN)
 def test_soft_weights_are_the_scores(name):
     head = build(name)
-    targets = targets_of(head, dict(mode='soft'))
+    targets = target_maker_for(head, dict(mode='soft'))
     found = [x + 0. for x in ideal(name, head, np.full((1, 6, 2), 40., np.float32))]
     if name.startswith('rle'):
         found[0][..., 2:] = -3.
@@ -245,8 +245,8 @@ def test_soft_weights_are_the_scores(name):
 @pytest.mark.parametrize('mode', [dict(mode='soft'), dict(mode='threshold', threshold=.3)], ids=str)
 def test_a_regression_head_does_not_know_how_sure_it_is(mode):
     with pytest.raises(ValueError, match='RegressionHead tells coordinates alone. .* RLEHead'):
-        targets_of(build('regression'), mode)
-    targets = targets_of(build('regression'), dict(mode='none'))
+        target_maker_for(build('regression'), mode)
+    targets = target_maker_for(build('regression'), dict(mode='none'))
     assert (targets.joints(torch.rand(2, 6, 2))[1] == 1).all()
 
 
@@ -257,7 +257,7 @@ def test_rles_score_is_the_probability_of_being_near():
     for name, distribution in (
             ('rle', lambda s: torch.distributions.Laplace(0., s)),
             ('rle unweighted', lambda s: torch.distributions.Normal(0., s))):
-        scores = targets_of(build(name)).joints(output)[1][0]
+        scores = target_maker_for(build(name)).joints(output)[1][0]
         for score, scale in zip(scores, sigma):
             of_axis = distribution(scale)
             near = of_axis.cdf(torch.tensor(.05)) - of_axis.cdf(torch.tensor(-.05))
@@ -269,7 +269,7 @@ def test_dsnt_follows_its_own_schedule():
     found = ideal('dsnt', build('dsnt'), np.full((1, 6, 2), 40., np.float32))
     losses = {}
     for lambda_t in (-1, 3):
-        targets = targets_of(build('dsnt', lambda_t=lambda_t))
+        targets = target_maker_for(build('dsnt', lambda_t=lambda_t))
         made = targets(as_output(found), identity_views(), identity_views(), FLIP_INDICES)
         moved = (found[0] + .1, found[1].roll(3, -1))
         losses[lambda_t, None] = targets.loss(moved, made)
@@ -288,13 +288,13 @@ def test_dsnt_follows_its_own_schedule():
     ('dsnt', REGRESSION, 'DSNTHead has the codec RegressionLabel.*need IntegralRegressionLabel')])
 def test_a_codec_that_is_not_the_heads_is_refused(name, codec, expected):
     with pytest.raises(ValueError, match=expected):
-        targets_of(build(name, decoder=codec))
+        target_maker_for(build(name, decoder=codec))
 
 
 @pytest.mark.parametrize('name', HEADS)
 def test_on_the_meta_device_and_under_autocast(name):
     head = build(name)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(2)
     found = ideal(name, head, in_teacher)
     expected = targets(as_output(found), first, second, FLIP_INDICES)

@@ -35,10 +35,10 @@ from mmpose_mum.functional.warp import heatmap_peaks, warp_keypoints
 from mmpose_mum.models.targets import base as pseudo_targets
 from mmpose_mum.models.targets.base import PseudoTargets
 from mmpose_mum.models.targets.heatmap import (
-    HeatmapTargets,
-    LevelTargets,
-    OffsetTargets,
-    StagedTargets,
+    HeatmapTargetMaker,
+    LevelTargetMaker,
+    OffsetTargetMaker,
+    StagedTargetMaker,
     input_to_heatmap,
 )
 
@@ -50,10 +50,10 @@ def goals_of(name, made):
 
 
 @pytest.mark.parametrize('name, kind', [
-    ('vipnas', HeatmapTargets), ('offsets', OffsetTargets), ('cpm', StagedTargets),
-    ('cpm losses', StagedTargets), ('mspn', LevelTargets)])
+    ('vipnas', HeatmapTargetMaker), ('offsets', OffsetTargetMaker), ('cpm', StagedTargetMaker),
+    ('cpm losses', StagedTargetMaker), ('mspn', LevelTargetMaker)])
 def test_every_heads_targets_lie_where_the_joints_lie(name, kind):
-    targets = pseudo_targets.targets_of(build(name))
+    targets = pseudo_targets.target_maker_for(build(name))
     assert type(targets) is kind
     stride = INPUT_SIZE[0] / HEATMAP_SIZE[0]
     counted = 0
@@ -82,7 +82,7 @@ def test_every_heads_targets_lie_where_the_joints_lie(name, kind):
 @pytest.mark.parametrize('name', HEADS)
 def test_every_heads_loss_is_0_at_the_target_and_has_no_gradient_where_nothing_counts(name):
     head = build(name)
-    targets = pseudo_targets.targets_of(head)
+    targets = pseudo_targets.target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180, udp=name == 'offsets')
     made = targets(as_output(name, whole(name, in_teacher)), first, second, FLIP_INDICES)
     goals = goals_of(name, made)
@@ -109,7 +109,7 @@ def test_every_heads_loss_is_0_at_the_target_and_has_no_gradient_where_nothing_c
 
 
 def test_each_unit_is_taught_by_the_last_one_of_its_level():
-    targets = pseudo_targets.targets_of(build('mspn'))
+    targets = pseudo_targets.target_maker_for(build('mspn'))
     units = [torch.rand(1, 6, 32, 24) for _ in range(4)]
     made = targets(units, identity_views(), identity_views(), FLIP_INDICES)
     for goal, expected in zip(made.maps, (0, 2, 2, 3)):
@@ -119,7 +119,7 @@ def test_each_unit_is_taught_by_the_last_one_of_its_level():
 
 def test_offsets_are_decoded_as_the_codec_does_it():
     head = build('offsets')
-    targets = pseudo_targets.targets_of(head)
+    targets = pseudo_targets.target_maker_for(head)
     output = torch.randn(3, 18, 32, 24)
     joints, scores = targets.joints(output)
     decoded = [head.decoder.decode(x.numpy()) for x in output]
@@ -132,7 +132,7 @@ def test_offsets_are_decoded_as_the_codec_does_it():
 
 
 def test_a_class_map_like_the_label_scores_1():
-    targets = pseudo_targets.targets_of(build('offsets'))
+    targets = pseudo_targets.target_maker_for(build('offsets'))
     label = whole('offsets', np.full((1, 6, 2), 48 / 23 * 24, np.float32))[0]
     scores = targets.joints(label)[1]
     assert (scores > .85).all() and (scores <= 1).all()
@@ -144,9 +144,9 @@ def test_a_class_map_like_the_label_scores_1():
 def test_mmposes_own_head_is_taken_and_refused_without_a_codec():
     head = dict(type='HeatmapHead', in_channels=4, out_channels=6, deconv_out_channels=None)
     codec = dict(CODECS['msra'], input_size=(192, 256), heatmap_size=(48, 64))
-    assert HeatmapTargets(MODELS.build(dict(head, decoder=codec))).input_size == (192, 256)
+    assert HeatmapTargetMaker(MODELS.build(dict(head, decoder=codec))).input_size == (192, 256)
     with pytest.raises(ValueError, match='HeatmapHead has no codec: set its `decoder`'):
-        HeatmapTargets(MODELS.build(head))
+        HeatmapTargetMaker(MODELS.build(head))
 
 
 SUPPORTED = r"MSRAHeatmap, MegviiHeatmap and UDPHeatmap\(heatmap_type='gaussian'\)"
@@ -162,7 +162,7 @@ def test_other_codecs_are_refused_with_a_list_of_the_supported_ones(codec):
     with pytest.raises(ValueError, match=f"codec {codec['type']}.* {SUPPORTED}"):
         input_to_heatmap(built)
     with pytest.raises(ValueError, match=SUPPORTED):
-        HeatmapTargets(SimpleNamespace(decoder=built))
+        HeatmapTargetMaker(SimpleNamespace(decoder=built))
 
 
 def test_autocast_changes_nothing():
@@ -250,7 +250,7 @@ def carried(name, seed, sizes=SIZES[0], ratio=None):
     in_teacher, in_student = (
         np.stack([seen_in(*view) for view in zip(*both, joints)]) for both in zip(matrices, flips))
     heatmaps = torch.stack([encode(codec, k) for k in in_teacher])
-    targets = HeatmapTargets(SimpleNamespace(decoder=codec))(
+    targets = HeatmapTargetMaker(SimpleNamespace(decoder=codec))(
         heatmaps, views(matrices[0], flips[0]), views(matrices[1], flips[1]), FLIP_INDICES)
     in_teacher, in_student = torch.from_numpy(in_teacher), torch.from_numpy(in_student)
     # What the target looks like comes from the keypoints of the same name.
@@ -322,7 +322,7 @@ def test_the_same_view_gives_the_teachers_heatmaps_everywhere_valid():
 @pytest.mark.parametrize('name', CODECS)
 def test_the_teachers_joints_are_those_of_the_targets_in_its_own_view(name):
     codec = codec_of(name)
-    targets = HeatmapTargets(SimpleNamespace(decoder=codec))
+    targets = HeatmapTargetMaker(SimpleNamespace(decoder=codec))
     keypoints = np.random.default_rng(0).uniform([30, 30], [160, 220], (6, 2))
     heatmaps = .5 * encode(codec, keypoints)[None].bfloat16()
     joints, scores = targets.joints(heatmaps)

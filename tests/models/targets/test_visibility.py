@@ -17,9 +17,9 @@ from helpers.target_views import (
     seen_twice,
     views,
 )
-from mmpose_mum.models.targets.base import targets_of
-from mmpose_mum.models.targets.heatmap import HandTargets
-from mmpose_mum.models.targets.visibility import VisibilityTargets
+from mmpose_mum.models.targets.base import TargetMaker, target_maker_for
+from mmpose_mum.models.targets.heatmap import HandTargetMaker
+from mmpose_mum.models.targets.visibility import VisibilityTargetMaker
 
 MSRA = dict(type='MSRAHeatmap', input_size=INPUT_SIZE, heatmap_size=HEATMAP_SIZE, sigma=2)
 POSES = {
@@ -51,9 +51,9 @@ def visibility_output(head, keypoints, seed=0):
 @pytest.mark.parametrize('pose', POSES)
 def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_joints(pose, use_sigmoid):
     head = visibility_head(pose, use_sigmoid)
-    targets = targets_of(head)
-    assert type(targets) is VisibilityTargets and targets.input_size == INPUT_SIZE
-    of_pose = targets_of(head.pose_head)
+    targets = target_maker_for(head)
+    assert type(targets) is VisibilityTargetMaker and targets.input_size == INPUT_SIZE
+    of_pose = target_maker_for(head.pose_head)
     first, second, in_teacher, in_student = seen_twice(0, spread=180)
     output = visibility_output(head, in_teacher)
     made = targets(output, first, second, FLIP_INDICES)
@@ -73,7 +73,7 @@ def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_joints(pose, 
 @pytest.mark.parametrize('pose', POSES)
 def test_the_visibility_is_learned_for_every_joint_and_the_pose_where_it_counts(pose, use_sigmoid):
     head = visibility_head(pose, use_sigmoid)
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180)
     made = targets(visibility_output(head, in_teacher), first, second, FLIP_INDICES)
     counts = made.weights > 0
@@ -95,31 +95,42 @@ def test_the_visibility_is_learned_for_every_joint_and_the_pose_where_it_counts(
 
 def test_the_distance_and_the_heatmaps_are_the_pose_heads():
     head = visibility_head()
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     output = visibility_output(head, np.full((1, 6, 2), 40., np.float32))
     made = targets(output, identity_views(), identity_views(), FLIP_INDICES)
     moved = (output[0].roll(2, -1), output[1])
     distance, used = targets.distance(moved, made)
     assert distance == pytest.approx(8) and used == 1  # two pixels of the heatmap
     assert targets.heatmaps(output) is output[0]
-    assert targets_of(visibility_head('regression')).heatmaps(output) is None
+    assert target_maker_for(visibility_head('regression')).heatmaps(output) is None
 
 
 def test_confidence_is_the_pose_heads():
     head = visibility_head()
-    targets = targets_of(head, dict(mode='threshold', threshold=.5))
+    targets = target_maker_for(head, dict(mode='threshold', threshold=.5))
     pose, visible = visibility_output(head, np.full((1, 6, 2), 40., np.float32))
     pose[:, 3:] *= .2
     made = targets((pose, torch.zeros_like(visible)), *[identity_views()] * 2, FLIP_INDICES)
     assert made.weights.tolist() == [[1, 1, 1, 0, 0, 0]]
     with pytest.raises(ValueError, match='RegressionHead tells coordinates alone'):
-        targets_of(visibility_head('regression'), dict(mode='soft'))
+        target_maker_for(visibility_head('regression'), dict(mode='soft'))
+
+
+@pytest.mark.parametrize('make', [hand_head, visibility_head])
+def test_they_are_set_up_by_what_all_makers_share(make, monkeypatch):
+    seen, init = [], TargetMaker.__init__
+    monkeypatch.setattr(
+        TargetMaker, '__init__', lambda self, *args: seen.append(self) or init(self, *args))
+    head = make()
+    maker = target_maker_for(head, dict(mode='threshold', threshold=.5))
+    assert maker in seen and maker.head is head and maker.input_size == INPUT_SIZE
+    assert (maker.mode, maker.threshold) == ('threshold', .5)
 
 
 def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():
     head = hand_head()
-    targets = targets_of(head)
-    assert type(targets) is HandTargets and targets.input_size == INPUT_SIZE
+    targets = target_maker_for(head)
+    assert type(targets) is HandTargetMaker and targets.input_size == INPUT_SIZE
     first, second, in_teacher, in_student = seen_twice(0, spread=60)
     # A keypoint's depth has its name too.
     flipped = np.array(FLIPS[0])[:, None]
@@ -147,14 +158,14 @@ def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():
 @pytest.mark.parametrize('make', [visibility_head, hand_head])
 def test_what_makes_a_joint_count_can_be_asked(make):
     """PseudoLabelMonitorHook does when none counts."""
-    made = targets_of(make(), confidence=dict(mode='threshold', threshold=.3))
+    made = target_maker_for(make(), confidence=dict(mode='threshold', threshold=.3))
     assert (made.mode, made.threshold) == ('threshold', .3)
 
 
 @pytest.mark.parametrize('left_hand', [False, True])
 def test_the_loss_of_hands_is_the_heads_three_losses(left_hand):
     head = hand_head()
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     # Half of the keypoints leave the view to the left.
     keypoints = np.array([[[10, 60]] * 3 + [[60, 60]] * 3], np.float32)
     teacher = hand_output(head, keypoints, DEPTHS[None])
@@ -182,7 +193,7 @@ def test_the_loss_of_hands_is_the_heads_three_losses(left_hand):
 
 def test_hands_need_their_codec():
     with pytest.raises(ValueError, match='InternetHead has the codec MSRAHeatmap.*Hand3DHeatmap'):
-        targets_of(hand_head(decoder=MSRA))
+        target_maker_for(hand_head(decoder=MSRA))
 
 
 @pytest.mark.parametrize('name', ['visibility', 'hands'])
@@ -194,7 +205,7 @@ def test_on_the_meta_device(name):
     keypoints = np.full((1, 6, 2), 40., np.float32)
     output = (visibility_output(head, keypoints) if name == 'visibility'
               else hand_output(head, keypoints, DEPTHS[None]))
-    targets = targets_of(head)
+    targets = target_maker_for(head)
     output = type(output)(x.to('meta').requires_grad_() for x in output)
     made = targets(output, on_meta(identity_views()), on_meta(identity_views()), FLIP_INDICES)
     targets.loss(output, made).backward()

@@ -1,0 +1,48 @@
+"""What several verbs share: flags that are spelled and explained alike, and writing an image."""
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+
+
+def add_out(parser: ArgumentParser, what: str, **options) -> None:
+    """Add ``--out``, which is required unless the options have a default."""
+    if 'default' in options:
+        what += f'; by default {options["default"]}'
+    parser.add_argument('-o', '--out', help=what, required='default' not in options,
+                        **{'type': Path, **options})
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument('--device', help='such as cuda:0; by default the best there is')
+
+
+def add_force(parser: ArgumentParser) -> None:
+    """Add ``--force``."""
+    parser.add_argument('--force', action='store_true', default=False,
+                        help='overwrite what is there already')
+
+
+def positive(text: str) -> int:
+    """Read an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f'expected an integer of at least 1, got {text!r}')
+    return int(text)
+
+
+def image_path(text: str) -> Path:
+    """Read the path of an image to write."""
+    if not text.lower().endswith(('.png', '.jpg', '.jpeg')):
+        raise ArgumentTypeError(f'expected a path that ends in .png or .jpg, got {text!r}')
+    return Path(text)
+
+
+def write_image(image, path: Path) -> None:
+    """Write a BGR image, in a folder that need not be there yet.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    import cv2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), image):
+        raise OSError(f'cannot write {path}')

@@ -1,0 +1,65 @@
+"""Find people in images and videos, by a detector of MMDetection.
+
+    mmpose-mum detect FOLDER --config DET_CONFIG --checkpoint FILE --out boxes.json
+
+A detector's config and checkpoint come by
+``mim download mmdet --config rtmdet_m_8xb32-300e_coco --dest .``
+
+The result is for UnlabeledPoseDataset's ``bbox_file``: a json in COCO's result format. Its
+``image_id`` is the image's path below the folder, ``clip.mp4#000120`` for a frame of a video; its
+``category_id`` is 1. Started again after an interruption, the command goes on where it was.
+"""
+import json
+from argparse import ArgumentParser, Namespace
+
+from ._shared import add_device, add_out
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the verb takes."""
+    parser.add_argument('source', help='a folder of images and videos, or one of them')
+    parser.add_argument('--config', required=True, help="a detector's config")
+    parser.add_argument('--checkpoint', required=True, help="the detector's weights")
+    add_out(parser, 'json to write')
+    parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score to keep')
+    parser.add_argument('--category', nargs='+', default=['person'],
+                        help="the detector's classes that count, by name or index from 0")
+    parser.add_argument('--frame-rate', type=float, default=1.,
+                        help='frames to take per second of a video')
+    add_device(parser)
+
+
+def run(args: Namespace) -> None:
+    """Detect, image by image, and write the json when all is done."""
+    from mmdet.apis import DetInferencer
+
+    from ..datasets import detection
+    from ..files.images import folder_of, list_images
+    from ..files.whole import write_whole
+    names = list_images(args.source, args.frame_rate)
+    inferencer = DetInferencer(
+        args.config, args.checkpoint, device=args.device, show_progress=False)
+    labels = detection.labels_of(args.category, inferencer.model.dataset_meta['classes'])
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    part = args.out.with_name(args.out.name + '.part')
+    found = detection.read_part(part, dict(
+        source=args.source, config=args.config, checkpoint=args.checkpoint,
+        score_thr=args.score_thr, labels=labels))
+    with part.open('a') as file:
+        left = [name for name in names if name not in found]
+        for boxes in detection.detect(
+                inferencer, folder_of(args.source), left, labels, args.score_thr):
+            found.update(boxes)
+            file.write(json.dumps(boxes) + '\n')
+            file.flush()
+    unreadable = sum(found[name] is None for name in names)
+    result = [dict(image_id=name, **box) for name in names for box in found[name] or ()]
+    if not result:
+        part.unlink()
+        raise ValueError(f'found no {" or ".join(args.category)} with a score of at least '
+                         f'{args.score_thr:g} in {len(names)} images, {unreadable} of which '
+                         'cannot be read: nothing written')
+    write_whole(json.dumps(result), args.out)
+    part.unlink()
+    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images, {unreadable} of '
+          'which cannot be read')

@@ -1,0 +1,62 @@
+"""Write a model's keypoints of unlabeled people as a COCO json.
+
+    mmpose-mum export CONFIG CHECKPOINT --out people.json
+
+The json is to be corrected and trained with. Of a semi-supervised run it is the teacher's, of the
+people that it was trained with; a plain model, such as ``mmpose-mum publish`` writes, is told where
+there are some. A keypoint whose score is too low, or that lies outside of the image, is written as
+not labeled; the scores of all keypoints are kept as ``keypoint_scores``. The checkpoint may come
+from a stranger; a config is a program.
+"""
+import json
+from argparse import ArgumentParser, Namespace
+from tempfile import TemporaryFile
+
+from ._shared import add_device, add_force, add_out, positive
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the verb takes."""
+    parser.add_argument('config', help='of a semi-supervised training, or a plain one')
+    parser.add_argument('checkpoint', help='of either')
+    add_out(parser, 'json to write')
+    parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
+                        "video, or a json: COCO's, or a detector's results; defaults to the "
+                        "config's")
+    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
+                        "json; defaults to the config's")
+    parser.add_argument('--score-thr', type=float, default=0.3,
+                        help='lowest score of a keypoint to write')
+    parser.add_argument('--batch-size', type=positive, default=32)
+    add_device(parser)
+    add_force(parser)
+
+
+def run(args: Namespace) -> None:
+    """Predict, write the json at once, and say what is in it."""
+    from mmengine.device import get_device
+
+    from ..configs.plain import read_config
+    from ..export.pseudo_labels import coco_json, find_people, load_plain, predict
+    from ..files.whole import write_whole
+    if args.out.exists() and not args.force:
+        raise FileExistsError(f'{args.out} exists already; --force overwrites it')
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    TemporaryFile(dir=args.out.parent).close()  # what cannot be written to fails here already
+    cfg = read_config(args.config)
+    model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
+    people = find_people(cfg, args.unlabeled, args.unlabeled_images)
+    content, count = coco_json(predict(model, people, args.batch_size), people, args.score_thr)
+    write_whole(json.dumps(content, allow_nan=False), args.out)
+    print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} images '
+          f'below {people.root}; {count["labeled"]} of {count["joints"]} keypoints have a score of '
+          f'{args.score_thr:g} or more')
+    if count['skipped']:
+        print(f'left out {count["skipped"]} people: their image cannot be read, or they are not '
+              'in it')
+    if count['repeated']:
+        print(f'left out {count["repeated"]} people who are there already, with the same box in '
+              'the same image')
+    if count['frames']:
+        print(f'{count["frames"]} are frames of videos, which annotation tools do not open by such '
+              'names')

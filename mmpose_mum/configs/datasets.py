@@ -1,0 +1,109 @@
+"""The one walk of datasets that wrap or combine others, as configs or as they are built."""
+import os.path as osp
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
+
+Path = Tuple[Union[str, int], ...]  # keys and indices that lead to a dataset
+
+
+def parts_of(dataset: Any) -> Dict[Path, Any]:
+    """Return the datasets that one wraps (``dataset``) or combines (``datasets``).
+
+    Args:
+        dataset (dict | Dataset): A config, or what is built from it.
+
+    Returns:
+        dict: The parts by their paths, such as ``('dataset', )`` or ``('datasets', 0)``; empty for
+        a dataset that reads files itself.
+    """
+    get = dataset.get if isinstance(dataset, dict) else lambda key: getattr(dataset, key, None)
+    if get('dataset') is not None:
+        return {('dataset', ): get('dataset')}
+    return {('datasets', i): part for i, part in enumerate(get('datasets') or ())}
+
+
+def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> Dict[str, Any]:
+    """Make the entries of a config that has other parts.
+
+    Args:
+        dataset (dict): A config.
+        change (Callable): Makes a new part of a part and its path.
+
+    Returns:
+        dict: ``dataset`` or ``datasets`` with the new parts; empty if it has none.
+    """
+    entries: Dict[str, Any] = {}
+    for path, part in parts_of(dataset).items():
+        if len(path) > 1:
+            entries.setdefault(path[0], []).append(change(part, path))
+        else:
+            entries[path[0]] = change(part, path)
+    return entries
+
+
+def walk(dataset: Any, path: Path = ()) -> Iterator[Tuple[Path, Any]]:
+    """Yield a dataset and all those in it, each after the one that it is part of.
+
+    Args:
+        dataset (dict | Dataset): A config, or what is built from it.
+        path (tuple): Its own path. Defaults to an empty one.
+
+    Yields:
+        tuple: The path, and the dataset.
+    """
+    yield path, dataset
+    for step, part in parts_of(dataset).items():
+        yield from walk(part, path + step)
+
+
+def leaves(dataset: Any) -> Iterator[Any]:
+    """Yield the datasets that read files.
+
+    Args:
+        dataset (dict | Dataset): A config, or what is built from it.
+    """
+    return (part for _, part in walk(dataset) if not parts_of(part))
+
+
+def map_leaves(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[str, Any]:
+    """Rewrite the datasets that read files, within what wraps and combines them.
+
+    Args:
+        dataset (dict): A config, which stays as it is.
+        change (Callable): Makes a new one of each that reads files.
+
+    Returns:
+        dict: The new config.
+    """
+    inner = with_parts(dataset, lambda part, _: map_leaves(part, change))
+    return dict(dataset, **inner) if inner else change(dataset)
+
+
+def find_owner(dataset: Dict[str, Any], key: str) -> Optional[Tuple[Path, Dict[str, Any]]]:
+    """Find who says something: a dataset, or else the first one in it, and so on.
+
+    Args:
+        dataset (dict): A config.
+        key (str): What is said, such as ``'pipeline'``.
+
+    Returns:
+        tuple: The path of the first whose config has it, and that config; None if none has.
+    """
+    for path, part in walk(dataset):
+        if part.get(key):
+            return path, part
+        if not parts_of(part):  # several are of one kind
+            break
+    return None
+
+
+def image_folder(dataset: Dict[str, Any]) -> str:
+    """Return the folder of a dataset's images; of several datasets, the first one's.
+
+    Args:
+        dataset (dict): A config.
+
+    Returns:
+        str: The path, or '' if it names none.
+    """
+    first = next(leaves(dataset))
+    return osp.join(first.get('data_root') or '', (first.get('data_prefix') or {}).get('img', ''))

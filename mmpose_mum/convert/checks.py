@@ -1,0 +1,181 @@
+"""Write a semi-supervised config to a file, having looked at all that it names."""
+import os
+import os.path as osp
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+from mmengine.config import Config
+from mmengine.fileio import exists, isfile
+from mmengine.registry import DefaultScope
+from mmpose.registry import DATASETS
+
+from ..coco.labels import check_for_metrics, check_label_sets
+from ..configs.datasets import leaves
+from ..datasets.short_form import SOURCE_NAMES, sources_of
+from ..files.similar_names import similar_name
+from ..files.video import VIDEO_SUFFIXES, split_frame_name
+from .convert import overrides
+from .model import build_without_weights
+from .options import Options
+from .writer import base_name, config_text, find_config
+
+
+def check_paths(options: Options, out: str, force: bool) -> None:
+    """Look for what was named, so that no one finds out at the start of a training.
+
+    Raises:
+        FileNotFoundError: If a file or folder is missing.
+        ValueError: If one is not of its kind, or the config to write exists.
+    """
+    for name in ('labeled', 'unlabeled', 'unlabeled_ann_file', 'val'):
+        path = getattr(options, name)
+        if path and not osp.exists(path):
+            raise FileNotFoundError(f'--{name.replace("_", "-")}: there is no {path!r} (looked for '
+                                    f'{osp.abspath(path)!r})')
+        images = getattr(options, name + '_images', None)
+        if images and not osp.isdir(images):
+            raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
+                             f'{osp.abspath(images)!r})')
+    for name in ('labeled', 'val'):
+        path = getattr(options, name)
+        if path and not path.endswith('.json'):
+            raise ValueError(f'--{name}: expected a json of annotations, got {path!r}')
+    if not osp.isdir(options.unlabeled) and not options.unlabeled.lower().endswith(
+            ('.json', *VIDEO_SUFFIXES)):
+        raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, no json and no video '
+                         f'({", ".join(VIDEO_SUFFIXES)})')
+    if osp.exists(out) and not force:
+        raise ValueError(f'{out!r} exists already; --force overwrites it')
+    if not out.endswith('.py'):
+        raise ValueError(f'--out: a config ends in .py, got {out!r}')
+
+
+def check_training(cfg: Config, labeled: bool) -> str:
+    """Read the training data, and look for the first images.
+
+    Args:
+        cfg (Config): The semi-supervised config.
+        labeled (bool): Whether to read the labeled set, too. The original's may not be here.
+
+    Returns:
+        str: How many people there are.
+
+    Raises:
+        ValueError: If a set is empty, or its images are not where the config says.
+    """
+    dataset = cfg.train_dataloader.dataset
+    if labeled:
+        sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
+    else:
+        sources = {SOURCE_NAMES[1]: DATASETS.build(sources_of(dataset)[1])}
+    unlabeled = sources[SOURCE_NAMES[1]].get_data_info(0)['img_path']
+    if not split_frame_name(unlabeled) and not isfile(unlabeled):
+        raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
+                         f'{similar_name(unlabeled)}; --unlabeled-images says where the images are')
+    return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
+
+
+def check_validation(cfg: Config) -> str:
+    """Read the validation data, and look for what the metrics read and for the first image.
+
+    Returns:
+        str: How many people there are.
+
+    Raises:
+        ValueError: If there are none, a file is not where the config says, or the labels lack
+            what CocoMetric needs.
+    """
+    evaluator = cfg.val_evaluator
+    metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
+    files = [*_files(cfg.val_dataloader.dataset), *(metric.get('ann_file') for metric in metrics)]
+    for path in files:
+        if path and not exists(path):
+            raise ValueError(f'the validation reads {path!r}, which does not exist; --val gives '
+                             'it a json of yours, with boxes')
+    check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
+    try:
+        dataset = DATASETS.build(cfg.val_dataloader.dataset)
+        person = dataset.get_data_info(0)
+    except (IndexError, ValueError) as error:  # MMEngine's, serializing nothing
+        raise ValueError(f'nobody to validate on was found in {files[0]!r} ({error}). Annotations '
+                         'need a `bbox`, `keypoints` and at least one labeled keypoint; --val '
+                         'gives another json') from error
+    if not isfile(person['img_path']):  # of a layout that is not checked above
+        raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
+                         'exist; the folder is given by --val-images, or --val gives another json')
+    return f'{len(dataset)} people to validate on'
+
+
+def _files(dataset: dict) -> Iterator[Optional[str]]:
+    """List the annotations and detections that a dataset, or those in it, will read."""
+    for part in leaves(dataset):
+        yield osp.join(part.get('data_root') or '', part.get('ann_file') or '')
+        yield part.get('bbox_file')
+
+
+def check_written(cfg: Config, options: Options) -> List[str]:
+    """Build the model and the data of a written config.
+
+    Returns:
+        list[str]: Who will be trained and validated on, in words.
+    """
+    build_without_weights(cfg.model)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        files = _files(sources_of(cfg.train_dataloader.dataset)[0])
+        people = [check_training(cfg, labeled=bool(options.labeled) or all(
+            exists(path) for path in files if path))]
+        if (options.labeled or options.val) and cfg.get('val_dataloader'):
+            people.append(check_validation(cfg))
+    return people
+
+
+def remedy(error: Exception) -> str:
+    """Say how to install what an error is about, if that is in setup.py's extra; else ''."""
+    # What stands in the error, and the package that brings it.
+    brings = dict(albumentations='albumentations', mmpretrain='mmpretrain', mmcls='mmpretrain')
+    if any(name in str(error) and not find_spec(package) for name, package in brings.items()):
+        return ' (in a checkout of mmpose_mum: pip install -e .[models])'
+    return ''
+
+
+def write_config(path: str, options: Options, out: str,
+                 force: bool = False) -> Tuple[Config, Config, List[str]]:
+    """Write the semi-supervised config of a plain one, and leave it only if it can be trained.
+
+    Args:
+        path (str): The original, see :func:`find_config`.
+        options (Options): What the training is made of.
+        out (str): The config to write.
+        force (bool): Whether to overwrite it.
+
+    Returns:
+        tuple: The written config, the original, and who will be trained and validated on, in words.
+
+    Raises:
+        ImportError: If a package is missing.
+        OSError: If a file or folder is missing.
+        ValueError: If something does not fit, or the config cannot be trained.
+    """
+    try:
+        check_paths(options, out, force)
+        original = Config.fromfile(find_config(path))
+        text = config_text(original, overrides(original, options), base_name(path, out))
+    except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
+        if not remedy(error):
+            raise
+        raise ImportError(f'{error}{remedy(error)}') from error
+    os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
+    before = Path(out).read_bytes() if osp.exists(out) else None
+    Path(out).write_text(text, encoding='utf-8')
+    try:
+        written = Config.fromfile(out)
+        people = check_written(written, options)
+    # The datasets' readers raise what they like at a json of another layout.
+    except Exception as error:
+        os.remove(out) if before is None else Path(out).write_bytes(before)
+        told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
+        raise ValueError(
+            f'{out} cannot be trained, and is not written: '
+            f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error
+    return written, original, people

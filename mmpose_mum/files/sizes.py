@@ -1,0 +1,161 @@
+"""Widths and heights that a json states, compared with those of the images themselves."""
+import logging
+import math
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from mmengine.logging import print_log
+
+from .decoding import read_header
+from .video import Video, split_frame_name
+
+_LOOKED_AT = 20  # images of a set
+_RESIZED = ('If the images were resized after the json was written, resize the boxes and keypoints '
+            'likewise, or take the original images. If boxes and keypoints are right as they are, '
+            'correct "width" and "height" in the json')
+_LYING = ('The image is turned by its EXIF data when it is read, and the box is one of the image '
+          'that is not. Remove the EXIF orientation (exiftool -Orientation= FILE), or export the '
+          'boxes again with a tool that turns images')
+
+
+def evenly(items: Sequence[Any], most: int = _LOOKED_AT) -> List[Any]:
+    """Pick a few of the items, evenly from the first to the last."""
+    number = min(most, len(items))
+    return [items[i * (len(items) - 1) // max(1, number - 1)] for i in range(number)]
+
+
+def stated_size(image: Dict[str, Any]) -> Optional[Tuple[int, int]]:
+    """Return the width and height that a json's image has; None if they could not be true."""
+    width: Any = image.get('width')
+    height: Any = image.get('height')
+    known = all(isinstance(n, (int, float)) and 0 < n < math.inf for n in (width, height))
+    return (width, height) if known else None
+
+
+def size_relation(stated: Tuple[int, int], true: Tuple[int, int]) -> str:
+    """Tell how a json's width and height relate to the image's: 'same', 'turned' or 'other'.
+
+    A pixel more or less is the same: tools round differently.
+    """
+    if all(abs(a - b) <= 1 for a, b in zip(stated, true)):
+        return 'same'
+    return 'turned' if tuple(stated[::-1]) == tuple(true) else 'other'
+
+
+def is_of_lying_image(box: Sequence[float], size: Tuple[int, int]) -> bool:
+    """Tell whether a box, of an image that is turned when shown, is one of the image in its file.
+
+    Args:
+        box (Sequence[float]): x1, y1, x2, y2, as written in the json.
+        size (tuple[int, int]): Width and height of the image as it is shown.
+
+    Returns:
+        bool: Whether the box reaches beyond the image as shown, and not beyond that in the file.
+    """
+    (width, height), (right, bottom), slack = size, box[2:], 2
+    shown = right <= width + slack and bottom <= height + slack
+    return not shown and right <= height + slack and bottom <= width + slack
+
+
+def wrong_size(stated: Tuple[int, int], true: Tuple[int, int],
+               box: Sequence[float]) -> Optional[str]:
+    """Tell why the box of a json cannot be taken as one of the image.
+
+    Args:
+        stated (tuple[int, int]): Width and height of the image in the json.
+        true (tuple[int, int]): Of the image as it is shown.
+        box (Sequence[float]): x1, y1, x2, y2, as written in the json.
+
+    Returns:
+        str: What is wrong, and what to do; None if nothing is. Sizes that are swapped are not, if
+        the box fits into the image as it is shown.
+    """
+    relation = size_relation(stated, true)
+    sizes = (f'the json says {stated[0]}×{stated[1]}, and the image as shown has '
+             f'{true[0]}×{true[1]}')
+    if relation == 'other':
+        return f'{sizes}. {_RESIZED}'
+    if relation == 'turned' and is_of_lying_image(box, true):
+        return f'{sizes}, and a box reaches to {tuple(box[2:])}. {_LYING}'
+    return None
+
+
+def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = True) -> None:
+    """Compare the sizes in a json with those of the images, in the headers of up to 20 of them.
+
+    MMPose clips boxes by the sizes in the json. A wrong size thus cuts people off, or leaves them
+    out, and MMPose does not say so. The sizes are those of the image as it is shown, turned as its
+    EXIF data (or a video's) say.
+
+    Args:
+        images (Sequence[dict]): Of each, its ``path`` (or a frame's), and ``width`` and ``height``
+            as the json has them. Maybe a ``box`` of it, x1, y1, x2 and y2. Images without a size,
+            of another place than the disk, missing or broken ones are not looked at.
+        what (str): Whose they are, such as "the labeled set (ann_file 'a.json')".
+        by_mmpose (bool): Whether MMPose loads the set. If not, sizes that are swapped do no harm:
+            a warning counts them. Defaults to True.
+
+    Raises:
+        ValueError: If sizes are wrong, or the boxes are of images that lie, or MMPose would read an
+            image lying. The message names the first file, both sizes and the remedy.
+    """
+    # By path.
+    looked: Dict[str, Any] = {}
+    wrong: Dict[str, str] = {}
+    turned: Dict[str, str] = {}
+    webp: Dict[str, str] = {}
+    for image in evenly(images):
+        path, stated = image['path'], stated_size(image)
+        if stated and path not in looked:
+            looked[path] = _true_size(path)
+        if not (stated and looked[path]):
+            continue
+        true, needs_turning = looked[path]
+        fault = wrong_size(stated, true, image.get('box', (0, 0, 0, 0)))
+        if fault:
+            wrong[path] = fault
+        elif size_relation(stated, true) == 'turned':
+            turned[path] = f'{stated[0]}×{stated[1]} for {true[0]}×{true[1]} as shown'
+        if needs_turning:
+            webp[path] = f'{true[0]}×{true[1]} as shown'
+    whose = f'of {sum(map(bool, looked.values()))} images of {what} that were looked at'
+    if wrong:
+        raise ValueError(
+            f'{len(wrong)} {whose} do not fit their sizes in the json. {_first(wrong)}')
+    if webp and by_mmpose:
+        raise ValueError(
+            f'{len(webp)} {whose} are WebP files with an EXIF orientation, by which MMPose turns '
+            f'them with OpenCV 5, and not with earlier ones. {_first(webp)}. Save them upright, '
+            'without the orientation, or as JPEG')
+    if not turned:
+        return
+    swapped = (f'{len(turned)} {whose} have width and height swapped in the json, as in the file '
+               f'before it is turned. {_first(turned)}')
+    if by_mmpose:
+        raise ValueError(
+            f'{swapped}. MMPose would cut boxes by the wrong size. If boxes and keypoints are '
+            'those of the image as shown, swap "width" and "height" of such images in the json. '
+            'If they are those of the image as stored, remove the EXIF orientation from the images '
+            '(exiftool -Orientation= FILE)')
+    print_log(f'{swapped}. The boxes are taken as those of the image as shown, and the sizes in '
+              'the json are not used', 'current', logging.WARNING)
+
+
+def _first(entries: Dict[str, str]) -> str:
+    return 'The first, {!r}: {}'.format(*next(iter(entries.items())))
+
+
+def _true_size(path: str) -> Optional[Tuple[Tuple[int, int], bool]]:
+    """Return the size of an image as shown, and whether it is a WebP that has to be turned for it.
+
+    None if the image cannot be read, or does not lie on the disk.
+    """
+    frame = split_frame_name(path)
+    if frame:
+        try:
+            height, width = Video(frame[0]).read(0).shape[:2]
+        except ValueError:
+            return None
+        return (width, height), False
+    header = read_header(path)
+    return header and (
+        (header.width, header.height), header.format == 'WEBP' and header.orientation != 1)

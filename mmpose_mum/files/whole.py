@@ -1,0 +1,48 @@
+"""Files that are there as a whole or not at all."""
+import os
+import shutil
+from pathlib import Path
+from typing import Optional, Union
+
+
+def write_whole(content: Union[str, bytes], path: Path, partial: Optional[Path] = None) -> None:
+    """Write a file beside its place, and rename it when all is on the disk.
+
+    A process that is killed at any moment leaves the old file or the new one, never half of one.
+
+    Args:
+        content (str | bytes): What to write; text as UTF-8.
+        path (Path): Where it belongs; folders are made, and a file of that name is replaced.
+        partial (Path, optional): The file beside it, which a killed process leaves. Defaults to a
+            hidden one of this process, so that two may write the same file.
+
+    Raises:
+        OSError: If it cannot be written: with the path, the bytes needed and those free. The file
+            is what it was before, and nothing is left beside it.
+    """
+    content = content.encode() if isinstance(content, str) else content
+    partial = partial or path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, 'wb') as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(partial, path)
+    except BaseException as error:  # a keyboard's interrupt, too
+        try:
+            partial.unlink()
+        except OSError:  # it was not even made, or the folder is as broken as the file
+            pass
+        if isinstance(error, OSError):
+            raise OSError(
+                error.errno, f'{error.strerror or error}: {path} needs {len(content):,} bytes'
+                + _free_bytes(path.parent)) from error
+        raise
+
+
+def _free_bytes(folder: Path) -> str:
+    try:
+        return f', {shutil.disk_usage(folder).free:,} are free'
+    except OSError:
+        return ''

@@ -1,0 +1,66 @@
+"""Draw what a semi-supervised model does with unlabeled people, without training it."""
+from typing import Optional
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmpose.registry import DATASETS, MODELS
+
+from .panels import draw_panel
+
+
+def training_batch(dataset, num: int) -> dict:
+    """Collate a labeled sample and ``num`` unlabeled ones, spread evenly over their source."""
+    labeled, unlabeled = dataset.datasets
+    step = max(1, len(unlabeled) // num)
+    return pseudo_collate(
+        [labeled[0], *(unlabeled[i * step % len(unlabeled)] for i in range(num))])
+
+
+@torch.no_grad()
+def draw(model, data: dict, links, height: int) -> np.ndarray:
+    """Take a step with a batch, without learning from it, and draw it; uint8 RGB."""
+    steps: list = []
+    model.watchers.append(steps.append)
+    model(**model.data_preprocessor(data, True), mode='loss')
+    return cv2.vconcat([
+        draw_panel(step, model.data_preprocessor, links, num_images=len(step.weak), height=height,
+                   title=step.prefix.rstrip('_')) for step in steps])
+
+
+def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, height: int = 192,
+                  seed: int = 0) -> np.ndarray:
+    """Build a config's data and model, and draw what the model does with people of the data.
+
+    Args:
+        cfg (Config): A semi-supervised config.
+        checkpoint (str, optional): Weights of the wrapper or of a plain model.
+        num (int): Rows, one person each.
+        height (int): Height of a tile, in pixels.
+        seed (int): Of the views and of the mixing.
+
+    Returns:
+        np.ndarray: uint8 RGB, (H, W, 3).
+
+    Raises:
+        ValueError: If the config has no unlabeled branches, or does not look at them.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    if 'estimator' not in cfg.model:
+        raise ValueError(f'{cfg.filename} has a {cfg.model.type} and no '
+                         'SemiSupervisedPoseEstimator: it has no unlabeled branches to show')
+    if not cfg.model.get('unsup_weight', 1):
+        raise ValueError(f'{cfg.filename} has unsup_weight=0, so that the unlabeled images are not '
+                         'looked at: there is nothing to show')
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    data = training_batch(dataset, num)
+    model = MODELS.build(cfg.model)
+    if checkpoint:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    return draw(model.eval(), data, dataset.metainfo['skeleton_links'], height)

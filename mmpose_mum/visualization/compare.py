@@ -1,0 +1,167 @@
+"""Draw the same validation people as several models predict them, beside the ground truth."""
+from pathlib import Path
+from textwrap import shorten
+from typing import Dict, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmengine.structures import InstanceData
+from mmpose.evaluation.functional import keypoint_pck_accuracy
+from mmpose.registry import DATASETS, MODELS
+from mmpose.structures import PoseDataSample
+from mmpose.visualization import PoseLocalVisualizer
+
+PANEL = (200, 240)  # width and height, in pixels
+CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
+PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows
+Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
+
+
+def parse_models(texts: Sequence[str]) -> Models:
+    """Read NAME=CONFIG:CHECKPOINT of each model; all must be so, and there."""
+    models = {}
+    for text in texts:
+        name, _, files = text.partition('=')
+        config, _, checkpoint = files.partition(':')
+        if not (name and config and checkpoint) or name in models:
+            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
+        if not Path(config).is_file():
+            raise ValueError(f'{text}: there is no config {config}')
+        models[name] = Config.fromfile(config), find_checkpoint(Path(checkpoint))
+    return models
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return the checkpoint itself of a file or a work dir."""
+    if (path / 'last_checkpoint').is_file():
+        saved = Path((path / 'last_checkpoint').read_text().strip())
+        path = saved if saved.is_file() else path / saved.name  # the work dir may have moved
+    if not path.is_file():
+        raise ValueError(f'{path} is no checkpoint, and no work dir with a last_checkpoint')
+    return path
+
+
+def build_dataset(cfg: Config, **changes):
+    """Build a config's validation set, with its labeled boxes instead of detected ones."""
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    options = dict(cfg.val_dataloader.dataset, **changes)
+    options.pop('bbox_file', None)
+    try:
+        return DATASETS.build(options)
+    except (FileNotFoundError, AssertionError) as error:  # the latter by MMPose
+        raise ValueError(f'no validation set of {cfg.filename}: {error}') from error
+
+
+def check_joints(models: Models) -> None:
+    """Raise ValueError unless all models' data have the same keypoints in the same order."""
+    joints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
+              for name, (cfg, _) in models.items()}
+    first = next(iter(joints))
+    for name in joints:
+        if joints[name] != joints[first]:
+            raise ValueError(f'keypoints of {name}, {first} differ: {joints[name]}, '
+                             f'{joints[first]}')
+
+
+def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
+    """Build a model with all weights of the checkpoint, which must be just those it has."""
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    model = MODELS.build(cfg.model).eval()
+    try:
+        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True, logger='silent')
+    except Exception as error:  # what is no checkpoint at all can raise anything
+        lines = [shorten(line, 300) for line in str(error).splitlines() if line.strip()]
+        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}:\n'
+                         + '\n'.join(lines[:12])) from error
+    if which and hasattr(model, 'semi_test_cfg'):
+        model.semi_test_cfg['predict_on'] = which
+    return model
+
+
+def share_right(sample: PoseDataSample) -> float:
+    """Return the share of labeled keypoints that are right, NaN if none is labeled."""
+    truth = sample.gt_instances
+    labeled = truth.keypoints_visible.reshape(1, -1) > 0
+    size = np.full((1, 2), np.max(truth.bboxes[0, 2:] - truth.bboxes[0, :2]))
+    _, share, count = keypoint_pck_accuracy(
+        sample.pred_instances.keypoints, truth.keypoints, labeled, THRESHOLD, size)
+    return float(share) if count else float('nan')
+
+
+def draw_panel(visualizer, image: np.ndarray, box, joints, shown, lines: Sequence[str]):
+    """Draw keypoints (K, 2) that are shown (K, ) on the image around the box, with lines below."""
+    scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
+    shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
+    image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    offset = np.array(PANEL) / 2 - scale * (box[:2] + box[2:]) / 2
+    image = cv2.warpAffine(
+        image, np.array([[scale / shrink, 0, offset[0]], [0, scale / shrink, offset[1]]]), PANEL,
+        flags=cv2.INTER_CUBIC, borderValue=(64, 64, 64))
+    joints = joints * scale + offset
+    inside = ((joints > 0) & (joints < PANEL)).all(-1)
+    person = PoseDataSample(pred_instances=InstanceData(
+        keypoints=joints[None], keypoints_visible=(shown & inside)[None].astype(float)))
+    visualizer.add_datasample(
+        'person', np.ascontiguousarray(image[..., ::-1]), person, draw_gt=False, kpt_thr=.5)
+    panel = cv2.copyMakeBorder(np.ascontiguousarray(visualizer.get_image()[..., ::-1]), 0, CAPTION,
+                               0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    for i, line in enumerate(lines):
+        width = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
+        cv2.putText(panel, line, (4, PANEL[1] + 14 + 16 * i), cv2.FONT_HERSHEY_SIMPLEX,
+                    min(.42, (PANEL[0] - 8) / max(width, 1)), (0, 0, 0), 1, cv2.LINE_AA)
+    return panel
+
+
+def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = None,
+            which: Optional[str] = None) -> Tuple[np.ndarray, Dict[str, list]]:
+    """Draw people of the first model's validation set as all models predict them.
+
+    Args:
+        models (dict): Name → config and checkpoint.
+        num (int): People, spread evenly over the set from its first to its last.
+        indices (Sequence[int], optional): These people instead.
+        which (str, optional): ``'teacher'`` or ``'student'``, for semi-supervised models.
+
+    Returns:
+        tuple: The sheet, uint8 BGR, and each model's list of each person's share.
+
+    Raises:
+        ValueError: If the models' keypoints differ, a checkpoint is not its model's, or a
+            validation set or an index is not there.
+    """
+    check_joints(models)
+    first, _ = next(iter(models.values()))
+    columns = {}
+    for name, (cfg, checkpoint) in models.items():
+        # The people are the first config's, what the network gets to see of them is its own.
+        dataset = build_dataset(first, pipeline=cfg.val_dataloader.dataset.pipeline)
+        last = len(dataset) - 1
+        chosen = indices or np.linspace(0, last, min(num, last + 1)).round().astype(int).tolist()
+        if not all(0 <= i <= last for i in chosen):
+            raise ValueError(f'indices {chosen}: the validation set has 0 to {last}')
+        model = build_model(name, cfg, checkpoint, which)
+        columns[name] = [model.val_step(pseudo_collate([dataset[i]]))[0].cpu().numpy()
+                         for i in chosen]
+    visualizer = PoseLocalVisualizer('compare_predictions', radius=3, line_width=2)
+    visualizer.set_dataset_meta(dataset.metainfo)
+    shares = {name: [share_right(sample) for sample in columns[name]] for name in columns}
+    tiles = []
+    for i, samples in enumerate(zip(*columns.values())):
+        truth = samples[0].gt_instances
+        image, box = cv2.imread(samples[0].img_path), truth.bboxes[0]
+        labeled = truth.keypoints_visible.reshape(-1) > 0
+        panels = [draw_panel(visualizer, image, box, truth.keypoints[0], labeled, (
+            'ground truth', f'{labeled.sum()} of {len(labeled)} keypoints labeled'))]
+        for name, sample in zip(columns, samples):
+            panels.append(draw_panel(
+                visualizer, image, box, sample.pred_instances.keypoints[0], labeled | True,
+                (name, f'PCK@{THRESHOLD}: {100 * shares[name][i]:.0f} %')))
+        tiles.append(cv2.copyMakeBorder(cv2.hconcat(panels), *[BORDER] * 4, cv2.BORDER_CONSTANT))
+    width = min(len(tiles), max(2, 8 // len(panels)))  # of the sheet, in people
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % width)
+    rows = [cv2.hconcat(tiles[i:i + width]) for i in range(0, len(tiles), width)]
+    return cv2.vconcat(rows), shares

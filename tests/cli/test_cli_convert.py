@@ -1,0 +1,188 @@
+"""The tool writes a config that trains, and says what it looked for and did not find."""
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmpose.datasets.transforms import common_transforms
+
+from mmpose_mum.cli import main
+from mmpose_mum.convert import checks, model
+from mmpose_mum.demo.data import generate_demo
+
+ROOT = Path(__file__).parents[2]
+
+SUPERVISED = ROOT / 'configs/demo/supervised.py'
+RES50 = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+         'td-hm_res50_8xb64-210e_coco-256x192.py')
+
+
+@pytest.fixture(scope='module')
+def demo(tmp_path_factory):
+    return generate_demo(
+        tmp_path_factory.mktemp('demo'), num_train=12, num_val=4, labeled_percent=40, seed=1)
+
+
+def make(*args, config=SUPERVISED):
+    main(['convert', str(config), *map(str, args)])
+
+
+def test_a_written_config_trains(demo, tmp_path, capsys):
+    out = tmp_path / 'deep' / 'semi.py'
+    make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+         '--unlabeled', demo['train_unlabeled'], '--val', demo['val'], '--val-images',
+         demo['val_images'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
+    said = capsys.readouterr().out
+    assert '5 labeled and 7 unlabeled people, 4 people to validate on' in said
+    assert f'mim train mmpose {out}' in said and '4 labeled and 4 unlabeled images' in said
+    cfg = Config.fromfile(str(out))
+    cfg.merge_from_dict({
+        'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
+        'train_cfg.val_interval': 3,
+        'default_hooks.checkpoint.interval': 3, 'default_hooks.logger.interval': 1,
+        'work_dir': str(tmp_path / 'work'), 'experiment_name': uuid.uuid4().hex,
+        'log_level': 'WARNING'})
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    logged = runner.message_hub.log_scalars
+    assert len(logged['train/sup_loss_kpt'].data[0]) == 3
+    assert len(logged['train/unsup_loss'].data[0]) == 2
+    assert 'val/teacher/coco/AP' in logged and 'val/student/coco/AP' in logged
+
+
+def test_it_does_not_overwrite(demo, tmp_path):
+    out = tmp_path / 'semi.py'
+    out.write_text('mine')
+    with pytest.raises(SystemExit, match='exists already; --force'):
+        make('--unlabeled', tmp_path, '-o', out)
+    assert out.read_text() == 'mine'
+    make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, '--force')
+    assert out.read_text().startswith('# Pose-MUM training of supervised.\n_base_ = ')
+
+
+@pytest.mark.parametrize('args, message', [
+    (['--unlabeled', 'nowhere'], "--unlabeled: there is no 'nowhere'"),
+    (['--unlabeled', '.', '--labeled', 'none.json'], "--labeled: there is no 'none.json'"),
+    (['--unlabeled', '.', '--val', 'none.json'], "--val: there is no 'none.json'"),
+    (['--unlabeled', '.', '--val', '.'], '--val: expected a json'),
+    (['--unlabeled', '.', '--val-images', '.'], "val_images is '.', but val"),
+    (['--unlabeled', '.', '--unlabeled-images', 'none'], 'there is no folder'),
+    (['--unlabeled', str(SUPERVISED)], 'is no folder, no json and no video'),
+    (['--unlabeled', '.', '--ratio', '0'], 'ratio must be more than 0'),
+    (['--unlabeled', '.', '--out', 'x.yml'], 'ends in .py'),
+])
+def test_what_is_missing_is_named(args, message, tmp_path):
+    out = [] if '--out' in args else ['--out', str(tmp_path / 'x.py')]
+    with pytest.raises(SystemExit, match=message):
+        make(*args, *out)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('config, message', [
+    ('nowhere.py', "there is no config 'nowhere.py'"),
+    ('mmpose::nothing.py', "there is no config 'mmpose::nothing.py'"),
+    ('mmdet::x.py', 'only configs of mmpose'),
+    (ROOT / 'configs/demo/pose_mum.py', 'semi-supervised already'),
+])
+def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        make('--unlabeled', tmp_path, '-o', tmp_path / 'x.py', config=config)
+
+
+def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):
+    with pytest.raises(SystemExit, match='of the labeled set .* do not exist.*--labeled-images'):
+        make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',
+             demo['train_unlabeled'], '-o', tmp_path / 'x.py')
+
+
+def test_unlabeled_images_are_looked_for_without_labels_as_well(demo, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(SystemExit, match='cannot be trained, and is not written: .*empty'):
+        make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
+    with pytest.raises(SystemExit, match='first unlabeled image .* --unlabeled-images'):
+        make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
+             '-o', tmp_path / 'y.py', '--sites', 'input')
+
+
+def test_what_the_original_trains_on_is_read_where_it_is(demo, tmp_path, capsys):
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f"""_base_ = {str(SUPERVISED)!r}
+train_dataloader = dict(dataset=dict(
+    data_root='', ann_file={str(demo["train_labeled"])!r},
+    data_prefix=dict(img={str(demo["train_images"])!r})))
+""")
+    make('--unlabeled', demo['train_images'], '--batch-size', 1, '--sites', 'input',
+         '-o', tmp_path / 'x.py', config=plain)
+    said = capsys.readouterr().out
+    assert '5 labeled and 12 unlabeled people' in said
+    assert 'a single unlabeled image has none to be mixed with' in said
+
+
+def make_with(demo, out, *args, config=SUPERVISED):
+    make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+         '--unlabeled', demo['train_unlabeled'], '-o', out, *args, config=config)
+
+
+def test_a_validation_that_stays_on_what_is_not_there_is_noticed(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"reads 'data/demo/annotations/val.json', which.*; --val"):
+        make_with(demo, tmp_path / 'x.py')
+    with pytest.raises(SystemExit, match=r"person_keypoints_val2017.json', which.*; --val"):
+        make_with(demo, tmp_path / 'y.py', '--sites', 'input', config=RES50)
+
+
+def emptied(content):
+    content['annotations'] = []
+
+
+def without_area(content):
+    for annotation in content['annotations']:
+        del annotation['area']
+
+
+def unchanged(content):
+    pass
+
+
+@pytest.mark.parametrize('change, args, message', [
+    (emptied, [], 'val set is empty: .*mine.json'),
+    (without_area, [], '`area` of the annotation with the id 1 is missing.*CocoMetric'),
+    (unchanged, ['--val-images', '.'], 'of the val set .* do not exist.*--val-images'),
+])
+def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tmp_path):
+    content = json.loads(Path(demo['val']).read_text())
+    change(content)
+    mine = tmp_path / 'mine.json'
+    mine.write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match=message):
+        make_with(demo, tmp_path / 'x.py', '--val', mine, '--val-images', demo['val_images'], *args)
+
+
+@pytest.mark.parametrize('package, config', [
+    ('albumentations', 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'),
+    ('mmpretrain', 'topdown_heatmap/coco/td-hm_ViTPose-small_8xb64-210e_coco-256x192.py'),
+])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+        package, config, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(common_transforms, 'albumentations', None)
+    monkeypatch.setattr(checks, 'find_spec', lambda name: None)
+
+    def build(config):
+        raise KeyError(f'{config["type"]} is not in the mmpose::model registry')
+
+    if package == 'mmpretrain':
+        monkeypatch.setattr(model, 'build_without_weights', build)
+    with pytest.raises(SystemExit, match=rf'{package}.* \(.*pip install -e \.\[models\]\)'):
+        make_with(demo, tmp_path / 'x.py', config=f'mmpose::body_2d_keypoint/{config}')
+
+
+def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / 'x.py'
+    make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, config=RES50)
+    text = out.read_text()
+    said = capsys.readouterr().out
+    assert '  data      12 unlabeled people\n' in said and 'mixed with' not in said
+    assert f"_base_ = '{RES50}'" in text and 'labeled=_base_.train_dataloader.dataset,' in text

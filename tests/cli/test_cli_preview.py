@@ -1,0 +1,54 @@
+"""The image of the branches: one row a person, drawn from any semi-supervised config."""
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmpose_mum.cli import main
+from mmpose_mum.datasets.short_form import SOURCE_NAMES
+from mmpose_mum.demo.data import generate_demo
+
+ROOT = Path(__file__).parents[2]
+
+
+def browse(tmp_path, config, *options):
+    """Returns the image of four of the demo's people, in tiles of 288 pixels."""
+    demo = generate_demo(tmp_path / 'demo', num_train=10, num_val=1, labeled_percent=20)
+    out = tmp_path / 'branches.png'
+    main(['preview',
+        str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288', '--cfg-options',
+        *(f'train_dataloader.dataset.{name}.data_root={demo["data_root"]}/'
+          for name in SOURCE_NAMES),
+        *options])
+    return cv2.imread(str(out))
+
+
+def tile(sheet, row, column):
+    top, left = 58 + row * 292, 4 + column * 292
+    return sheet[top:top + 288, left:left + 288].astype(int)
+
+
+def test_every_tile_of_a_mixed_image_stands_at_its_place_in_a_strong_view(tmp_path):
+    sheet = browse(tmp_path, 'configs/demo/pose_mum.py', "model.mix_unmix.sites=['input']")
+    assert sheet.shape == (58 + 4 * 292, 4 + 6 * 292, 3)
+    strong = np.stack([tile(sheet, i, 1) for i in range(4)])
+    assert all(image.std() > 10 for image in strong)
+    foreign = 0
+    for row in range(4):
+        mixed = tile(sheet, row, 2)
+        for y in range(0, 288, 96):
+            for x in range(0, 288, 96):
+                cell = (slice(y, y + 96), slice(x, x + 96))
+                off = [abs(mixed[cell] - strong[i][cell]).max() for i in range(4)]
+                assert min(off) == 0
+                foreign += int(np.argmin(off)) != row
+    assert foreign > 9
+
+
+def test_a_config_without_unlabeled_branches_is_refused():
+    with pytest.raises(SystemExit, match='no SemiSupervisedPoseEstimator'):
+        main(['preview', str(ROOT / 'configs/demo/supervised.py')])
+    with pytest.raises(SystemExit, match='unsup_weight=0.*nothing to show'):
+        main(['preview', str(ROOT / 'configs/demo/pose_mum.py'), '--cfg-options',
+                              'model.unsup_weight=0'])

@@ -1,0 +1,32 @@
+"""A file is written whole, by whichever of its writers; AtomicLocalBackend's tests kill them."""
+import os
+
+import pytest
+
+from mmpose_mum.files.whole import write_whole
+
+
+@pytest.mark.parametrize('content', ['Füße', 'Füße'.encode()])
+def test_folders_are_made_and_nothing_else_remains(tmp_path, content):
+    path = tmp_path / 'new/folder/a.txt'
+    for _ in range(2):
+        write_whole(content, path)
+        assert path.read_text(encoding='utf-8') == 'Füße'
+        assert os.listdir(path.parent) == ['a.txt']
+
+
+def test_another_writer_of_the_same_file_is_not_disturbed(tmp_path, monkeypatch):
+    path, seen = tmp_path / 'a.txt', []
+
+    def replace(partial, to):
+        if not seen:  # the second one begins and ends before the first one ends
+            seen.append(partial)
+            monkeypatch.setattr(os, 'getpid', lambda: -1)
+            write_whole('second', path)
+            assert path.read_text() == 'second'
+        renamed(partial, to)
+
+    renamed = os.replace
+    monkeypatch.setattr(os, 'replace', replace)
+    write_whole('first', path)
+    assert path.read_text() == 'first' and os.listdir(tmp_path) == ['a.txt']

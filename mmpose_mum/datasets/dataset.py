@@ -1,6 +1,6 @@
 """The labeled and the unlabeled set as one dataset."""
 from itertools import zip_longest
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset
@@ -69,8 +69,9 @@ class SemiSupervisedDataset(ConcatDataset):
                  load: Optional[dict] = None,
                  weak: Optional[dict] = None,
                  strong: Optional[dict] = None) -> None:
-        words = dict(labeled=labeled, unlabeled=unlabeled, input_size=input_size, use_udp=use_udp,
-                     load=load, weak=weak, strong=strong)
+        words: Dict[str, Any] = dict(
+            labeled=labeled, unlabeled=unlabeled, input_size=input_size, use_udp=use_udp,
+            load=load, weak=weak, strong=strong)
         given = [key for key, value in words.items() if value is not None]
         if datasets is None:
             if labeled is None or unlabeled is None:

@@ -272,9 +272,10 @@ def _person(sample) -> dict:
 
 def _training_sets(full: Dict[str, Any]) -> List[Dict[str, Any]]:
     """Return the labeled set's config and the unlabeled one's, as far as the config has them."""
-    dataset = (full.get('train_dataloader') or {}).get('dataset')
-    semi = dataset and str(dataset.get('type')).endswith('SemiSupervisedDataset')
-    return sources_of(dataset) if semi else [dataset] if dataset else []
+    dataset = (full.get('train_dataloader') or {}).get('dataset') or {}
+    if str(dataset.get('type')).endswith('SemiSupervisedDataset'):
+        return sources_of(dataset)
+    return [dataset] if dataset else []
 
 
 def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:

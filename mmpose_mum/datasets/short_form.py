@@ -96,7 +96,7 @@ def _with_branch(dataset: dict) -> dict:
     return dict(dataset, **parts)
 
 
-def _with_defaults(unlabeled: Unlabeled, defaults: Dict[str, Any], images: str) -> dict:
+def _with_defaults(unlabeled: Any, defaults: Dict[str, Any], images: str) -> dict:
     """Fill in what a set, or each of several, does not say itself."""
     if isinstance(unlabeled, str):
         source: Dict[str, Any] = places_of(unlabeled, images)

@@ -17,7 +17,7 @@ from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
 from ..configs.plain import plain_config
-from ..datasets.short_form import sources_of
+from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
 from ..files.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
@@ -287,16 +287,12 @@ def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
 def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
     if not osp.exists(unlabeled):
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
-    if not unlabeled.lower().endswith('.json'):
-        return dict(type='UnlabeledPoseDataset', data_prefix=dict(img=unlabeled))
-    if not images:
+    json = unlabeled.lower().endswith('.json')
+    if json and not images:
         raise ValueError('--unlabeled is a json: say by --unlabeled-images where its images are')
-    if not osp.isdir(images):
+    if json and not osp.isdir(images or ''):
         raise FileNotFoundError(f'--unlabeled-images: there is no folder {images!r}')
-    with open(unlabeled, encoding='utf-8') as file:
-        detections = file.read(64).lstrip().startswith('[')
-    return {'type': 'UnlabeledPoseDataset', 'bbox_file' if detections else 'ann_file': unlabeled,
-            'data_prefix': dict(img=images)}
+    return dict(type='UnlabeledPoseDataset', **places_of(unlabeled, images or ''))
 
 
 def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:

@@ -27,7 +27,7 @@ MAY_USE = {
     'convert': ('files', 'configs', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
 }
-BESIDE = ('_moved', 'register', 'version')  # of no room
+BESIDE = ('_moved', 'host', 'register', 'version')  # of no room
 MAY_USE['cli'] = (*MAY_USE, *BESIDE)
 HOST = ('mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain')
 

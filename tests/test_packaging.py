@@ -48,8 +48,8 @@ def install(checkout, tmp_path):
     site = tmp_path / 'site'
 
     def install(*what):
-        run(checkout, '-m', 'pip', 'install', '-q', '--no-deps', '--no-build-isolation',
-            '--target', str(site), *what)
+        run(checkout, '-m', 'pip', 'install', '-q', '--no-compile', '--no-deps',
+            '--no-build-isolation', '--target', str(site), *what)
         start = ('import site, sys\n'  # what it adds goes before this environment's own
                  'known, sys.path[:] = sys.path[:], []\n'
                  f'site.addsitedir({str(site)!r})\n'

@@ -1,7 +1,8 @@
 """The command ``mmpose-mum``: a module here for each verb, whose docstring is the verb's help.
 
 Such a module has ``add_arguments(parser)`` and ``run(args)``, and imports what takes time only
-when it runs. An error that the user can mend is raised as ImportError, OSError or ValueError.
+when it runs. An error that the user can mend is raised as ImportError, OSError or ValueError. A
+verb with ``NEEDS_HOST = False`` runs although MMPose and its kin do not load.
 """
 import sys
 import warnings
@@ -14,7 +15,8 @@ from .. import register
 from .._moved import SCRIPT_FLAGS, SCRIPTS
 from ..version import __version__
 
-VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export')
+VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
+         'doctor')
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:
@@ -41,14 +43,15 @@ def main(args: Optional[Sequence[str]] = None) -> None:
             formatter_class=RawDescriptionHelpFormatter)
         if verb in args[:1]:
             module.add_arguments(verb_parser)
-            verb_parser.set_defaults(parser=verb_parser, run=module.run)
+            verb_parser.set_defaults(parser=verb_parser, module=module)
     options = parser.parse_args(args)
-    verb_parser, run = options.parser, options.run
-    for name in ('parser', 'run', 'verb'):
+    verb_parser, module = options.parser, options.module
+    for name in ('parser', 'module', 'verb'):
         delattr(options, name)
     try:
-        register()
-        run(options)
+        if getattr(module, 'NEEDS_HOST', True):
+            register()
+        module.run(options)
     except ArgumentError as error:
         verb_parser.error(str(error))
     except (ImportError, OSError, ValueError) as error:

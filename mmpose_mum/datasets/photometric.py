@@ -109,7 +109,7 @@ class PhotometricRandAugment(BaseTransform):
 
     @cache_randomness
     def _draw(self):
-        # These draw as np.random.choice does, which would first make an array of what to choose from.
+        # As np.random.choice draws, which would first make an array of what there is to choose.
         names = list(OPERATIONS)
         chosen = np.random.permutation(len(names))[:self.num_ops].tolist()
         strengths = np.random.uniform(0, self.magnitude, self.num_ops).tolist()

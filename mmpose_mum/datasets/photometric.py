@@ -109,10 +109,13 @@ class PhotometricRandAugment(BaseTransform):
 
     @cache_randomness
     def _draw(self):
-        names = np.random.choice(list(OPERATIONS), self.num_ops, replace=False)
-        strengths = np.random.uniform(0, self.magnitude, self.num_ops)
-        signs = np.random.choice([-1, 1], self.num_ops)
-        return list(zip(names, strengths, signs))
+        # As np.random.choice draws, which would first make an array of what there is to choose.
+        names = list(OPERATIONS)
+        chosen = np.random.permutation(len(names))[:self.num_ops].tolist()
+        strengths = np.random.uniform(0, self.magnitude, self.num_ops).tolist()
+        signs = np.random.randint(0, 2, self.num_ops).tolist()
+        return [(names[i], strength, 1 if sign else -1)
+                for i, strength, sign in zip(chosen, strengths, signs)]
 
     def transform(self, results: dict) -> dict:
         """Change ``results['img']``."""

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
+from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import MultiBranch
+from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
     PackPoseInputs,
@@ -15,7 +17,8 @@ from mmpose.datasets.transforms import (
     TopdownAffine,
 )
 from mmpose.registry import TRANSFORMS
-from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
+from mmpose.structures import PoseDataSample
+from mmpose.structures.bbox import get_udp_warp_matrix
 from scipy.special import ndtr, ndtri
 
 from ..functional.branches import BRANCHES
@@ -110,7 +113,7 @@ class WarpTopdownAffine(TopdownAffine):
         center, scale = results['bbox_center'][0], results['bbox_scale'][0]
         results.update(input_size=(w, h), input_center=center, input_scale=scale)
         rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
-        make = get_udp_warp_matrix if self.use_udp else get_warp_matrix
+        make = get_udp_warp_matrix if self.use_udp else _warp_matrix
         warp_mat = np.eye(3)
         warp_mat[:2] = make(center, scale, rotation, output_size=(w, h))
         if results.get('keypoints') is None:
@@ -130,11 +133,46 @@ class WarpTopdownAffine(TopdownAffine):
             flip[1] = [0, -1, height - 1]
             img = img[::-1]
         warp_mat = warp_mat @ flip
-        results['img'] = cv2.warpAffine(
-            img, (warp_mat @ results.get('source_mat', np.eye(3)))[:2], (w, h),
-            flags=cv2.INTER_LINEAR)
+        from_img = warp_mat @ results['source_mat'] if 'source_mat' in results else warp_mat
+        results['img'] = cv2.warpAffine(img, from_img[:2], (w, h), flags=cv2.INTER_LINEAR)
         results['warp_mat'] = warp_mat.astype(np.float32)
         return results
+
+    @staticmethod
+    def _fix_aspect_ratio(bbox_scale: np.ndarray, aspect_ratio: float) -> np.ndarray:
+        """Widen or heighten boxes, as MMPose does but with fewer small arrays."""
+        width, height = bbox_scale[:, 0], bbox_scale[:, 1]
+        least = height * aspect_ratio
+        fixed = np.empty_like(bbox_scale)
+        fixed[:, 0] = np.maximum(width, least)
+        fixed[:, 1] = np.where(width > least, width / aspect_ratio, height)
+        return fixed
+
+
+def _warp_matrix(center: np.ndarray, scale: np.ndarray, rotation: float,
+                 output_size: Tuple[int, int]) -> np.ndarray:
+    """Return what MMPose's ``get_warp_matrix`` does, to the bit, in a third of its time.
+
+    Args:
+        center (np.ndarray): Of the box, (2, ), in pixels of the image.
+        scale (np.ndarray): Width and height of the box, (2, ), likewise.
+        rotation (float): In degrees.
+        output_size (tuple[int, int]): Width and height of the crop, in pixels.
+
+    Returns:
+        np.ndarray: float64 (2, 3), pixel of the image → pixel of the crop.
+    """
+    width, height = output_size
+    angle = np.deg2rad(rotation)  # and its sine in the angle's precision, as in MMPose
+    half = -.5 * float(scale[0])
+    x, y = center.tolist()
+    # The center, the middle of the left edge, and the point a quarter turn about that.
+    source = np.array([[x, y], [x + float(np.cos(angle)) * half, y + float(np.sin(angle)) * half],
+                       [0, 0]], dtype=np.float32)
+    toward_x, toward_y = source[0] - source[1]
+    source[2] = source[1, 0] - toward_y, source[1, 1] + toward_x
+    crop = np.array([[width, height], [0, height], [0, height + width]], dtype=np.float32) / 2
+    return cv2.getAffineTransform(source, crop)
 
 
 @TRANSFORMS.register_module()
@@ -173,7 +211,7 @@ class WeakView(Compose):
         photometric = options.pop('photometric')
         steps = [
             GetBBoxCenterScale(padding=padding),
-            RandomFlip(prob=float(flip_prob)),
+            FastRandomFlip(prob=float(flip_prob)),
             FastRandomBBoxTransform(**options),
             WarpTopdownAffine(input_size=tuple(input_size), use_udp=use_udp),
         ]
@@ -198,6 +236,15 @@ class StrongView(WeakView):
         rotate_prob=0.8)
 
 
+class FastRandomFlip(RandomFlip):
+    """MMPose's with the same draws, in one direction, without ``np.random.choice``."""
+
+    @cache_randomness
+    def _choose_direction(self) -> Optional[str]:
+        flipped = self.prob / (self.prob + (1. - self.prob))  # rounded as choice does
+        return self.direction if np.random.random_sample() < flipped else None
+
+
 class FastRandomBBoxTransform(RandomBBoxTransform):
     """MMPose's with the same draws, most of whose time SciPy takes with checks of its arguments."""
 
@@ -209,7 +256,9 @@ class FastRandomBBoxTransform(RandomBBoxTransform):
 
 
 class PackView(PackPoseInputs):
-    """MMPose's, for which PyTorch brings channels first, slowly, and metainfo is copied in depth.
+    """MMPose's for a sample without labels to train on.
+
+    There PyTorch brings channels first, slowly, and metainfo is copied in depth.
 
     Args:
         view_keys (Sequence[str]): What of the results becomes metainfo, as it is.
@@ -221,10 +270,13 @@ class PackView(PackPoseInputs):
 
     def transform(self, results: dict) -> dict:
         """Pack the results; the image becomes a tensor (3, H, W) of its own."""
-        img = results['img']
-        packed = super().transform(dict(results, img=img[:1, :1]))
-        packed['inputs'] = torch.from_numpy(np.stack(cv2.split(img)))
+        sample, instances = PoseDataSample(), InstanceData()
+        for key, name in self.instance_mapping_table.items():
+            if key in results:
+                instances.set_field(results[key], name)
+        sample.gt_instances, sample.gt_instance_labels = instances, InstanceData()
         for key in self.view_keys:
             if key in results:
-                packed['data_samples'].set_field(results[key], key, field_type='metainfo')
-        return packed
+                sample.set_field(results[key], key, field_type='metainfo')
+        return dict(inputs=torch.from_numpy(np.stack(cv2.split(results['img']))),
+                    data_samples=sample)

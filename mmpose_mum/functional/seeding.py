@@ -108,4 +108,6 @@ def _words(place: Sequence[int]) -> NDArray[Any]:
     """Return four random words of 64 bits that follow from a place."""
     # By NumPy itself, numbers could run into one another, and zeros at the end would not count.
     entropy = [part for number in place for part in (number & 0xFFFFFFFF, number >> 32)]
-    return np.random.SeedSequence([len(place), *entropy]).generate_state(4, np.uint64)
+    # As an array: SeedSequence would convert numbers one by one.
+    words = np.array([len(place), *entropy], dtype=np.uint32)
+    return np.random.SeedSequence(words).generate_state(4, np.uint64)

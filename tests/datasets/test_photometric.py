@@ -74,6 +74,18 @@ def test_photometric_draws_all_operations_and_keeps_shape():
     np.testing.assert_array_equal(same, img)
 
 
+def test_photometric_draws_as_choice_does():
+    augment = P.PhotometricRandAugment(num_ops=3)
+    np.random.seed(0)
+    drawn = [augment._draw() for _ in range(50)]
+    np.random.seed(0)
+    for operations in drawn:
+        names, strengths, signs = zip(*operations)
+        assert np.random.choice(list(P.OPERATIONS), 3, replace=False).tolist() == list(names)
+        assert np.random.uniform(0, .7, 3).tolist() == list(strengths)
+        assert np.random.choice([-1, 1], 3).tolist() == list(signs)
+
+
 @pytest.mark.parametrize('arguments, word', [
     (dict(num_ops=-1), 'num_ops'), (dict(num_ops=99), 'num_ops'),
     (dict(magnitude=1.5), 'magnitude'), (dict(magnitude=-.1), 'magnitude')])

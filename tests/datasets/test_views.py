@@ -14,15 +14,18 @@ from mmpose.datasets.transforms import (
     TopdownAffine,
 )
 from mmpose.registry import TRANSFORMS
+from mmpose.structures.bbox import get_warp_matrix
 
 from mmpose_mum.datasets.views import (
     VIEW_META_KEYS,
     FastRandomBBoxTransform,
+    FastRandomFlip,
     PackView,
     PoseMultiBranch,
     StrongView,
     WarpTopdownAffine,
     WeakView,
+    _warp_matrix,
 )
 
 COLORS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]  # BGR, one a keypoint
@@ -238,3 +241,32 @@ def test_the_sample_is_mmposes():
     assert found.metainfo == sample.metainfo and len(found.metainfo) == 3
     assert found.gt_instances.keys() == sample.gt_instances.keys()
     assert found.gt_instances.bboxes.tolist() == sample.gt_instances.bboxes.tolist()
+
+
+@pytest.mark.parametrize('prob', [0., .1, .3, .5, 1.])
+def test_the_flips_are_mmposes(prob):
+    drawn = []
+    for flip in (RandomFlip(prob=prob), FastRandomFlip(prob=prob)):
+        np.random.seed(0)
+        drawn.append([flip._choose_direction() for _ in range(200)] + [np.random.rand()])
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+def test_the_map_is_mmposes_to_the_bit(dtype):
+    rng = np.random.default_rng(0)
+    for size in [(48, 64), (96, 96), (65, 33)]:
+        for angle in (0., 30., *rng.uniform(-180, 180, 50)):
+            center, scale = rng.uniform(0, 900, (2, 2)).astype(dtype)
+            found, expected = (make(center, scale, dtype(angle), output_size=size)
+                               for make in (_warp_matrix, get_warp_matrix))
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_the_box_gets_mmposes_aspect_ratio_to_the_bit():
+    scale = np.random.default_rng(0).uniform(1, 900, (200, 2)).astype(np.float32)
+    scale[:3] = (75, 100), (300, 400), (30, 40)  # as wide already
+    found, expected = (crop._fix_aspect_ratio(scale, 3 / 4)
+                       for crop in (WarpTopdownAffine, TopdownAffine))
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Makes ``.venv`` with all that the project needs, in one of two pinned sets (``stacks.py``).
 
-PyTorch comes first, then mmcv and xtcocotools, which may have to be compiled, then the rest. A set-up
-that was interrupted continues where it stopped, and one that is complete is only looked at. Both keep
-the set and the Python that ``.venv`` has, unless the user asks for another. Runs with the standard
-library alone, and keeps to old syntax, so that a Python that is too old still hears what is wrong.
+PyTorch comes first, then mmcv and xtcocotools, which may have to be compiled, then the rest. A
+set-up that was interrupted continues where it stopped, and one that is complete is only looked at.
+Both keep the set and the Python that ``.venv`` has, unless the user asks for another.
+
+Runs with the standard library alone, and keeps to old syntax, so that a Python that is too old
+still hears what is wrong.
 """
 
 import argparse

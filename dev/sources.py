@@ -2,9 +2,9 @@
 """Fetches the source of a package without running its ``setup.py``, and mends known faults in it.
 
 ``pip download`` runs the ``setup.py`` of a source that it fetches, and those of mmcv 2.1.0 and
-xtcocotools 1.14.3 fail on Python 3.13. So pip is asked only where the source lies and what it holds;
-its index, ``PIP_FIND_LINKS``, proxy, certificates and the like are then the user's own. The calls are
-into pip's inside, as it has no command for this; pip is pinned, in both sets.
+xtcocotools 1.14.3 fail on Python 3.13. So pip only finds the archive and gets it, by the user's own
+index, ``PIP_FIND_LINKS``, proxy, certificates and so on. It has no command for this, so that the
+calls are into its inside; both sets pin pip.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def download(requirement, folder):
         except OSError as error:  # all that requests raises
             raise SourceError(f'{link.url_without_fragment}: {error}') from error
     if link.hash and hashlib.new(link.hash_name, answer.content).hexdigest() != link.hash:
-        raise SourceError(f'{link.filename} is not what the index promised: another {link.hash_name}')
+        raise SourceError(f'{link.filename} has not the {link.hash_name} that the index gives')
     archive = folder / link.filename
     archive.write_bytes(answer.content)
     return archive

@@ -51,7 +51,10 @@ def choose_stack(python, capability=None, override=None, which=shutil.which):
         stack, reason = CLASSIC, 'Python {}.{} and {}'.format(*python + (gpu,))
     if not stack.pythons[0] <= python <= stack.pythons[1]:
         allowed = [stack] if override or too_new else [CLASSIC, CURRENT]
-        raise python_error(python, allowed, which, f' and {gpu}' if too_new else '')
+        error = python_error(python, allowed, which, f' and {gpu}' if too_new else '')
+        if not override and CLASSIC.pythons[0] <= python <= CLASSIC.pythons[1]:  # but for the GPU
+            error.remedy += '\n            or, to use the CPU alone: make setup STACK=classic'
+        raise error
     if capability and not stack.capabilities[0] <= capability <= stack.capabilities[1]:
         reason += f'; note that its PyTorch {stack.torch} has no kernels for {gpu}'
     return stack, reason
@@ -76,8 +79,8 @@ def python_error(python, stacks, which, beside):
     return SetupError(
         'Python {}.{} ({}){}'.format(*python + (sys.executable, beside)), ranges,
         f'make setup PYTHON={present[0]}{option}' if present
-        else 'install one (Debian: apt-get install {0} {0}-venv {0}-dev), then: '
-        'make setup PYTHON={0}{1}'.format(names[0], option))
+        else f'install one (Debian: apt-get install {names[0]} {names[0]}-venv {names[0]}-dev), '
+        f'then: make setup PYTHON={names[0]}{option}')
 
 
 def read_capability(text):

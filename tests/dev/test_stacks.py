@@ -53,10 +53,14 @@ def test_a_python_that_fits_none_hears_which_one_to_take(
         stacks.choose_stack(python, capability, override, lambda name: True)
     assert 'Python {}.{} '.format(*python) in error.value.found
     assert expected in error.value.expected
-    assert error.value.remedy == f'make setup PYTHON={remedy}'
+    first, *more = error.value.remedy.splitlines()
+    assert first == f'make setup PYTHON={remedy}'
+    on_cpu = override is None and python == (3, 9)
+    assert [line.strip() for line in more] == [
+        'or, to use the CPU alone: make setup STACK=classic'] * on_cpu
     with pytest.raises(SetupError, match='apt-get install python3') as error:
         stacks.choose_stack(python, capability, override, lambda name: None)
-    assert error.value.remedy.endswith(f'make setup PYTHON={remedy}')
+    assert f'then: make setup PYTHON={remedy}' in error.value.remedy
 
 
 def test_the_python_to_take_is_one_that_is_there():

@@ -1,5 +1,6 @@
 # The front door: `make demo` and `make test` set up whatever is missing first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+STACK ?=
 PY := .venv/bin/python
 ARGS ?=
 
@@ -19,8 +20,9 @@ lint: setup  ## style, types and spelling
 	@$(PY) -m mypy
 	@.venv/bin/codespell
 
-setup:  ## make .venv, or see that it is up to date
-	@$(PYTHON) dev/setup_env.py
+# A PYTHON or STACK that is asked for replaces a .venv of another one; else .venv stays what it is.
+setup:  ## make .venv, or see that it is up to date (PYTHON=python3.13 STACK=current|classic)
+	@$(PYTHON) dev/setup_env.py $(if $(STACK),--stack $(STACK)) $(if $(filter file,$(origin PYTHON)),,--own-python)
 
 clean:  ## remove the environment and everything that was built
 	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

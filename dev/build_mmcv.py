@@ -12,10 +12,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import time
 from glob import glob
 from pathlib import Path
+
+from sources import SourceError, fetch_source
 
 HEADER = 'torch/types.h'  # what all of mmcv's sources include first
 STANDARDS = 'c++17', 'c++20'  # what PyTorch's headers ask for, up to 2.13 and after
@@ -158,22 +159,6 @@ def is_header_taken(compiler, flags, header, log):
     return f'! {header}.gch' in run.stderr
 
 
-def fetch_source(requirement, folder, log):
-    """Downloads and unpacks mmcv's source distribution, unless that is done; returns its folder."""
-    source = folder / 'source'
-    if not source.exists():
-        # pip runs the setup.py for its metadata: without isolation, as that needs PyTorch too
-        pip = 'download --no-deps --no-binary mmcv --no-build-isolation --no-cache-dir'.split()
-        command = [sys.executable, '-m', 'pip', *pip, '-d', str(folder), requirement]
-        if subprocess.run(command, stdout=log, stderr=log).returncode:
-            raise BuildError(f'the source of {requirement} cannot be downloaded')
-        archive = next(folder.glob('mmcv-*.tar.gz'))
-        with tarfile.open(str(archive)) as tar:
-            tar.extractall(str(folder / 'unpacked'))
-        next((folder / 'unpacked').iterdir()).rename(source)  # last: only a whole one counts
-    return source
-
-
 def set_standard(source, standard):
     """Lets mmcv's setup.py ask for a C++ standard: it names C++17, whatever PyTorch needs."""
     setup = source / 'setup.py'
@@ -243,7 +228,10 @@ def build(requirement, folder, log):
     compiler = find_compiler()
     check_python_headers()
     folder.mkdir(parents=True, exist_ok=True)
-    source = fetch_source(requirement, folder, log)
+    try:
+        source = fetch_source(requirement, folder)
+    except SourceError as error:
+        raise BuildError(f'the source of {requirement} cannot be fetched: {error}') from error
     os.environ['CFLAGS'] = base_cflags()
     flags = compile_flags()
     standard = find_standard(compiler, flags, log)

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Makes ``.venv`` with all that the project needs, in the versions of ``requirements.txt``.
+"""Makes ``.venv`` with all that the project needs, in one of two pinned sets (``stacks.py``).
 
-PyTorch comes first, then mmcv with its compiled ops, then the rest. A set-up that was interrupted
-continues where it stopped, and one that is complete is only looked at. Runs with the standard
-library alone, and keeps to old syntax, so that a Python that is too old still hears what is wrong.
+PyTorch comes first, then mmcv and xtcocotools, which may have to be compiled, then the rest. A
+set-up that was interrupted continues where it stopped, and one that is complete is only looked at.
+Both keep the set and the Python that ``.venv`` has, unless the user asks for another.
+
+Runs with the standard library alone, and keeps to old syntax, so that a Python that is too old
+still hears what is wrong.
 """
 
+import argparse
 import hashlib
 import os
 import re
@@ -20,22 +24,22 @@ from threading import Thread
 from setup_errors import (
     SetupError,
     check_disk,
-    check_python,
     check_venv_module,
     explain,
     import_error,
     lacks_system_library,
 )
+from stacks import CLASSIC, STACKS, choose_stack, read_capability
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, '.venv')
 PYTHON = os.path.join(VENV, 'bin', 'python')
 LOG = os.path.join(VENV, 'setup.log')
 STAMP = os.path.join(VENV, 'setup.stamp')
-REQUIREMENTS = os.path.join(ROOT, 'requirements.txt')
-# A change of one of these sets up again; pip then finds most of it done.
-INPUTS = ('requirements.txt', 'setup.py', 'mmpose_mum/version.py', 'dev/setup_env.py',
-          'dev/setup_errors.py', 'dev/build_mmcv.py')
+STACK = os.path.join(VENV, 'setup.stack')  # holds the name of its set
+# A change of one of these, or of the set's pins, sets up again; pip then finds most of it done.
+INPUTS = ('setup.py', 'mmpose_mum/version.py', 'dev/setup_env.py', 'dev/setup_errors.py',
+          'dev/stacks.py', 'dev/sources.py', 'dev/build_mmcv.py')
 
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 MMCV_INDEX = 'https://download.openmmlab.com/mmcv/dist/{build}/torch{torch}/index.html'
@@ -52,6 +56,8 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 module.nms
 """
+# Likewise; one that was compiled for NumPy 1 does not load with NumPy 2.
+LOAD_MASKS = 'import xtcocotools.mask'
 # Tries what must work, in one process, and names what does not.
 TRY_IMPORTS = """
 for line in ('import cv2', 'import mmengine', 'from mmcv.ops import nms', 'import xtcocotools.mask',
@@ -68,7 +74,7 @@ for line in ('import cv2', 'import mmengine', 'from mmcv.ops import nms', 'impor
 def fingerprint():
     """Returns a hash of all that the environment was made from."""
     digest = hashlib.sha256(VENV.encode())  # the path is in its scripts: moving breaks them
-    for name in INPUTS:
+    for name in (requirements(),) + INPUTS:
         with open(os.path.join(ROOT, name), 'rb') as file:
             digest.update(file.read())
     with open(os.path.join(VENV, 'pyvenv.cfg'), 'rb') as file:  # names the Python and its version
@@ -92,6 +98,38 @@ def has_venv():
             return VENV in file.read() and os.path.exists(PYTHON)
     except OSError:
         return False
+
+
+def venv_stack():
+    """Returns the set that ``.venv`` has; before there were two it was the classic one."""
+    try:
+        with open(STACK) as file:
+            return STACKS.get(file.read().strip(), CLASSIC)
+    except OSError:
+        return CLASSIC
+
+
+def venv_python():
+    """Returns the version of ``.venv``'s Python, such as ``(3, 11)``."""
+    with open(os.path.join(VENV, 'pyvenv.cfg')) as file:
+        found = re.search(r'^version\S* *= *(\d+)\.(\d+)', file.read(), re.MULTILINE)
+    return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+def keeps_venv(stack, own_python):
+    """Tells whether the ``.venv`` that is there is the one that the user wants.
+
+    Args:
+        stack (str | None): The set that the user asks for.
+        own_python (bool): Whether the user asks for the Python that runs this.
+    """
+    return (has_venv() and stack in (None, venv_stack().name)
+            and (not own_python or venv_python() == tuple(sys.version_info[:2])))
+
+
+def requirements():
+    """Returns the file that pins ``.venv``'s set."""
+    return os.path.join(ROOT, venv_stack().requirements)
 
 
 def environment():
@@ -145,9 +183,20 @@ def answers(url, patience=PATIENCE_S):
 
 
 def pin(name):
-    """Returns the line of ``requirements.txt`` that pins a package."""
-    with open(REQUIREMENTS) as file:
-        return re.search(rf'^({name}==\S+)', file.read(), re.MULTILINE).group(1)
+    """Returns the requirement that pins a package, without its marker."""
+    with open(requirements()) as file:
+        return re.search(rf'^({name}==[^\s;]+)', file.read(), re.MULTILINE).group(1)
+
+
+def gpu_capability():
+    """Returns the newest GPU's compute capability, such as ``(9, 0)``, or None."""
+    try:
+        return read_capability(subprocess.check_output(
+            ['nvidia-smi', '--query-gpu=compute_cap', '--format=csv,noheader'],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, universal_newlines=True,
+            timeout=60))
+    except (OSError, subprocess.SubprocessError):
+        return None  # no driver, or one that is too old to tell
 
 
 def has_nvidia_gpu():
@@ -184,7 +233,7 @@ def install_torch():
         check_disk(shutil.disk_usage(ROOT).free, CPU_BUILD_GB if options else CUDA_BUILD_GB, ROOT)
     say('PyTorch, ' + ('CPU build' if options else "the package index's build (some GB)"))
     must_run('installing PyTorch', '-m', 'pip', 'install', pin('torch'), pin('torchvision'),
-             '-c', REQUIREMENTS, *options)
+             '-c', requirements(), *options)
 
 
 def install_mmcv():
@@ -207,8 +256,8 @@ def install_mmcv():
     build = os.path.join(VENV, 'mmcv')
     if not run(os.path.join(ROOT, 'dev', 'build_mmcv.py'), pin('mmcv'), build, LOG,
                stdout=None)[0]:
-        raise SetupError('mmcv could not be compiled', 'a C++ compiler that compiles its ops',
-                         'see above; the compiler\'s output is in ' + LOG)
+        raise SetupError('mmcv could not be compiled', 'its source and a compiler that takes it',
+                         'see above; the output of all commands is in ' + LOG)
     wheel = [name for name in os.listdir(build) if name.endswith('.whl')][0]
     must_run('installing mmcv', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
              os.path.join(build, wheel))
@@ -218,11 +267,31 @@ def install_mmcv():
     shutil.rmtree(build)
 
 
+def install_xtcocotools():
+    """Installs xtcocotools: a ready-made wheel if one loads with this NumPy, else compiled here."""
+    if run('-c', LOAD_MASKS)[0]:
+        return
+    pip = '-m', 'pip', 'install', '--no-deps', '--force-reinstall'
+    if run(*pip + ('--only-binary', 'xtcocotools', pin('xtcocotools')))[0]:
+        if run('-c', LOAD_MASKS)[0]:
+            return say('xtcocotools, a ready-made wheel')
+    say('xtcocotools, compiled once (no ready-made wheel for this Python and NumPy was found)')
+    build = os.path.join(VENV, 'xtcocotools')
+    must_run('fetching the source of xtcocotools', os.path.join(ROOT, 'dev', 'sources.py'),
+             pin('xtcocotools'), build)
+    must_run('installing xtcocotools', *pip + ('--no-build-isolation',
+                                               os.path.join(build, 'source')))
+    if not run('-c', LOAD_MASKS)[0]:
+        raise SetupError('an xtcocotools that does not load', f'`{LOAD_MASKS}` to work',
+                         'see the end of ' + LOG + '; remove .venv and run this again')
+    shutil.rmtree(build)
+
+
 def install_rest():
     """Installs everything else, and the package itself in place."""
     say('the other pinned packages')
     must_run('installing the pinned packages', '-m', 'pip', 'install', '--no-deps',
-             '-r', REQUIREMENTS)
+             '-r', requirements())
     works, output = run('-c', 'import cv2')
     if not works and lacks_system_library(output):
         # The headless build is the same library without windows, which nothing here opens.
@@ -248,20 +317,39 @@ def say(text):
     print(f'set-up {minutes}:{seconds:02d}  {text}', flush=True)
 
 
+def make_venv(stack):
+    """Makes an empty ``.venv`` for a set, in the place of one that may be there."""
+    check_venv_module()
+    was = f', in the place of the {venv_stack().name} one' if has_venv() else ''
+    say(f'a virtual environment in .venv, by Python {sys.version.split()[0]}{was}')
+    if subprocess.call([sys.executable, '-m', 'venv', '--clear', VENV]):
+        raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
+    with open(STACK, 'w') as file:
+        file.write(stack.name)
+
+
 def main():
     """Sets up, or sees that there is nothing to do."""
-    if is_complete():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--stack', help='the set to install: ' + ', '.join(sorted(STACKS)))
+    parser.add_argument('--own-python', action='store_true',
+                        help='replace a .venv of another Python than the one that runs this')
+    args = parser.parse_args()
+    keeps = keeps_venv(args.stack, args.own_python)
+    if keeps and is_complete():
         return
-    if not has_venv():
-        check_python()
-        check_venv_module()
-        say('a virtual environment in .venv, by Python ' + sys.version.split()[0])
-        if subprocess.call([sys.executable, '-m', 'venv', '--clear', VENV]):
-            raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
+    if keeps:
+        say(f'the {venv_stack().name} set, as .venv was begun with it')
+    else:
+        stack, reason = choose_stack(tuple(sys.version_info[:2]), gpu_capability(), args.stack)
+        say(f'the {stack.name} set: {reason}')
+        make_venv(stack)
     must_run('installing pip', '-m', 'pip', 'install', pin('pip'), pin('setuptools'), pin('wheel'),
              pin('ninja'))
     install_torch()
     install_mmcv()
+    must_run('installing Cython', '-m', 'pip', 'install', pin('cython'))
+    install_xtcocotools()
     install_rest()
     check_imports()
     with open(STAMP, 'w') as file:

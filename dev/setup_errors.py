@@ -4,10 +4,7 @@ Standard library and old syntax, as in ``setup_env.py``.
 """
 
 import re
-import shutil
 import sys
-
-FIRST_PYTHON, LAST_PYTHON = (3, 8), (3, 11)
 
 
 class SetupError(Exception):
@@ -20,20 +17,6 @@ class SetupError(Exception):
     def __str__(self):
         return (f'set-up failed\n  found:    {self.found}\n  expected: {self.expected}\n'
                 f'  to do:    {self.remedy}')
-
-
-def check_python(version=tuple(sys.version_info[:2]), which=shutil.which):
-    """Refuses a Python for which the pinned packages do not exist."""
-    if FIRST_PYTHON <= version <= LAST_PYTHON:
-        return
-    names = [f'python3.{minor}' for minor in range(LAST_PYTHON[1], FIRST_PYTHON[1] - 1, -1)]
-    present = [name for name in names if which(name)]
-    raise SetupError(
-        f'Python {version[0]}.{version[1]} ({sys.executable})',
-        'Python 3.8 to 3.11, for which PyTorch 2.1 and its mmcv exist',
-        'make setup PYTHON=' + present[0] if present
-        else 'install one (Debian: apt-get install python3.11 python3.11-venv python3.11-dev), '
-        'then: make setup PYTHON=python3.11')
 
 
 def check_venv_module(version=tuple(sys.version_info[:2])):
@@ -70,6 +53,13 @@ def explain(log_tail, what, log):
     if 'No matching distribution found' in log_tail:
         return SetupError('a pinned version that the package index does not have', expected,
                           'see the log above; check pip\'s index settings')
+    if re.search(r'Python\.h: No such file', log_tail):
+        python = (re.findall(r'/(python3\.\d+)', log_tail) or ['python3'])[-1]
+        return SetupError('no Python.h', expected + ', which compiles',
+                          f'Debian: apt-get install {python}-dev, then run this again')
+    if re.search(r'command .* failed: No such file|unable to execute', log_tail):
+        return SetupError('no C compiler', expected + ', which compiles',
+                          'Debian: apt-get install gcc, then run this again')
     return SetupError(what + ' failed', expected, 'see the log above, in full in ' + log)
 
 

@@ -190,7 +190,7 @@ def test_a_failure_with_the_header_is_tried_again_without(tmp_path, monkeypatch,
         'find_standard': lambda compiler, flags, log: 'c++17',
         'set_standard': lambda source, standard: None,
         'precompile_header': lambda compiler, flags, folder, log: folder / 'p.h',
-        'fetch_source': lambda requirement, folder, log: folder / 'source',
+        'fetch_source': lambda requirement, folder: folder / 'source',
         'build_environment': lambda compiler, header: header,
         'build_wheel': build_wheel,
     }.items():

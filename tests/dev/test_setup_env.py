@@ -19,27 +19,12 @@ sys.path.insert(0, str(ROOT / 'dev'))
 
 import setup_env  # noqa: E402
 import setup_errors  # noqa: E402
+import stacks  # noqa: E402
 
 
-@pytest.mark.parametrize('name', ['setup_env.py', 'setup_errors.py'])
+@pytest.mark.parametrize('name', ['setup_env.py', 'setup_errors.py', 'stacks.py'])
 def test_an_old_python_can_read_the_script(name):
     ast.parse((ROOT / 'dev' / name).read_text(), feature_version=(3, 6))
-
-
-@pytest.mark.parametrize('version', [(3, 8), (3, 9), (3, 10), (3, 11)])
-def test_supported_pythons_pass(version):
-    setup_errors.check_python(version)
-
-
-@pytest.mark.parametrize('version', [(2, 7), (3, 6), (3, 7), (3, 12), (4, 0)])
-def test_other_pythons_hear_which_one_to_take(version):
-    present = {'python3.10', 'python3.9'}
-    with pytest.raises(setup_errors.SetupError) as error:
-        setup_errors.check_python(version, present.__contains__)
-    for part in ('Python {}.{}'.format(*version), '3.8 to 3.11', 'make setup PYTHON=python3.10'):
-        assert part in str(error.value)
-    with pytest.raises(setup_errors.SetupError, match='apt-get install python3.11'):
-        setup_errors.check_python(version, lambda name: None)
 
 
 def test_a_bare_debian_python_hears_what_to_install(monkeypatch):
@@ -61,6 +46,8 @@ def test_a_full_disk_is_seen_before_the_download():
         ('OSError: [Errno 28] No space left on device', 'no space left'),
         ('NewConnectionError(...)\nERROR: No matching distribution found', 'cannot be reached'),
         ('ERROR: No matching distribution found for numpy==1.26.4', 'does not have'),
+        ('common/maskApi.c: Python.h: No such file or directory', 'no Python.h'),
+        ("error: command 'gcc' failed: No such file or directory", 'no C compiler'),
         ('error: something new', 'installing X failed'),
     ],
 )
@@ -144,7 +131,7 @@ def test_mmcv_is_compiled_only_when_no_wheel_loads(
 ):
     """By what the ops do when loaded, what pip finds and whether OpenMMLab's index answers."""
     fits, loads, found = loads[-1], iter(loads), iter(found)
-    for name in ('VENV', 'LOG'):
+    for name in ('VENV', 'LOG', 'STACK'):
         monkeypatch.setattr(setup_env, name, str(tmp_path))
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / 'mmcv-2.1.0-cp311.whl').touch()
@@ -168,11 +155,43 @@ def test_mmcv_is_compiled_only_when_no_wheel_loads(
     assert not list(loads) and not list(found)
 
 
+@pytest.mark.parametrize(
+    'loads, found, said',
+    [
+        ([True], [], ''),  # installed already
+        ([False, True], [True], 'a ready-made wheel'),
+        ([False, False, True], [True], 'compiled once'),  # the wheel is for NumPy 1
+        ([False, True], [False], 'compiled once'),  # no wheel for this Python
+        ([False, False], [False], 'compiled once'),
+    ],
+)
+def test_xtcocotools_is_compiled_only_when_no_wheel_loads(
+    tmp_path, monkeypatch, capsys, loads, found, said
+):
+    """By what it does when loaded and what pip finds."""
+    fits, loads, found, commands = loads[-1], iter(loads), iter(found), []
+    for name in ('VENV', 'LOG', 'STACK'):
+        monkeypatch.setattr(setup_env, name, str(tmp_path))
+    (tmp_path / 'xtcocotools').mkdir()
+    monkeypatch.setattr(setup_env, 'run', lambda *arguments: (
+        next(loads if arguments[-1] == setup_env.LOAD_MASKS else found), ''))
+    monkeypatch.setattr(setup_env, 'must_run', lambda *arguments: commands.append(arguments))
+    if fits:
+        setup_env.install_xtcocotools()
+    else:
+        with pytest.raises(setup_errors.SetupError, match='xtcocotools that does not load'):
+            setup_env.install_xtcocotools()
+    assert said in capsys.readouterr().out
+    assert not list(loads) and not list(found)
+    source = str(tmp_path / 'xtcocotools' / 'source')
+    assert [source in command for command in commands] == [False, True] * ('compiled' in said)
+
+
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout with an environment that looks complete."""
     copy = tmp_path / 'checkout'
-    for name in setup_env.INPUTS:
+    for name in ('requirements.txt', 'requirements-current.txt', *setup_env.INPUTS):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(str(ROOT / name), str(copy / name))
     script = (
@@ -186,10 +205,11 @@ def checkout(tmp_path):
     return copy
 
 
-def set_up(checkout, version=(3, 12)):
+def set_up(checkout, *arguments, version=(3, 14)):
     """Runs the script under a Python that only a complete set-up does not refuse."""
     code = (
         f'import runpy, sys; sys.version_info = {version}; sys.path.insert(0, "dev")\n'
+        f'sys.argv[1:] = {arguments}\n'
         'runpy.run_path("dev/setup_env.py", run_name="__main__")'
     )
     return subprocess.run(
@@ -212,47 +232,120 @@ def test_a_second_run_is_quick_and_changes_nothing(checkout):
     assert state() == before
 
 
+@pytest.mark.parametrize(
+    'arguments, version',
+    [
+        (['--stack', 'classic'], (3, 14)),  # the Python of .venv counts, not the one that looks
+        (['--own-python'], (3, 11)),
+        (['--own-python', '--stack', 'classic'], (3, 11)),
+    ],
+)
+def test_what_is_asked_for_and_there_is_kept(checkout, arguments, version):
+    run = set_up(checkout, *arguments, version=version)
+    assert (run.returncode, run.stdout) == (0, '')
+
+
+@pytest.mark.parametrize(
+    'arguments, found',
+    [
+        (['--stack', 'current'], 'Python 3.14'),
+        (['--own-python'], 'Python 3.14'),
+        (['--stack', 'newest'], 'STACK=newest'),
+    ],
+)
+def test_what_is_asked_for_and_not_there_is_made(checkout, arguments, found):
+    """Here as far as the check of the Python, before anything of the old one is lost."""
+    run = set_up(checkout, *arguments)
+    assert run.returncode == 1
+    assert found in run.stdout and 'Traceback' not in run.stdout
+    assert (checkout / '.venv' / 'setup.stamp').exists()
+
+
+def test_another_set_takes_the_place_of_the_one_that_is_there(checkout, monkeypatch, capsys):
+    lie_in(checkout, monkeypatch)
+    monkeypatch.setattr(setup_env.subprocess, 'call', lambda command: 0)
+    assert setup_env.venv_stack() is stacks.CLASSIC
+    assert setup_env.keeps_venv(None, False) and setup_env.keeps_venv('classic', False)
+    setup_env.make_venv(stacks.CURRENT)
+    assert 'in the place of the classic one' in capsys.readouterr().out
+    assert setup_env.venv_stack() is stacks.CURRENT
+    assert setup_env.pin('torch') in (ROOT / 'requirements-current.txt').read_text()
+    assert not setup_env.is_complete(), 'the pins are others'
+    assert setup_env.keeps_venv(None, False) and not setup_env.keeps_venv('classic', False)
+
+
 def test_a_moved_checkout_is_set_up_anew(checkout):
     moved = checkout.with_name('moved')
     checkout.rename(moved)
     run = set_up(moved)
     assert run.returncode == 1
-    assert 'Python 3.12' in run.stdout and 'Traceback' not in run.stdout
+    assert 'Python 3.14' in run.stdout and 'Traceback' not in run.stdout
 
 
-@pytest.mark.parametrize('name', setup_env.INPUTS)
-def test_a_changed_input_is_seen(checkout, monkeypatch, name):
-    for attribute, path in (('ROOT', '.'), ('VENV', '.venv'), ('STAMP', '.venv/setup.stamp')):
+def lie_in(checkout, monkeypatch):
+    """Lets the script work on another checkout."""
+    for attribute, path in (('ROOT', '.'), ('VENV', '.venv'), ('STAMP', '.venv/setup.stamp'),
+                            ('STACK', '.venv/setup.stack')):
         monkeypatch.setattr(setup_env, attribute, os.path.normpath(str(checkout / path)))
     monkeypatch.setattr(setup_env, 'PYTHON', str(checkout / '.venv/bin/python'))
+
+
+@pytest.mark.parametrize('name', ['requirements.txt', *setup_env.INPUTS])
+def test_a_changed_input_is_seen(checkout, monkeypatch, name):
+    lie_in(checkout, monkeypatch)
     assert setup_env.is_complete()
+    with (checkout / 'requirements-current.txt').open('a') as file:
+        file.write('# changed\n')
+    assert setup_env.is_complete(), "the other set's pins are no concern of this one"
     with (checkout / name).open('a') as file:
         file.write('# changed\n')
     assert not setup_env.is_complete()
 
 
-def test_every_needed_package_is_pinned():
+@pytest.mark.parametrize('requirements', ['requirements.txt', 'requirements-current.txt'])
+def test_every_needed_package_is_pinned(requirements):
     metadata = pytest.importorskip('importlib.metadata')
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    lines = [line.split('#')[0].strip() for line in (ROOT / 'requirements.txt').open()]
-    pinned = {canonicalize_name(Requirement(line).name): line for line in lines if line}
+    lines = [line.split('#')[0].strip() for line in (ROOT / requirements).open()]
+    pinned = {}
+    for line in filter(None, lines):
+        pinned.setdefault(canonicalize_name(Requirement(line).name), []).append(line)
     # left out on purpose, or brought along by PyTorch
-    known = re.compile('chumpy|opendatalab|nvidia-.*|triton')
-    for name, line in pinned.items():
+    known = re.compile('chumpy|opendatalab|nvidia-.*|triton|cuda-.*')
+    for name, lines in pinned.items():
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue  # for another Python
-        if distribution.version not in line:
-            continue
+        if not any(f'=={distribution.version}' in line for line in lines):
+            continue  # of the other set
         for needed in map(Requirement, distribution.requires or ()):
             if needed.marker is None or needed.marker.evaluate({'extra': ''}):
                 found = canonicalize_name(needed.name)
                 assert found in pinned or known.fullmatch(found), f'{name} needs {needed}'
 
 
-@pytest.mark.parametrize('name', ['torch', 'torchvision', 'mmcv', 'pip', 'ninja', 'opencv-python'])
-def test_a_pin_is_found(name):
+@pytest.mark.parametrize('stack', sorted(stacks.STACKS))
+@pytest.mark.parametrize('name', ['torch', 'torchvision', 'mmcv', 'xtcocotools', 'cython', 'pip',
+                                  'setuptools', 'wheel', 'ninja', 'opencv-python'])
+def test_a_pin_is_found(monkeypatch, stack, name):
+    monkeypatch.setattr(setup_env, 'venv_stack', lambda: stacks.STACKS[stack])
     assert setup_env.pin(name).startswith(f'{name}==')
+
+
+@pytest.mark.parametrize('stack', sorted(stacks.STACKS))
+def test_each_python_of_a_set_gets_one_version_of_each_package(stack):
+    from packaging.requirements import Requirement
+
+    stack = stacks.STACKS[stack]
+    text = (ROOT / stack.requirements).read_text()
+    lines = [line.split('#')[0].strip() for line in text.splitlines()]
+    wanted = [Requirement(line) for line in lines if line]
+    (major, first), (_, last) = stack.pythons
+    for minor in range(first, last + 1):
+        python = {'python_version': f'{major}.{minor}'}
+        here = [one.name for one in wanted if one.marker is None or one.marker.evaluate(python)]
+        assert len(here) == len(set(here)), f'Python 3.{minor}'
+        assert {'numpy', 'scipy', 'matplotlib', 'contourpy'} <= set(here), f'Python 3.{minor}'

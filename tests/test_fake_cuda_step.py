@@ -14,7 +14,7 @@ def _needs_a_driver():
     try:
         with fake_cuda():
             torch.ones(2, device='cuda') + 1
-    except (AssertionError, RuntimeError):
+    except (AssertionError, ImportError, RuntimeError):
         return True
     return False
 

@@ -13,7 +13,7 @@ test: setup  ## run the tests (ARGS='-m slow' for the long ones)
 	@$(PY) -m pytest $(ARGS)
 
 bench: setup  ## measure time and memory (ARGS='--device cuda'): docs/performance.md
-	@for part in ops step memory options loader validation; do $(PY) dev/benchmark.py $$part $(ARGS) || exit; done
+	@for part in ops step launches memory options loader validation; do $(PY) dev/benchmark.py $$part $(ARGS) || exit; done
 
 lint: setup  ## style, types and spelling
 	@$(PY) -m ruff check .

@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import torch
-from speed import loader, memory, ops, options, step, validation
+from speed import launches, loader, memory, ops, options, step, validation
 from speed.timing import read_json, table_of, write_json
 
-PARTS = dict(ops=ops, step=step, memory=memory, options=options, loader=loader,
-             validation=validation)
+PARTS = dict(ops=ops, step=step, launches=launches, memory=memory, options=options,
+             loader=loader, validation=validation)
 
 
 def parse_args(args=None):

@@ -81,13 +81,17 @@ class Step:
 
     def semi_supervised(self) -> Dict[str, float]:
         """Take the three branches forward and backward, update the teacher, read the logs."""
+        return {name: value.item() for name, value in self.forward_backward().items()}
+
+    def forward_backward(self) -> Dict[str, Tensor]:
+        """Do so without reading the logs."""
         self.model.zero_grad()
         with self.autocast():
             losses = self.model(self.images, self.samples, mode='loss')
             loss, logs = self.model.parse_losses(losses)
         loss.backward()
         ema_update_(*self.averaged, .999)
-        return {name: value.item() for name, value in logs.items()}
+        return logs
 
     def plain(self) -> None:
         """Take MMPose's models forward and backward: labeled, unlabeled, and the teacher."""

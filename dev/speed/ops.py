@@ -2,7 +2,8 @@
 
 The copy is clone(), which reads and writes every value once, as mixing must. The flat tensors have
 as many values as the model has in its parameters and statistics, and are updated by one lerp_():
-the same arithmetic without the pieces.
+the same arithmetic without the pieces. Another row has one ``_foreach_lerp_`` over all floating
+point tensors as the reference: what is left is the counters and the sorting.
 """
 import argparse
 import itertools
@@ -45,8 +46,11 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
                                         device=args.device, rounds=args.rounds))
     name = 'EMAN update of HRNet-w32'
     if args.only in name:
-        rows.append(compare(name, *eman_calls(device), goal=1.2,
-                            device=args.device, rounds=args.rounds))
+        ours, flat, for_each = eman_calls(device)
+        for what, reference, goal in ((name, flat, 1.2),
+                                      (f'{name} against one _foreach_lerp_', for_each, None)):
+            rows.append(compare(what, ours, reference, goal=goal,
+                                device=args.device, rounds=args.rounds))
     return rows
 
 
@@ -66,11 +70,15 @@ def mixing_calls(x: Tensor, grid: Tuple[int, int]) -> Iterator[Call]:
     yield lambda: torch.autograd.grad(mixed, leaf, x, retain_graph=True)
 
 
-def eman_calls(device: torch.device) -> Tuple[Call, Call]:
-    """Return calls that update HRNet-w32's copy, and as many values in one piece."""
+def eman_calls(device: torch.device) -> Tuple[Call, Call, Call]:
+    """Return calls that update HRNet-w32's copy, as many values in one piece, and the floating
+    point tensors alone by PyTorch's one operator."""
     model = build(model_config('hrnet_w32').estimator, device)
     student = list(model.state_dict().values())
     teacher = [tensor.clone() for tensor in student]
     floats = [tensor.flatten() for tensor in student if tensor.is_floating_point()]
     flat, average = torch.cat(floats), torch.cat(floats)
-    return lambda: ema_update_(teacher, student, .999), lambda: average.lerp_(flat, 1 - .999)
+    averages, values = ([tensor for tensor in tensors if tensor.is_floating_point()]
+                        for tensors in (teacher, student))
+    return (lambda: ema_update_(teacher, student, .999), lambda: average.lerp_(flat, 1 - .999),
+            lambda: torch._foreach_lerp_(averages, values, 1 - .999))

@@ -124,6 +124,13 @@ def row_of(name: str,
         **details)
 
 
+def count_row(name: str, count: int, reference: int, device: str,
+              **details: Any) -> Dict[str, Any]:
+    """Return the row of something that was counted, against a reference's count."""
+    return dict(name=name, median_s=None, reference_s=None, count=count, reference_count=reference,
+                ratio=count / reference, goal=None, **where(device), **details)
+
+
 def where(device: str = 'cpu') -> Dict[str, Any]:
     """Return what a row says of the place where it was measured.
 
@@ -156,8 +163,8 @@ def table_of(rows: Sequence[Dict[str, Any]]) -> str:
     """Return rows as a Markdown table; ratios that miss their goal are bold.
 
     Args:
-        rows (Sequence[dict]): Rows of :func:`row_of`, or of memory: with ``bytes`` and
-            ``reference_bytes``, and without quartiles.
+        rows (Sequence[dict]): Rows of :func:`row_of`, of :func:`count_row`, or of memory: with
+            ``bytes`` and ``reference_bytes``, and without quartiles.
     """
     lines = ['| what | median | reference | ratio | quartiles | goal |',
              '| --- | ---: | ---: | ---: | ---: | ---: |']
@@ -240,5 +247,7 @@ def _processor() -> str:
 def _amounts(row: Dict[str, Any]) -> List[str]:
     if 'bytes' in row:
         return [f'{row[key] / 2**20:.4g} MiB' for key in ('bytes', 'reference_bytes')]
+    if 'count' in row:
+        return [f'{row[key]:,}' for key in ('count', 'reference_count')]
     return [f'{s:.2f} s' if s >= 1 else f'{s * 1e3:.3g} ms'
             for s in (row['median_s'], row['reference_s'])]

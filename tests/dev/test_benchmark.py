@@ -1,6 +1,7 @@
 """The benchmark: medians and ratios by a clock that the test turns, its rows, and what it runs."""
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'dev'))
 
 import benchmark  # noqa: E402
-from speed import memory, models, ops, options, timing  # noqa: E402
+from speed import launches, memory, models, ops, options, timing  # noqa: E402
 
 
 class Clock:
@@ -172,6 +173,33 @@ def test_memory_is_counted_at_the_peak_and_while_the_result_is_held():
 
     peak, held = memory.allocated(call, 'cpu')
     assert 8000 <= peak < 8400 and 40 <= held < 400  # PyTorch rounds up
+
+
+def test_the_launches_of_a_step_are_counted_without_the_reading_of_its_log(step):
+    x = torch.ones(3)
+    assert launches.launches(lambda: x.add(1).mul(2)) == 2
+    assert launches.launches(step.forward_backward) < launches.launches(step.semi_supervised)
+    assert launches.waits(step.forward_backward, 'cpu') == []
+
+
+def test_waits_are_told_by_file_and_line(monkeypatch):
+    """PyTorch's warnings, given by hand: their text is PyTorch's."""
+    modes = []
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda: None)
+    monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', modes.append)
+
+    def call():
+        warnings.warn('called a synchronizing CUDA operation')
+        warnings.warn('something else')
+
+    found, = launches.waits(call, 'cuda')
+    assert found.startswith(__file__ + ':') and modes == ['warn', 'default']
+
+
+def test_counts_are_in_the_table():
+    found = timing.count_row('launches', 3000, 2000, 'cpu', waits=[])
+    assert timing.table_of([found]).splitlines()[-1] == '| launches | 3,000 | 2,000 | 1.50 |  |  |'
+    assert found['machine']['torch'] == torch.__version__
 
 
 def test_options_are_switched_on_and_change_as_much_as_is_said(step):

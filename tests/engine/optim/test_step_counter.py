@@ -1,4 +1,6 @@
 """Steps are counted whatever else looks at the optimizer, and then no longer."""
+import warnings
+
 import pytest
 import torch
 
@@ -31,6 +33,9 @@ def test_a_scheduler_that_counts_as_well_keeps_its_count():
     scheduled = optimizer.step
     steps = StepCounter(optimizer, start=5)
     optimizer.step()
-    assert steps.count == 6 and optimizer._step_count == scheduler._step_count == 1
+    assert steps.count == 6
+    with warnings.catch_warnings():  # as it does where it has noticed no step
+        warnings.simplefilter('error')
+        scheduler.step()
     steps.stop()
     assert optimizer.step == scheduled

@@ -21,6 +21,14 @@ PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK
 Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
 
 
+class PanelVisualizer(PoseLocalVisualizer):
+    """MMPose's visualizer, whose circles NumPy 2.4 and later refuse: their radius is an array."""
+
+    def draw_circles(self, center: np.ndarray, radius, *args, **kwargs):
+        """See MMPose's; the radius is one number."""
+        return super().draw_circles(center, np.asarray(radius).item(), *args, **kwargs)
+
+
 def parse_models(texts: Sequence[str]) -> Models:
     """Read NAME=CONFIG:CHECKPOINT of each model; all must be so, and there."""
     models = {}
@@ -146,7 +154,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
         model = build_model(name, cfg, checkpoint, which)
         columns[name] = [model.val_step(pseudo_collate([dataset[i]]))[0].cpu().numpy()
                          for i in chosen]
-    visualizer = PoseLocalVisualizer('compare_predictions', radius=3, line_width=2)
+    visualizer = PanelVisualizer('compare_predictions', radius=3, line_width=2)
     visualizer.set_dataset_meta(dataset.metainfo)
     shares = {name: [share_right(sample) for sample in columns[name]] for name in columns}
     tiles = []

@@ -109,7 +109,7 @@ def unreadable_files():
     yield 'html.jpg', b'<html>404</html>'
 
 
-@pytest.mark.parametrize('name, content', unreadable_files(), ids=lambda x: str(x)[:20])
+@pytest.mark.parametrize('name, content', list(unreadable_files()), ids=lambda x: str(x)[:20])
 def test_what_is_no_image_is_skipped_by_name_and_count(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     load = LoadUnlabeledImage()

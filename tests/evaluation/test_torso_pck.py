@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 from mmpose.registry import METRICS
 
+import mmpose_mum  # noqa: F401
+
 NAMES = ('ankle', 'right_hip', 'left_shoulder', 'head')
 
 

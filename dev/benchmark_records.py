@@ -72,7 +72,7 @@ def collect(run: Run, metric: str) -> dict:
         f'student_{name}': pairs[last][0], f'teacher_{name}': pairs[last][1],
         'metrics': finite, 'curve': [[step, *pair] for step, pair in pairs.items()],
         'seconds': None if seconds is None else round(seconds),
-        'settings': settings_of(run.cfg), 'versions': versions(),
+        'settings': settings_of(run.cfg), 'versions': versions(), 'gpu': gpu_name(),
     }
 
 
@@ -126,6 +126,12 @@ def versions() -> dict:
     import mmpose_mum
     return {module.__name__: str(module.__version__)
             for module in (torch, mmpose, mmengine, mmpose_mum)}
+
+
+def gpu_name() -> Optional[str]:
+    """Return the name of the GPU that MMEngine trains on, None where it trains on the CPU."""
+    import torch
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def find_record(run: Run, records: list, metric: str):

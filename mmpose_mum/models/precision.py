@@ -31,6 +31,6 @@ def float32_outputs(model: nn.Module) -> Iterator[None]:
     finally:
         for head, forward in zip(heads, own):
             if forward is None:
-                del head.forward
+                vars(head).pop('forward')  # with `del`, torch.compile would fail
             else:
                 head.forward = forward

@@ -3,6 +3,7 @@ import json
 import sys
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from helpers.benchmark_parts import ROOT, a_run, log
@@ -29,6 +30,7 @@ def test_the_logs_of_a_resumed_run_are_merged(tmp_path):
     assert record['metrics'] == {'PCK': 0.5, 'wide/PCK': None}
     assert record['config'] == 'configs/demo/pose_mum.py' and record['role'] == 'main'
     assert record['settings']['batch_size'] == 2 and record['versions']['mmpose_mum']
+    assert (record['gpu'] is not None) == torch.cuda.is_available()
 
 
 def test_a_metric_with_a_long_name_and_an_ablation(tmp_path):

@@ -3,7 +3,8 @@
 A launch is a kernel, a copy or a fill that the profiler saw on the GPU. A wait is what PyTorch's
 synchronization debug mode warns of: the host asks for a value and gets it when the GPU has
 finished all before. The reading of the log's figures, which MMEngine does in any training, is not
-part of the step here. On a CPU the calls of operators count in place of launches, and nothing waits.
+part of the step here. On a CPU the calls of operators count in place of launches, and nothing
+waits.
 """
 import argparse
 import warnings

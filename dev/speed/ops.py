@@ -71,8 +71,11 @@ def mixing_calls(x: Tensor, grid: Tuple[int, int]) -> Iterator[Call]:
 
 
 def eman_calls(device: torch.device) -> Tuple[Call, Call, Call]:
-    """Return calls that update HRNet-w32's copy, as many values in one piece, and the floating
-    point tensors alone by PyTorch's one operator."""
+    """Return calls of three updates of HRNet-w32's copy.
+
+    Ours, as many values in one piece, and the floating point tensors alone by PyTorch's one
+    operator.
+    """
     model = build(model_config('hrnet_w32').estimator, device)
     student = list(model.state_dict().values())
     teacher = [tensor.clone() for tensor in student]

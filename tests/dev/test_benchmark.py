@@ -189,8 +189,8 @@ def test_waits_are_told_by_file_and_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', modes.append)
 
     def call():
-        warnings.warn('called a synchronizing CUDA operation')
-        warnings.warn('something else')
+        warnings.warn('called a synchronizing CUDA operation', stacklevel=1)
+        warnings.warn('something else', stacklevel=1)
 
     found, = launches.waits(call, 'cuda')
     assert found.startswith(__file__ + ':') and modes == ['warn', 'default']

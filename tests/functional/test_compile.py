@@ -1,4 +1,4 @@
-"""Functions of the step are captured by torch.compile in one graph: nothing leaves it for Python."""
+"""torch.compile captures functions of the step in one graph: nothing leaves it for Python."""
 import pytest
 import torch
 

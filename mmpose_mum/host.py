@@ -50,7 +50,8 @@ def problem_with(name: str, load: Callable = import_module) -> Optional[str]:
     try:
         version = getattr(load(name), '__version__', None)
     except Exception as error:
-        found = f'mmpose_mum needs {name}, which cannot be imported: {type(error).__name__}: {error}'
+        found = (f'mmpose_mum needs {name}, which cannot be imported: '
+                 f'{type(error).__name__}: {error}')
     else:
         if not minimum or numbers_of(version) >= numbers_of(minimum):
             return None

@@ -1,4 +1,4 @@
-"""Tell what this environment has, what does not fit, and what to do.
+"""Tell what is wrong with this environment, and what to do.
 
     mmpose-mum doctor
 

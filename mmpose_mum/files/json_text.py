@@ -150,7 +150,8 @@ def explain_json_error(error: ValueError, text: str) -> str:
     hint = ''
     if text[error.pos] == "'":
         hint = '. JSON has double quotes: it was printed by Python, not written by json.dump'
-    elif text[error.pos] in '}]' and text[:error.pos].rstrip().endswith(','):
+    elif (re.match(r',\s*[}\]]', text[error.pos:])  # where Python 3.13 and later point to
+          or text[error.pos] in '}]' and text[:error.pos].rstrip().endswith(',')):
         hint = '. There is a comma before a closing bracket'
     elif error.msg in ('Extra data', 'extra data'):
         hint = '. Is it several jsons pasted together? One is needed'

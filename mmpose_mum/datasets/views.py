@@ -274,6 +274,8 @@ class PackView(PackPoseInputs):
         for key, name in self.instance_mapping_table.items():
             if key in results:
                 instances.set_field(results[key], name)
+        if self.pack_transformed and 'transformed_keypoints' in results:
+            instances.set_field(results['transformed_keypoints'], 'transformed_keypoints')
         sample.gt_instances, sample.gt_instance_labels = instances, InstanceData()
         for key in self.view_keys:
             if key in results:

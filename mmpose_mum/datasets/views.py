@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
-from mmdet.datasets.transforms import MultiBranch
+from mmdet.datasets.transforms import CutOut, MultiBranch
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
     PackPoseInputs,
@@ -152,12 +152,14 @@ class WeakView(Compose):
         padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
         flip_prob (float): Probability of a horizontal flip.
         **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
-            the colors alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
-            is not given is as in ``DEFAULTS``.
+            the colors alone; ``erasing``, arguments of MMDetection's ``CutOut``, which fills boxes
+            with a color (BGR, uint8), or None to erase nothing; all others are arguments of
+            MMPose's ``RandomBBoxTransform``. What is not given is as in ``DEFAULTS``.
     """
 
     DEFAULTS: Dict[str, Any] = dict(
         photometric=None,
+        erasing=None,
         shift_prob=0.,
         scale_factor=(0.75, 1.25),
         rotate_factor=30.,
@@ -170,7 +172,7 @@ class WeakView(Compose):
                  flip_prob: float = 0.5,
                  **options) -> None:
         options = {**self.DEFAULTS, **options}
-        photometric = options.pop('photometric')
+        photometric, erasing = options.pop('photometric'), options.pop('erasing')
         steps = [
             GetBBoxCenterScale(padding=padding),
             RandomFlip(prob=float(flip_prob)),
@@ -179,6 +181,9 @@ class WeakView(Compose):
         ]
         if photometric is not None:
             steps.append(PhotometricRandAugment(**photometric))
+        if erasing is not None:
+            # Not RandomErasing: that goes by `img_shape`, which is the whole image's here.
+            steps.append(CutOut(**erasing))
         super().__init__([*steps, PackView(VIEW_META_KEYS)])
 
 
@@ -192,6 +197,7 @@ class StrongView(WeakView):
 
     DEFAULTS = dict(
         photometric=dict(),
+        erasing=None,
         shift_prob=0.,
         scale_factor=(0.65, 1.35),
         rotate_factor=60.,

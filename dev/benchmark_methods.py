@@ -148,8 +148,8 @@ class Trainer:
             self.processes.discard(process)
         if status:
             raise BenchmarkError(
-                f'{end_of_log(log_path)}\n{run}: {what} broke (exit status {status}); its whole log '
-                f'is {log_path}')
+                f'{end_of_log(log_path)}\n{run}: {what} broke (exit status {status}); its whole '
+                f'log is {log_path}')
 
     def stop(self) -> None:
         """End all trainings, and start no more."""

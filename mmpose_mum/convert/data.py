@@ -70,7 +70,7 @@ def _labeled(cfg: Config, options: Options) -> Any:
     if options.labeled is None:
         return Changed(_DATASET, pipeline=pipeline) if pipeline and (
             owner.path == _DATASET.path) else _DATASET
-    changes = dict(pipeline=pipeline) if pipeline else {}
+    changes: Dict[str, Any] = dict(pipeline=pipeline) if pipeline else {}
     if 'datasets' in owner.of(cfg) and not pipeline:
         changes = dict(pipeline=shortest(owner / 'pipeline', cfg))
     return replaced(cfg, owner, options.labeled, options.labeled_images or

@@ -119,8 +119,8 @@ def momentum_for(max_iters: int) -> float:
 
     An average remembers about ``1 / (1 - momentum)`` steps. Here that is an 80th of the training,
     but at least 200 steps, unless these are more than a 12.5th of it, and from 100 to 2,500 steps.
-    So 200,000 steps have MUM's 0.9996, and 2,500 or 5,000 the 0.995 that was right for both on
-    Leeds; a teacher that lags by 500 in 2,500 steps, 0.998, was worse there.
+    So 200,000 steps have MUM's 0.9996, and 2,500 or 5,000 the 0.995 of the better settings on
+    Leeds; 0.998 in 2,500 steps, where the teacher lags by 500, belonged to worse ones.
 
     Args:
         max_iters (int): Steps of the training.

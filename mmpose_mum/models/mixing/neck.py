@@ -73,7 +73,8 @@ class MixUnMix(BaseModule):
                  neck: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        check_mixing((1, 1) if grid == AUTO else grid, group_size)
+        rows_columns: Any = (1, 1) if grid == AUTO else grid
+        check_mixing(rows_columns, group_size)
         if not sites or isinstance(sites, str) or len(set(sites)) != len(sites):
             raise ValueError(f'sites must be a list of different names, got {sites!r}')
         if not 0 <= prob <= 1:
@@ -84,7 +85,7 @@ class MixUnMix(BaseModule):
             raise ValueError(f'site_probs must be one number of at least 0 for each of the '
                              f'{len(sites)} sites, not all 0, got {site_probs!r}')
         self.sites = list(sites)
-        self.grid: Any = grid if grid == AUTO else (int(grid[0]), int(grid[1]))
+        self.grid: Any = AUTO if grid == AUTO else tuple(rows_columns)  # attach() chooses
         self.group_size = group_size
         self.prob = prob
         self.generator = torch.Generator().manual_seed(seed + get_rank())

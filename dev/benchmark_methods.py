@@ -53,6 +53,9 @@ def parse_args(args=None):
     parser.add_argument('--metric', default='PCK', help='what counts, as the log calls it without '
                         '"student/" and "teacher/"')
     parser.add_argument('--jobs', type=int, default=1, help='trainings at a time')
+    parser.add_argument('--hold-out', type=int, default=0, metavar='N', help='to choose settings: '
+                        'keep N people with labels from the training, and validate on them; such '
+                        'records need a --json of their own')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction,
                         help='changes to every config, key=value, before seed and labels')
     args = parser.parse_args(args)
@@ -96,43 +99,57 @@ class Trainer:
         slot = self.slots.get()
         try:
             try:
-                return collect(run, self.metric)  # trained, but not in the JSON
+                collect(run, self.metric)  # trained, but not in the JSON
             except BenchmarkError:
                 self._train(run, slot)
-                return collect(run, self.metric)
+            if (run.folder / f'iter_{run.cfg.train_cfg.max_iters}.pth').exists():
+                self._judge_people(run, slot)
+            return collect(run, self.metric)
         finally:
             self.slots.put(slot)
 
     def _train(self, run, gpu) -> None:
         resume = prepare(run)
-        command = [sys.executable, '-m', 'mim', 'train', 'mmpose', str(config_of(run)),
-                   '--work-dir', str(run.folder), *(['--resume'] if resume else []),
-                   *(['--cfg-options', *self.options] if self.options else [])]
+        (run.folder / 'people.json').unlink(missing_ok=True)
+        before = read_seconds(run.folder) or 0. if resume else 0.
+        started = time.time()
+        try:
+            self._call(run, gpu, 'the training', 'train.log', [
+                '-m', 'mim', 'train', 'mmpose', str(config_of(run)), '--work-dir', str(run.folder),
+                *(['--resume'] if resume else []),
+                *(['--cfg-options', *self.options] if self.options else [])])
+        finally:
+            write_whole(f'{before + time.time() - started:.1f}\n', run.folder / 'seconds.txt')
+
+    def _judge_people(self, run, gpu) -> None:
+        if not (run.folder / 'people.json').exists():
+            self._call(run, gpu, 'the count by people', 'people.log', [
+                str(REPOSITORY / 'dev/benchmark_people.py'), str(config_of(run)), str(run.folder)])
+
+    def _call(self, run, gpu, what: str, log_name: str, arguments: list) -> None:
+        """Run Python with arguments; raise BenchmarkError if it breaks or was stopped."""
         paths = [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]
         environment = dict(os.environ, OMP_NUM_THREADS=str(self.threads),
                            PYTHONPATH=os.pathsep.join(paths))
         if gpu is not None:
             environment['CUDA_VISIBLE_DEVICES'] = gpu
-        before = read_seconds(run.folder) or 0. if resume else 0.
-        started = time.time()
-        try:
-            with open(run.folder / 'train.log', 'a') as log:
-                with self.lock:
-                    if self.stopped:
-                        raise BenchmarkError(f'{run}: not started any more')
-                    # A group of its own: mim starts the training as its child.
-                    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                               env=environment, start_new_session=True)
-                    self.processes.add(process)
-                status = process.wait()
+        log_path = run.folder / log_name
+        with open(log_path, 'a') as log:
             with self.lock:
-                self.processes.discard(process)
-        finally:
-            write_whole(f'{before + time.time() - started:.1f}\n', run.folder / 'seconds.txt')
+                if self.stopped:
+                    raise BenchmarkError(f'{run}: not started any more')
+                # A group of its own: mim starts the training as its child.
+                process = subprocess.Popen([sys.executable, *arguments], stdout=log,
+                                           stderr=subprocess.STDOUT, env=environment,
+                                           start_new_session=True)
+                self.processes.add(process)
+            status = process.wait()
+        with self.lock:
+            self.processes.discard(process)
         if status:
             raise BenchmarkError(
-                f'{end_of_log(run.folder / "train.log")}\n{run}: the training broke (exit status '
-                f'{status}); its whole log is {run.folder}/train.log')
+                f'{end_of_log(log_path)}\n{run}: {what} broke (exit status {status}); its whole '
+                f'log is {log_path}')
 
     def stop(self) -> None:
         """End all trainings, and start no more."""
@@ -200,7 +217,7 @@ def main(args=None) -> None:
     args = parse_args(args)
     try:
         runs = plan(parse_methods(args.configs), args.labels, args.seeds, args.work_dir.resolve(),
-                    args.cfg_options)
+                    args.cfg_options, args.hold_out)
         records = save_records(args.json, [])
         waiting = [run for run in runs if not find_record(run, records, args.metric)]
     except (BenchmarkError, ValueError, OSError) as error:

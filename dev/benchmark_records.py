@@ -10,13 +10,15 @@ from typing import Optional
 
 import numpy as np
 from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabeled
-from kept_json import read_rows
+from kept_json import read_kept, read_rows
 from mmengine.config import Config
 
 from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
 
-ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'mum_input', 'pose_mum')
+ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'no_mixing', 'mum_input',
+         'pose_mum', 'round2_no_mixing', 'round2_pose_mum')
+ROLES = {'ablations': 'ablation', 'ladder': 'ladder'}  # by the config's folder; others are main
 MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
@@ -66,12 +68,15 @@ def collect(run: Run, metric: str) -> dict:
     if REPOSITORY in source.parents:
         source = source.relative_to(REPOSITORY)
     return {
-        'method': run.method, 'role': 'ablation' if 'ablations' in source.parts else 'main',
+        'method': run.method,
+        'role': next((ROLES[part] for part in source.parts if part in ROLES), 'main'),
         'num_labels': run.num_labels, 'num_total': run.num_total, 'seed': run.seed,
         'iterations': wanted, 'config': source.as_posix(),
         f'student_{name}': pairs[last][0], f'teacher_{name}': pairs[last][1],
         'metrics': finite, 'curve': [[step, *pair] for step, pair in pairs.items()],
         'seconds': None if seconds is None else round(seconds),
+        'people': read_kept(run.folder / 'people.json'),
+        'held_out': len(run.cfg.get('held_out', ())),
         'settings': settings_of(run.cfg), 'versions': versions(), 'gpu': gpu_name(),
     }
 
@@ -150,8 +155,13 @@ def save_records(path: Path, records: list) -> list:
 
     Of the same method, number of labels and seed, a new record replaces the old one.
     """
-    merged = {(r['method'], r['num_labels'], r['seed']): r
-              for r in [*load_records(path), *records]}
+    records = [*load_records(path), *records]
+    held = {record.get('held_out', 0) for record in records}
+    if len(held) > 1:
+        raise ValueError(f'{path}: its records held out {sorted(held)} people to validate on (0: '
+                         'they were validated on the validation set), and cannot be compared; '
+                         'give each a --json of its own')
+    merged = {(r['method'], r['num_labels'], r['seed']): r for r in records}
     merged = [merged[key] for key in sorted(merged)]
     write_whole('[\n' + ',\n'.join(map(as_text, merged)) + '\n]\n', path)
     return merged

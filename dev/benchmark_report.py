@@ -4,8 +4,8 @@
         --markdown docs/benchmark.md --plots docs/benchmark
 
 In the markdown file, what lies between `<!-- benchmark:main -->` and `<!-- /benchmark:main -->` is
-replaced, likewise `benchmark:lead`, `benchmark:ablation` and `benchmark:metrics`; the rest stays as
-it was written.
+replaced, likewise `benchmark:lead`, `benchmark:interval`, `benchmark:ladder`, `benchmark:ablation`
+and `benchmark:metrics`; the rest stays as it was written.
 Without `--markdown` the tables are shown.
 """
 import argparse
@@ -25,6 +25,10 @@ from benchmark_records import (
 )
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
+REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
+PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
+# Rungs of the ladder that are methods of the main table, by the rung's number.
+RUNGS = {'r6': 'no_mixing', 'r7': 'pose_mum'}
 NOTHING = '–'
 
 
@@ -113,6 +117,103 @@ def lead_table(records: list) -> str:
     return table(head, rows)
 
 
+def counts_of(records: list, method: str, labels: int, people: str) -> dict:
+    """Return ``{seed: (right, seen)}`` of a method, the keypoints of each person as arrays (P,)."""
+    found = {}
+    for record in records:
+        counts = (record.get('people') or {}).get(people)
+        if counts and (record['method'], record['num_labels']) == (method, labels):
+            found[record['seed']] = tuple(
+                np.array([int(digit, 36) for digit in counts[name]]) for name in ('right', 'seen'))
+    return found
+
+
+def paired_difference(first: dict, second: dict, same_people: bool):
+    """Return how far one method is ahead on the same seeds and people, with its interval.
+
+    Of all labeled keypoints, the share that is right, as a mean over the seeds. The interval is a
+    percentile bootstrap's, which draws seeds and people with replacement.
+
+    Args:
+        first (dict): ``{seed: (right, seen)}`` of :func:`counts_of`.
+        second (dict): Those of the method that it is compared with.
+        same_people (bool): Whether all seeds have the same people, as in validation; a draw then
+            concerns all of them.
+
+    Returns:
+        tuple[float, float, float, int] | None: The difference, the ends of the interval, and the
+        number of seeds; None if there is no common seed.
+
+    Raises:
+        ValueError: If the two have not the same people.
+    """
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        return None
+    if any(not np.array_equal(first[seed][1], second[seed][1]) for seed in seeds):
+        raise ValueError('two methods of the same seed were judged by different people or labels: '
+                         'train them again on the same data')
+    ahead = np.stack([first[seed][0] - second[seed][0] for seed in seeds])
+    seen = np.stack([first[seed][1] for seed in seeds])
+    rng = np.random.default_rng(0)
+    people = ahead.shape[1]
+
+    def draw():  # how often each person is drawn (REPLICATES, P)
+        return rng.multinomial(people, np.full(people, 1 / people), REPLICATES)
+
+    drawn = draw() if same_people else None
+    shares = []  # by seed, (REPLICATES, )
+    for i in range(len(seeds)):
+        times = draw() if drawn is None else drawn
+        shares.append(times @ ahead[i] / (times @ seen[i]))
+    picked = rng.integers(len(seeds), size=(REPLICATES, len(seeds)))
+    means = np.take_along_axis(np.stack(shares, 1), picked, 1).mean(1)
+    low, high = np.percentile(means, [50 - COVERAGE / 2, 50 + COVERAGE / 2])
+    return float((ahead.sum(1) / seen.sum(1)).mean()), float(low), float(high), len(seeds)
+
+
+def interval_table(records: list) -> str:
+    """Return how far the reference, or the second round with mixing, leads, with intervals."""
+    records = [record for record in records if record['role'] == 'main']
+    counts, _ = few_and_all(records)
+    methods = methods_of(records)
+    pairs = [(REFERENCE, method) for method in methods if method != REFERENCE] + [
+        ('round2_pose_mum', method) for method in ('round2_no_mixing', ) if method in methods]
+    columns = [(labels, people) for labels in counts for people in PEOPLE]
+    rows = []
+    for pair in pairs:
+        row = [f'`{pair[0]}` − `{pair[1]}`']
+        for labels, people in columns:
+            found = paired_difference(*(counts_of(records, method, labels, people)
+                                        for method in pair), same_people=people == 'val')
+            row.append(NOTHING if found is None else
+                       '{:+.3f} [{:+.3f}, {:+.3f}] ({})'.format(*found))
+        if set(row[1:]) != {NOTHING}:
+            rows.append(row)
+    if not rows:
+        return 'No two methods have been trained yet.'
+    return table(['difference', *(f'{head_of(records, labels)}: {PEOPLE[people]}'
+                                  for labels, people in columns)], rows)
+
+
+def ladder_table(records: list) -> str:
+    """Return the recipe's ladder: each rung's teacher, and what it adds to the rung below."""
+    own = [record for record in records if record['role'] == 'ladder']
+    if not own:
+        return 'No ladder has been trained yet.'
+    rungs, rows = sorted([*methods_of(own), *RUNGS]), []
+    for labels in labels_of(own):
+        below = {}
+        for rung in rungs:
+            method = RUNGS.get(rung, rung)
+            found = judged(records, method, labels)
+            added = [found[seed] - below[seed] for seed in found if seed in below]
+            rows.append([f'`{method}`', f'{labels:,}', summary(found.values()),
+                         summary(added, '+')])
+            below = found or below
+    return table(['each with all parts above it', 'labels', 'teacher', 'more than above'], rows)
+
+
 def ablation_table(records: list) -> str:
     """Return the table of the ablations, with differences to the reference on the same seeds."""
     ablations = [record for record in records if record['role'] == 'ablation']
@@ -160,8 +261,8 @@ def metrics_table(records: list) -> str:
         for row in [found.get((method, labels))] if row])
 
 
-TABLES = {'main': main_table, 'lead': lead_table, 'ablation': ablation_table,
-          'metrics': metrics_table}
+TABLES = {'main': main_table, 'lead': lead_table, 'interval': interval_table,
+          'ladder': ladder_table, 'ablation': ablation_table, 'metrics': metrics_table}
 
 
 def replace_tables(text: str, records: list) -> str:

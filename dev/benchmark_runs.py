@@ -73,7 +73,47 @@ def annotations_of(dataset: dict) -> str:
     return name and os.path.normpath(os.path.join(dataset.get('data_root') or '', name))
 
 
-def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
+def hidden_people(cfg: Config) -> dict:
+    """Return what in a data set selects the people whose labels the training has not seen.
+
+    Args:
+        cfg (Config): Of a run, with the labels that were drawn.
+
+    Returns:
+        dict: Arguments for the validation's data set, empty if all labels were seen.
+    """
+    labeled = labeled_and_unlabeled(cfg)[0]
+    if labeled.get('indices') is None:
+        return {}
+    seen = {*labeled['indices'], *cfg.get('held_out', ())}
+    total = len(image_paths(labeled, {}))
+    return dict({key: labeled.get(key) for key in ('data_root', 'ann_file', 'data_prefix')},
+                indices=[i for i in range(total) if i not in seen])
+
+
+def hold_out(cfg: Config, num: int, seed: int, cache: dict) -> list:
+    """Validate a config on labeled people that are kept from the training, to choose settings by.
+
+    Args:
+        cfg (Config): Changed in place: what it validates on.
+        num (int): How many people: the last ones in the order in which labels are drawn.
+        seed (int): Of that order.
+        cache (dict): Images of the data sets that were built before.
+
+    Returns:
+        list[int]: Their numbers in the annotations.
+    """
+    labeled = labeled_and_unlabeled(cfg)[0]
+    total = len(image_paths(labeled, cache))
+    kept = draw_labels(seed, total, total - num)
+    held = sorted(set(range(total)) - set(kept))
+    cfg.val_dataloader.dataset.update(
+        {key: labeled.get(key) for key in ('data_root', 'ann_file', 'data_prefix')}, indices=held)
+    cfg.held_out = held
+    return held
+
+
+def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=()) -> int:
     """Restrict a config to the labels that a seed draws.
 
     Args:
@@ -82,6 +122,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
         num (int): Labeled images; all of them lift the restriction.
         seed (int): Decides which.
         cache (dict): Images of the data sets that were built before.
+        held (Collection[int]): People that are kept from the training.
 
     Returns:
         int: Images that could have labels.
@@ -92,7 +133,8 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
     """
     sets = labeled_and_unlabeled(cfg)
     paths = image_paths(sets[0], cache)
-    total = len(paths)
+    size = len(paths)
+    total = size - len(held)
     if not 0 < num <= total:
         raise BenchmarkError(f'--labels {num}: the labeled set {annotations_of(sets[0])!r} has '
                              f'{total} images; expected a number from 1 to {total}')
@@ -101,20 +143,20 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict) -> int:
         raise BenchmarkError(
             f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
             'unlabeled. Give all labels to supervised configs only, in a call of their own')
-    drawn = draw_labels(seed, total, num)
-    indices = [None if num == total else drawn]
+    drawn = draw_labels(seed, size, num)
+    indices = [None if num == size else drawn]
     if shared:
         others = image_paths(sets[1], cache)
         if others != paths:
             where = next((i for i, (a, b) in enumerate(zip(paths, others)) if a != b),
-                         min(total, len(others)))
+                         min(size, len(others)))
             raise BenchmarkError(
-                f'of {annotations_of(sets[0])!r} the labeled set reads {total} images and the '
+                f'of {annotations_of(sets[0])!r} the labeled set reads {size} images and the '
                 f'unlabeled set {len(others)}, which differ from number {where} on (they leave '
                 'out annotations by different rules), so that drawn numbers would mean different '
                 'images. Give both a json in which every person has a box and labeled keypoints')
-        chosen = set(drawn)
-        indices.append([i for i in range(total) if i not in chosen])
+        chosen = {*drawn, *held}
+        indices.append([i for i in range(size) if i not in chosen])
     set_indices(cfg, *indices)
     return total
 
@@ -139,7 +181,8 @@ def parse_methods(arguments: list) -> dict:
     return methods
 
 
-def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None) -> list:
+def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None,
+         num_held: int = 0) -> list:
     """Resolve the config of every run, seeds outermost, and check it against what is there."""
     runs, cache = [], {}
     for seed in dict.fromkeys(seeds):
@@ -151,7 +194,8 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None)
                 if 'max_iters' not in cfg.train_cfg:
                     raise BenchmarkError(f'{source}: its train_cfg has no max_iters; expected a '
                                          'schedule in iterations (IterBasedTrainLoop)')
-                total = set_labels(cfg, num, seed, cache)
+                held = hold_out(cfg, num_held, seed, cache) if num_held else ()
+                total = set_labels(cfg, num, seed, cache, held)
                 folder = work_dir / method / f'labels_{num}' / f'seed_{seed}'
                 runs.append(Run(method, source, cfg, num, total, seed, folder))
                 check_same_config(runs[-1])
@@ -205,7 +249,17 @@ def config_text(run: Run) -> str:
             for base, s in zip(bases, sets)) + '])'
     return (f'# Written by {Path(__file__).stem}.\n_base_ = {str(run.source.resolve())!r}\n'
             f'randomness = dict(seed={run.seed})\n'
-            f'train_dataloader = dict(dataset={dataset})\n')
+            f'train_dataloader = dict(dataset={dataset})\n' + held_text(run.cfg))
+
+
+def held_text(cfg: Config) -> str:
+    """Return what a config says of the people that it validates on if they were held out."""
+    if 'held_out' not in cfg:
+        return ''
+    dataset = {key: cfg.val_dataloader.dataset.get(key)
+               for key in ('data_root', 'ann_file', 'data_prefix', 'indices')}
+    return (f'held_out = {cfg.held_out}\n'
+            f'val_dataloader = dict(dataset=dict({dataset}))\n')
 
 
 def planned_config(run: Run) -> str:

@@ -1,10 +1,14 @@
 # What makes another method out of a Pose-MUM config on COCO at 256×192: changes of its model, of
 # its EMANHook, and of its views.
-semi_mean_teacher = dict(mix_unmix=None)
-semi_mean_teacher_hook = dict(statistics='copy')
+semi_mean_teacher = dict(mix_unmix=None, teacher_mode='train')
+semi_mean_teacher_hook = dict(statistics='own')
 
-semi_pose_cons = dict(mix_unmix=None, unsup_weight=1., burn_in=0, ramp_up=0)
-semi_pose_cons_hook = dict(momentum=0.)  # the network itself, as it was a step ago
+# The cutout is the published one, in pixels of 256×192.
+semi_pose_cons = dict(
+    mix_unmix=None, teacher_mode='train', unsup_weight=1., burn_in=0, ramp_up=0,
+    joint_cutout=dict(num_joints=5, half_size=(10, 20), jitter=10))
+# The network itself, as it was a step ago.
+semi_pose_cons_hook = dict(momentum=0., statistics='copy')
 # SSHPE's views change no colors. Its hard one is the easy one and a second affine map upon it,
 # which are a single, wider one here.
 semi_affine_views = dict(weak=dict(rotate_factor=60.), strong=dict(photometric=None))

@@ -25,15 +25,10 @@ semi_wrapper = dict(
     backbone=dict())  # empty: MMPose's init_model looks into it
 
 # The method as `configs/pose_mum` trains it. What the paper's abstract leaves open follows MUM;
-# the cutout is PoseCons', in pixels of 256×192; burn-in, ramp-up and sites are our choice.
-semi_model = dict(
-    semi_wrapper,
-    unsup_weight=4.,
-    burn_in=5000,
-    ramp_up=5000,
-    joint_cutout=dict(num_joints=5, half_size=(10, 20), jitter=10))
+# burn-in, ramp-up and sites are our choice. There is no joint cutout: beside mixing it did harm.
+semi_model = dict(semi_wrapper, unsup_weight=4., burn_in=5000, ramp_up=5000)
 semi_hrnet_mix = dict(
-    type='MixUnMix', sites=['input', 'stage2', 'stage3', 'stage4'], grid=(4, 4), group_size=4)
+    type='MixUnMix', sites=['input', 'stage2', 'stage3', 'stage4'], grid='auto', group_size=4)
 semi_resnet_mix = dict(semi_hrnet_mix, sites=['input', 'layer1', 'layer2', 'layer3', 'layer4'])
 semi_eman = dict(type='EMANHook', momentum=0.9996)
 semi_optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')

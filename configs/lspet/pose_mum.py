@@ -1,25 +1,5 @@
-# The same model on the same 200 labels, made better by the other 1,800 images without theirs.
-_base_ = './supervised.py'
+# Pose-MUM: the recipe, with tiles mixed at the input or the entrance of the first stage. Each of
+# the 3×3 tiles is one pixel of the last stage's map.
+_base_ = './no_mixing.py'
 
-max_iters = 3000
-train_cfg = dict(max_iters=max_iters, val_interval=250)
-val_cfg = _base_.semi_val_loop
-param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
-optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-default_hooks = dict(checkpoint=dict(interval=max_iters))
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [
-    dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.998)]
-
-model = dict(
-    _base_.semi_wrapper, estimator=_base_.model,
-    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
-    unsup_weight=4., burn_in=800, ramp_up=400)
-
-# The labels of the unlabeled images are known, and only looked at to judge the teacher.
-labeled = _base_.train_dataloader.dataset
-unlabeled = dict(
-    data_root=labeled.data_root, ann_file=labeled.ann_file, data_prefix=labeled.data_prefix,
-    indices=-1800, keep_hidden=True)
-train_dataloader = dict(
-    batch_size=32, sampler=dict(_base_.semi_sampler, _delete_=True),
-    dataset=dict(_base_.semi_dataset, _delete_=True, labeled=labeled, unlabeled=unlabeled))
+model = dict(mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1'], grid='auto'))

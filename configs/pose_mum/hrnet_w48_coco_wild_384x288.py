@@ -13,10 +13,9 @@ auto_scale_lr = dict(base_batch_size=16)
 param_scheduler = [dict(_base_.semi_steps, milestones=[220 * epoch, 260 * epoch])]
 default_hooks = _base_.semi_coco_hooks
 custom_hooks = _base_.custom_hooks + _base_.semi_watch + [_base_.semi_eman]
-# The patches of the cutout have the same size on the person as at 256×192.
 model = dict(
     _base_.semi_model, estimator=dict(_base_.model, test_cfg=dict(flip_test=False)),
-    mix_unmix=_base_.semi_hrnet_mix, joint_cutout=dict(num_joints=5, half_size=(15, 30), jitter=15))
+    mix_unmix=_base_.semi_hrnet_mix)
 
 train_pipeline = [*_base_.train_pipeline[:3], _base_.semi_affine, *_base_.train_pipeline[5:]]
 train_dataloader = dict(

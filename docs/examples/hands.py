@@ -17,7 +17,7 @@ default_hooks = dict(logger=_base_.semi_logger, checkpoint=dict(
 custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.999)]
 model = dict(
     _base_.semi_wrapper, estimator=_base_.model,
-    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
+    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid='auto'),
     unsup_weight=4., burn_in=1000, ramp_up=1000)
 
 # Hands are seen from every side, and the labeled ones are turned by up to 180° as well.

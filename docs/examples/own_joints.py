@@ -49,7 +49,7 @@ custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', 
 model = dict(
     _base_.semi_wrapper,
     estimator=dict(_base_.model, head=dict(_base_.model.head, out_channels=14)),
-    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid=(4, 4)),
+    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid='auto'),
     unsup_weight=4., burn_in=1000, ramp_up=1000)
 
 train_dataloader = dict(

@@ -1,5 +1,5 @@
 """The training data of a converted config: the original's labeled set beside an unlabeled one."""
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config
 
@@ -9,8 +9,15 @@ from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
 _DATASET = Base('train_dataloader', 'dataset')
+# Transforms of MMPose's configs that change colors.
+_COLORS = {'Albumentation', 'PhotometricDistortion', 'PhotometricRandAugment', 'YOLOXHSVRandomAug'}
 # SSHPE's views fit MMPose's usual rotation of people by up to 80°, or 60°.
 _USUAL_ROTATION = (60, 80)
+# What else of the views was better on Leeds Sports than the views' own defaults.
+_SHIFT = dict(shift_prob=1., shift_factor=0.03)
+_WEAK = dict(scale_factor=(0.9, 1.1), **_SHIFT)
+_STRONG = dict(
+    scale_factor=(0.75, 1.25), photometric=dict(num_ops=3, magnitude=0.5), **_SHIFT)
 
 
 def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
@@ -59,10 +66,12 @@ def input_size(cfg: Config) -> Tuple[int, int]:
 def _labeled(cfg: Config, options: Options) -> Any:
     owner = owner_of(cfg, _DATASET)
     metainfo_of(owner.of(cfg))  # which the unlabeled set will ask for as well
+    pipeline = _augmented(cfg, owner)
     if options.labeled is None:
-        return _DATASET
-    changes = {}
-    if 'datasets' in owner.of(cfg):
+        return Changed(_DATASET, pipeline=pipeline) if pipeline and (
+            owner.path == _DATASET.path) else _DATASET
+    changes: Dict[str, Any] = dict(pipeline=pipeline) if pipeline else {}
+    if 'datasets' in owner.of(cfg) and not pipeline:
         changes = dict(pipeline=shortest(owner / 'pipeline', cfg))
     return replaced(cfg, owner, options.labeled, options.labeled_images or
                     image_folder(_DATASET.of(cfg)), **changes)
@@ -106,6 +115,22 @@ def owner_of(cfg: Config, base: Base) -> Base:
     return Base(*base.path, *found[0])
 
 
+def _augmented(cfg: Config, owner: Base) -> Optional[list]:
+    """Return the labeled pipeline with changed colors and erased boxes, behind the crop.
+
+    None if it changes colors of its own accord, as RTMPose's do.
+    """
+    input_size(cfg)  # which there must be
+    names = [name_of(step) for step in _pipeline(cfg)]
+    if {*names} & _COLORS:
+        return None
+    base, end = shortest(owner / 'pipeline', cfg), names.index('TopdownAffine') + 1
+    steps: List[Any] = [base / i for i in range(len(names))]
+    added = [dict(type='PhotometricRandAugment', num_ops=2, magnitude=0.3),
+             dict(type='mmdet.CutOut', **_erasing(cfg))]
+    return steps[:end] + added + steps[end:]
+
+
 def _pipeline(cfg: Config) -> list:
     return (owner_of(cfg, _DATASET) / 'pipeline').of(cfg)
 
@@ -126,19 +151,30 @@ def _unlabeled(cfg: Config, options: Options) -> Any:
 
 def _views(cfg: Config) -> Dict[str, dict]:
     """Collect what of the unlabeled people's pipeline is not as usual, by the labeled one."""
-    weak, rotation = {}, _rotation(cfg)
+    crop: Dict[str, Any] = {}
+    rotation = _rotation(cfg)
     padding = (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25)
     if padding != 1.25:
-        weak['padding'] = padding
+        crop['padding'] = padding
     if not any('Flip' in name_of(step) for step in _pipeline(cfg)):
-        weak['flip_prob'] = 0.
-    strong = dict(weak)
+        crop['flip_prob'] = 0.
+    weak, strong = dict(crop, **_WEAK), dict(crop, **_STRONG, erasing=_erasing(cfg))
     if rotation is not None:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
     # How the original reads its images, if that is not the usual way.
     backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
     load = {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
     return {key: value for key, value in dict(load=load, weak=weak, strong=strong).items() if value}
+
+
+def _erasing(cfg: Config) -> Dict[str, Any]:
+    """Return how boxes of an image are erased, by the color that the model takes for 0."""
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    mean = list(preprocessor.get('mean') or [114.] * 3)
+    # Images are loaded as BGR.
+    fill = mean[::-1] if preprocessor.get('bgr_to_rgb') else mean
+    return dict(n_holes=3, cutout_ratio=[(0.1, 0.1), (0.14, 0.14), (0.18, 0.18)],
+                fill_in=tuple(map(round, fill)))
 
 
 def _rotation(cfg: Config) -> Optional[float]:

@@ -13,9 +13,6 @@ from .data import input_size
 from .options import Options
 from .references import Base, Changed, resolve, unscoped
 
-# Joint cutout's sizes are meant for this input, see `configs/_base_/semi_supervised.py`.
-_CUTOUT_INPUT = (192, 256)
-
 
 def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     """Make the overrides of the model.
@@ -28,10 +25,8 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         dict: Top-level name → value with references.
     """
     estimator = _estimator(cfg)
-    width, height = size = input_size(cfg)
-    scale = (width * height / (_CUTOUT_INPUT[0] * _CUTOUT_INPUT[1]))**0.5
     sites = list(options.sites) if options.sites else find_sites(
-        resolve(estimator, cfg)['backbone'], size, options.grid)
+        resolve(estimator, cfg)['backbone'], input_size(cfg), options.grid)
     imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
     names = imports['imports']
     names = [names] if isinstance(names, str) else list(names)
@@ -44,14 +39,11 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
             type='SemiSupervisedPoseEstimator',
             estimator=estimator,
             backbone={},
-            mix_unmix=dict(type='MixUnMix', sites=sites, grid=tuple(options.grid),
+            mix_unmix=dict(type='MixUnMix', sites=sites, grid=options.grid,
                            group_size=options.group_size),
             unsup_weight=4.,
             burn_in=options.burn_in,
-            ramp_up=options.burn_in,
-            joint_cutout=dict(
-                num_joints=5, half_size=(round(10 * scale), round(20 * scale)),
-                jitter=round(10 * scale))))
+            ramp_up=options.burn_in))
 
 
 def find_sites(backbone: dict, size, grid) -> List[str]:
@@ -60,7 +52,7 @@ def find_sites(backbone: dict, size, grid) -> List[str]:
     Args:
         backbone (dict): Its config; weights that it names are not loaded.
         size (tuple[int, int]): Width and height of its input.
-        grid (tuple[int, int]): Rows and columns of tiles.
+        grid (tuple[int, int] | str): Rows and columns of tiles, or ``'auto'``.
 
     Returns:
         list[str]: Names of sites.

@@ -1,8 +1,9 @@
 """What a conversion may be told, with the defaults of ``configs/_base_/semi_supervised.py``."""
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 from ..coco.layout import is_list
+from ..functional.ema import momentum_for
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class Options:
         max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
         burn_in (int, optional): Iterations on labeled images alone; as many follow in which the
             unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``.
-        momentum (float, optional): The teacher's. Defaults to ``1 - 80 / max_iters``, within 0.99
-            and 0.9996: its memory is the same share of a run, and MUM's 0.9996 in 200,000.
+        momentum (float, optional): The teacher's. Defaults to what the length of the training
+            asks for, see :func:`functional.ema.momentum_for`.
         sites (Sequence[str], optional): Where to mix. Defaults to what
             :func:`mmpose_mum.models.mixing.default_sites.default_sites` finds in the backbone.
-        grid (tuple[int, int]): Rows and columns of tiles.
+        grid (tuple[int, int] | str): Rows and columns of tiles. Defaults to those that divide the
+            smallest map, see :class:`MixUnMix`.
         group_size (int): Images that exchange tiles.
 
     Raises:
@@ -60,7 +62,7 @@ class Options:
     burn_in: Optional[int] = None
     momentum: Optional[float] = None
     sites: Optional[Sequence[str]] = None
-    grid: Tuple[int, int] = (4, 4)
+    grid: Union[Tuple[int, int], str] = 'auto'
     group_size: int = 4
 
     def __post_init__(self) -> None:
@@ -83,8 +85,7 @@ class Options:
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', self.max_iters // 40)
         if self.momentum is None:
-            momentum = min(max(1 - 80 / self.max_iters, 0.99), 0.9996)
-            object.__setattr__(self, 'momentum', round(momentum, 4))
+            object.__setattr__(self, 'momentum', momentum_for(self.max_iters))
 
     @property
     def interval(self) -> int:

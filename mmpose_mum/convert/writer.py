@@ -79,8 +79,8 @@ def _shipped() -> str:
 def _comments(cfg: Config) -> Dict[str, List[str]]:
     comments = dict(
         train_cfg=['In iterations, as the batches have no end; teacher and student are validated.'],
-        model=["The cutout is in pixels of the input. MMPose's init_model looks into `backbone`."],
-        train_dataloader=['A batch has labeled images, augmented as before, and unlabeled ones.'],
+        model=["MMPose's init_model looks into `backbone`."],
+        train_dataloader=['A batch has labeled and unlabeled images.'],
         val_dataloader=["Boxes are the annotations' own."])
     hooks = {name_of(hook) for hook in cfg.get('custom_hooks') or []}
     if 'EMAHook' in hooks:

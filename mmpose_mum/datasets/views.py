@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmcv.transforms.utils import cache_randomness
-from mmdet.datasets.transforms import MultiBranch
+from mmdet.datasets.transforms import CutOut, MultiBranch
 from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import (
     GetBBoxCenterScale,
@@ -190,12 +190,14 @@ class WeakView(Compose):
         padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
         flip_prob (float): Probability of a horizontal flip.
         **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
-            the colors alone; all others are arguments of MMPose's ``RandomBBoxTransform``. What
-            is not given is as in ``DEFAULTS``.
+            the colors alone; ``erasing``, arguments of MMDetection's ``CutOut``, which fills boxes
+            with a color (BGR, uint8), or None to erase nothing; all others are arguments of
+            MMPose's ``RandomBBoxTransform``. What is not given is as in ``DEFAULTS``.
     """
 
     DEFAULTS: Dict[str, Any] = dict(
         photometric=None,
+        erasing=None,
         shift_prob=0.,
         scale_factor=(0.75, 1.25),
         rotate_factor=30.,
@@ -208,7 +210,7 @@ class WeakView(Compose):
                  flip_prob: float = 0.5,
                  **options) -> None:
         options = {**self.DEFAULTS, **options}
-        photometric = options.pop('photometric')
+        photometric, erasing = options.pop('photometric'), options.pop('erasing')
         steps = [
             GetBBoxCenterScale(padding=padding),
             FastRandomFlip(prob=float(flip_prob)),
@@ -217,6 +219,9 @@ class WeakView(Compose):
         ]
         if photometric is not None:
             steps.append(PhotometricRandAugment(**photometric))
+        if erasing is not None:
+            # Not RandomErasing: that goes by `img_shape`, which is the whole image's here.
+            steps.append(CutOut(**erasing))
         super().__init__([*steps, PackView(VIEW_META_KEYS)])
 
 
@@ -230,6 +235,7 @@ class StrongView(WeakView):
 
     DEFAULTS = dict(
         photometric=dict(),
+        erasing=None,
         shift_prob=0.,
         scale_factor=(0.65, 1.35),
         rotate_factor=60.,

@@ -28,6 +28,62 @@ def check_mixing(grid: Grid, group_size: int) -> None:
                          f'of a group), got {group_size}; to train without mixing set prob=0')
 
 
+def dividing_grid(height: int, width: int) -> Grid:
+    """Choose rows and columns of tiles that divide a map, so that each cell is whole pixels of it.
+
+    As close to 4×3 as the map allows. Of two numbers that are as close, the odd one is taken, then
+    the larger one: an odd number of columns keeps the seams off the middle of the image, where the
+    person's body is.
+
+    Args:
+        height (int): Rows of pixels of the smallest map that is mixed or unmixed.
+        width (int): Its columns of pixels.
+
+    Returns:
+        tuple[int, int]: Rows and columns; 1 only where the map has one pixel.
+
+    Example:
+        >>> dividing_grid(8, 6), dividing_grid(3, 3), dividing_grid(8, 8), dividing_grid(12, 9)
+        ((4, 3), (3, 3), (4, 4), (4, 3))
+    """
+
+    def cells(size: int, wanted: int) -> int:
+        divisors = [n for n in range(2, size + 1) if size % n == 0] or [1]
+        return min(divisors, key=lambda n: (abs(n - wanted), -(n % 2), -n))
+
+    return cells(height, 4), cells(width, 3)
+
+
+def misplaced_share(grid: Grid, mixed: Grid, unmixed: Grid) -> float:
+    """Return the share of an image that mixing on one map and unmixing on another misplaces.
+
+    Where the grid does not divide a map, the cells' borders are moved to whole pixels of it: what
+    lies between a border on the one map and on the other ends up with the wrong person.
+
+    Args:
+        grid (tuple[int, int]): Rows and columns of tiles.
+        mixed (tuple[int, int]): Height and width of the map that is mixed, in pixels.
+        unmixed (tuple[int, int]): Height and width of the map that is unmixed, in pixels.
+
+    Returns:
+        float: The share, in [0, 1).
+
+    Example:
+        >>> round(misplaced_share((4, 4), mixed=(256, 192), unmixed=(8, 6)), 3)
+        0.167
+        >>> round(misplaced_share((4, 4), mixed=(96, 96), unmixed=(6, 6)), 3)
+        0.306
+        >>> misplaced_share((4, 3), mixed=(256, 192), unmixed=(8, 6))
+        0.0
+    """
+    kept = 1.
+    for cells, first, second in zip(grid, mixed, unmixed):
+        kept *= 1 - sum(abs(_first_pixel(cell, first, cells) / first
+                            - _first_pixel(cell, second, cells) / second)
+                        for cell in range(1, cells))
+    return 1 - kept
+
+
 def sample_tile_permutation(batch: int,
                             grid: Grid,
                             group_size: int,

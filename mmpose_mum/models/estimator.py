@@ -75,6 +75,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
             the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
             ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
             None: no cutout.
+        teacher_mode (str): ``'eval'``, in which the teacher's targets do not depend on the batch
+            (EMAN), or ``'train'``, in which it normalizes each batch by its own statistics, as the
+            methods from before EMAN do.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
         backbone (dict, optional): Empty. MMPose's ``init_model`` looks into it, and so predicts by
@@ -102,6 +105,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  ramp_up: int = 0,
                  confidence: OptConfigType = None,
                  joint_cutout: OptConfigType = None,
+                 teacher_mode: str = 'eval',
                  predict_on: str = 'teacher',
                  data_preprocessor: OptConfigType = None,
                  backbone: OptConfigType = None,
@@ -118,6 +122,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor)
         if predict_on not in ('teacher', 'student'):
             raise ValueError(f"predict_on must be 'teacher' or 'student', got {predict_on!r}")
+        if teacher_mode not in ('eval', 'train'):
+            raise ValueError(f"teacher_mode must be 'eval' or 'train', got {teacher_mode!r}")
         for name, value in dict(sup_weight=sup_weight, unsup_weight=unsup_weight, burn_in=burn_in,
                                 ramp_up=ramp_up).items():
             if value < 0:
@@ -132,6 +138,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.teacher.requires_grad_(self.trains_teacher)
         self._start_teacher()
 
+        self.teacher_mode = teacher_mode
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
         self.burn_in = burn_in
@@ -142,9 +149,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self._register_load_state_dict_pre_hook(self._take_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
-        """Set the student's mode; the teacher stays in evaluation mode."""
+        """Set the student's mode; the teacher stays in evaluation mode, unless told otherwise."""
         super().train(mode)
-        self.teacher.train(mode and self.trains_teacher)
+        self.teacher.train(mode and (self.trains_teacher or self.teacher_mode == 'train'))
         return self
 
     @property
@@ -259,7 +266,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """Let the teacher look at the weak view, and carry what it sees into the strong one.
 
         Args:
-            teacher (BaseModel): The teacher, which runs in evaluation mode.
+            teacher (BaseModel): The teacher, which runs in ``teacher_mode``.
             weak (Tensor): Its images (B, 3, H, W).
             weak_samples (list[PoseDataSample]): Their samples.
             strong_samples (list[PoseDataSample]): The strong view's, of the same images.
@@ -267,7 +274,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         Returns:
             tuple[Any, PseudoTargets]: The teacher's output, and what the student has to reproduce.
         """
-        with evaluating(teacher):
+        with evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext():
             seen = teacher(weak, weak_samples, mode='tensor')
         targets = self.target_maker(
             seen, views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),

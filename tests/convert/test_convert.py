@@ -68,7 +68,7 @@ def test_a_heatmap_model():
     original, cfg = load(RES50), convert(RES50)
     assert cfg.model.type == 'SemiSupervisedPoseEstimator'
     assert cfg.model.estimator == original.model
-    assert cfg.model.joint_cutout == dict(num_joints=5, half_size=(10, 20), jitter=10)
+    assert 'joint_cutout' not in cfg.model and cfg.model.mix_unmix.grid == 'auto'
     assert cfg.model.get('confidence') is None
     assert cfg.train_cfg == dict(type='ResumableTrainLoop', max_iters=200000, val_interval=5000)
     assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'
@@ -86,7 +86,9 @@ def test_a_heatmap_model():
     loader = cfg.train_dataloader
     assert loader.batch_size == 128 and 'batch_size' not in loader.sampler
     assert loader.num_workers == original.train_dataloader.num_workers
-    assert sup(labeled(cfg)) == original.train_pipeline
+    steps, before = sup(labeled(cfg)), original.train_pipeline
+    assert steps[:6] + steps[8:] == before and before[5].type == 'TopdownAffine'
+    assert [step.type for step in steps[6:8]] == ['PhotometricRandAugment', 'mmdet.CutOut']
     assert labeled(cfg).ann_file == original.train_dataloader.dataset.ann_file
     assert unlabeled(cfg).data_prefix == dict(img='images')
     assert loader.dataset.unlabeled == 'images'  # whose people have the labeled ones' keypoints

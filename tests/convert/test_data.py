@@ -113,3 +113,21 @@ def test_images_are_read_from_where_the_original_reads_them():
     assert 'backend_args' not in unlabeled(convert(cfg)).pipeline[0]
     cfg.train_dataloader.dataset.pipeline[0].backend_args = dict(backend='petrel')
     assert unlabeled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')
+
+
+def test_views_and_labeled_images_follow_what_was_found_on_leeds():
+    cfg = convert(RES50)
+    weak, strong = views(cfg)
+    assert weak.scale_factor == (0.9, 1.1) and strong.scale_factor == (0.75, 1.25)
+    assert strong.photometric == dict(num_ops=3, magnitude=0.5)
+    # The model's mean, as BGR.
+    assert strong.erasing.fill_in == (104, 116, 124) and 'erasing' not in weak
+    assert sup(labeled(cfg))[7] == dict(strong.erasing, type='mmdet.CutOut')
+
+
+def test_labeled_images_whose_colors_change_already_are_left_alone():
+    cfg = load(RES50)
+    pipeline = cfg.train_pipeline
+    pipeline.insert(2, dict(type='PhotometricDistortion'))
+    cfg.train_dataloader.dataset.pipeline = pipeline
+    assert sup(labeled(convert(cfg))) == pipeline

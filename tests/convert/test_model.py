@@ -36,14 +36,6 @@ def test_a_look_at_a_model_loads_no_weights_and_takes_no_memory():
     assert config['init_cfg']['checkpoint'] == 'https://nowhere.invalid/a.pth'
 
 
-def test_the_cutout_keeps_its_share_of_the_input():
-    cfg = load(RES50)
-    for step in cfg.train_dataloader.dataset.pipeline:
-        if step.type == 'TopdownAffine':
-            step.input_size = (96, 128)
-    assert convert(cfg).model.joint_cutout == dict(num_joints=5, half_size=(5, 10), jitter=5)
-
-
 @pytest.mark.parametrize('imports, expected', [
     ('mine', ['mine', 'mmpose_mum']), (['mine', 'yours'], ['mine', 'yours', 'mmpose_mum'])])
 def test_imports_of_ones_own_come_first(imports, expected):

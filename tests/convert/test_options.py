@@ -31,7 +31,9 @@ def test_numbers_out_of_range_are_named(options, message):
     (200000, 5000, 0.9996, 5000),  # MUM's own memory
     (40000, 1000, 0.998, 1000),
     (1000000, 25000, 0.9996, 25000),
-    (4200, 105, 0.99, 105),
+    (5000, 125, 0.995, 125),  # as measured at these two lengths
+    (2500, 62, 0.995, 62),
+    (1200, 30, 0.99, 30),
     (10, 0, 0.99, 1),
 ])
 def test_a_shorter_training_has_a_shorter_memory_within_bounds(

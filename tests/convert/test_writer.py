@@ -65,7 +65,7 @@ steps = [
     dict(type='Step0', size=0), dict(type='Step1', size=1), dict(type='Step2', size=2),
     dict(type='Step3', size=3), dict(type='Step4', size=4), dict(type='Step5', size=5)]
 
-# The cutout is in pixels of the input. MMPose's init_model looks into `backbone`.
+# MMPose's init_model looks into `backbone`.
 model = _base_.model
 '''
 

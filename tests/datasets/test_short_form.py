@@ -162,9 +162,9 @@ def test_batches_are_those_of_the_long_form_to_the_bit(demo):
     assert set(images) == set(BRANCHES) and images['sup'][0] is not None
 
 
-# As `configs/lspet/pose_mum.py` was written before there was a short form.
+# As `configs/lspet/quarter_width/pose_mum.py` was written before there was a short form.
 OLD = """
-_base_ = '{configs}/lspet/supervised.py'
+_base_ = '{configs}/lspet/quarter_width/supervised.py'
 
 max_iters = 3000
 burn_in = 800
@@ -218,7 +218,7 @@ def test_an_old_config_trains_as_todays_does_to_the_bit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'old.py').write_text(OLD.format(configs=ROOT / 'configs'))
     weights = []
-    for path in ('old.py', ROOT / 'configs/lspet/pose_mum.py'):
+    for path in ('old.py', ROOT / 'configs/lspet/quarter_width/pose_mum.py'):
         cfg = Config.fromfile(str(path))
         old = 'datasets' in cfg.train_dataloader.dataset
         cfg.merge_from_dict({

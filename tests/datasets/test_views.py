@@ -27,6 +27,7 @@ from mmpose_mum.datasets.views import (
     WeakView,
     _warp_matrix,
 )
+from mmpose_mum.functional.seeding import seeded
 
 COLORS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]  # BGR, one a keypoint
 FLIP_INDICES = [1, 0, 3, 2]
@@ -270,3 +271,28 @@ def test_the_box_gets_mmposes_aspect_ratio_to_the_bit():
                        for crop in (WarpTopdownAffine, TopdownAffine))
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
+
+
+def test_erasing_fills_boxes_of_the_view_with_a_color_and_moves_no_keypoint():
+    erasing = dict(n_holes=3, cutout_ratio=[(0.2, 0.2)], fill_in=(1, 2, 3))
+    packed = []
+    for options in ({}, dict(erasing=erasing)):
+        results, _ = person(np.random.default_rng(0))
+        with seeded(5):
+            packed.append(StrongView(input_size=(96, 96), photometric=None, **options)(results))
+    plain, erased = (view['inputs'] for view in packed)
+    filled = (erased == torch.tensor([1, 2, 3], dtype=torch.uint8).view(3, 1, 1)).all(0)
+    assert erased.dtype == torch.uint8 and .01 < filled.float().mean() < .12
+    assert torch.equal(plain[:, ~filled], erased[:, ~filled])
+    first, second = (view['data_samples'] for view in packed)
+    np.testing.assert_array_equal(first.metainfo['warp_mat'], second.metainfo['warp_mat'])
+
+
+def test_erasing_follows_the_samples_seed():
+    views = []
+    for seed in (1, 1, 2):
+        results, _ = person(np.random.default_rng(0))
+        with seeded(seed):
+            views.append(StrongView(input_size=(96, 96), erasing=dict(
+                n_holes=2, cutout_ratio=(0.2, 0.2)))(results)['inputs'])
+    assert torch.equal(views[0], views[1]) and not torch.equal(views[0], views[2])

@@ -160,6 +160,7 @@ def test_two_methods_are_really_trained_and_then_skipped(configs, tmp_path, caps
     for record in found:
         assert [point[0] for point in record['curve']] == [2, 4]
         assert (record['teacher_coco_ap'] is None) == (record['method'] == 'supervised')
+        assert [len(record['people'][name]['seen']) for name in ('val', 'hidden')] == [3, 4]
     folder = tmp_path / 'work/pose_mum/labels_4/seed_0'
     records.write_text(json.dumps([r for r in found if r is not found[0]]))
     for path in folder.glob('*/vis_data/scalars.json'):  # as if killed before the last validation

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -145,3 +146,53 @@ def test_the_command_writes_tables_and_plots(tmp_path, capsys):
     assert page.read_text() == report.replace_tables(TEXT, RECORDS)
     for name in ('methods.png', 'curves.png'):
         assert cv2.imread(str(tmp_path / 'plots' / name)).std() > 10
+
+
+def with_people(method, seed, val, hidden, role='main'):
+    """Return a record whose people have 10 keypoints each; digits are how many are right."""
+    return record(method, 100, seed, 0.4, 0.5, role, people={
+        name: dict(right=right, seen='a' * len(right))
+        for name, right in (('val', val), ('hidden', hidden))})
+
+
+def test_differences_are_paired_by_seed_and_person():
+    records = [with_people('pose_mum', seed, '55555555', '3a' * 100) for seed in (0, 1)]
+    records += [with_people('no_mixing', seed, '44444444', '2939' * 50) for seed in (0, 1, 2)]
+    head, _, row = cells(report.interval_table(records))
+    assert head == ['difference', '100 labels: validation', '100 labels: hidden labels']
+    assert row[:2] == ['`pose_mum` − `no_mixing`', '+0.100 [+0.100, +0.100] (2)']
+    mean, low, high = (float(x.strip('[],')) for x in row[2].split()[:3])
+    # Differences of 0.1, 0.1, 0 and 0.1: of 200 people the mean's deviation is 0.0031, and two
+    # seeds' mean has 0.0022 to 0.0031.
+    assert mean == 0.075 and 0.067 <= low < 0.073 and 0.077 < high <= 0.083
+
+
+def test_an_interval_knows_that_seeds_differ():
+    records = []
+    for seed, right in ((0, '6' * 50), (1, '4' * 50)):
+        records += [with_people('pose_mum', seed, right, right),
+                    with_people('no_mixing', seed, '4' * 50, '4' * 50)]
+    _, _, row = cells(report.interval_table(records))
+    assert row[1:] == ['+0.100 [+0.000, +0.200] (2)'] * 2
+
+
+def test_other_people_are_refused():
+    first = {0: (benchmark_people_of('12'), benchmark_people_of('aa'))}
+    second = {0: (benchmark_people_of('12'), benchmark_people_of('ab'))}
+    with pytest.raises(ValueError, match='judged by different people'):
+        report.paired_difference(first, second, True)
+
+
+def benchmark_people_of(digits):
+    return np.array([int(digit, 36) for digit in digits])
+
+
+def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
+    records = [record('r0_start', 100, 0, 0.1, 0.1, 'ladder'),
+               record('r1_colors', 100, 0, 0.1, 0.3, 'ladder'),
+               record('no_mixing', 100, 0, 0.1, 0.35), record('pose_mum', 100, 0, 0.1, 0.5),
+               record('r8_four_times', 100, 0, 0.1, 0.45, 'ladder')]
+    _, _, *rows = cells(report.ladder_table(records))
+    assert [(row[0], row[3]) for row in rows] == [
+        ('`r0_start`', '–'), ('`r1_colors`', '+0.200 (1)'), ('`no_mixing`', '+0.050 (1)'),
+        ('`pose_mum`', '+0.150 (1)'), ('`r8_four_times`', '-0.050 (1)')]

@@ -19,9 +19,11 @@ from helpers.benchmark_parts import (
 sys.path.insert(0, str(ROOT / 'dev'))
 
 import benchmark_methods as benchmark  # noqa: E402
+from benchmark_records import save_records  # noqa: E402
 from benchmark_runs import (  # noqa: E402
     BenchmarkError,
     draw_labels,
+    hidden_people,
     labeled_and_unlabeled,
     parse_methods,
     plan,
@@ -133,3 +135,24 @@ def test_a_training_by_hand_is_refused(configs, tmp_path):
     log(tmp_path / 'a/labels_2/seed_0', 1, {'PCK': 0.5, 'step': 4})
     with pytest.raises(BenchmarkError, match="not the benchmark's"):
         plan({'a': configs('supervised')}, [2], [0], tmp_path)
+
+
+@pytest.mark.parametrize('name', ['supervised', 'pose_mum'])
+def test_people_held_out_are_validated_on_and_seen_by_no_training(configs, tmp_path, name):
+    run, = plan({'a': configs(name)}, [3], [0], tmp_path / 'work', num_held=2)
+    benchmark.prepare(run)
+    cfg = Config.fromfile(benchmark.config_of(run))
+    held = cfg.val_dataloader.dataset.indices
+    assert len(held) == 2 and run.num_total == TOTAL - 2
+    assert cfg.val_dataloader.dataset.ann_file == 'annotations/train.json'
+    assert not {*held} & {i for part in labeled_and_unlabeled(cfg) for i in part['indices']}
+    assert labeled_and_unlabeled(cfg)[0]['indices'] == draw_labels(0, TOTAL, 3)
+    hidden = hidden_people(cfg)['indices']
+    assert sorted([*hidden, *held, *draw_labels(0, TOTAL, 3)]) == list(range(TOTAL))
+
+
+def test_records_of_other_validations_do_not_mix(tmp_path):
+    kept = dict(method='a', num_labels=2, seed=0, role='main', num_total=8, curve=[], metrics={})
+    save_records(tmp_path / 'a.json', [kept])
+    with pytest.raises(ValueError, match=r'held out \[0, 2\] people'):
+        save_records(tmp_path / 'a.json', [dict(kept, seed=1, held_out=2)])

@@ -62,7 +62,7 @@ def run(*arguments):
 def test_finds_every_config_and_no_base():
     names = tool.find_configs(['*'])
     assert {name.split('/')[0] for name in names} == {'pose_mum', 'baselines', 'lspet', 'demo'}
-    assert 'lspet/ablations/weight_1.py' in names
+    assert 'lspet/quarter_width/ablations/weight_1.py' in names
     assert tool.find_configs(['demo/*', 'nothing']) == ['demo/pose_mum.py', 'demo/supervised.py']
 
 

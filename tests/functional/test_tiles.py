@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from mmpose_mum.functional.tiles import (
     check_mixing,
+    dividing_grid,
     invert_tile_permutation,
+    misplaced_share,
     mix_tiles,
     sample_tile_permutation,
     unmix_tiles,
@@ -319,3 +321,32 @@ def test_a_grid_finer_than_the_map_is_refused_with_both_sizes(mix, size):
     message = rf'\(2, 3\) \(rows, cols\) does not fit a feature map of \({size[0]}, {size[1]}\)'
     with pytest.raises(ValueError, match=message):
         mix(torch.zeros(4, 3, *size), permutation_of(4, (2, 3), 2))
+
+
+@pytest.mark.parametrize('height, width', [(h, w) for h in range(1, 25) for w in range(1, 25)])
+def test_the_chosen_grid_divides_the_map_and_misplaces_nothing(height, width):
+    grid = dividing_grid(height, width)
+    assert height % grid[0] == width % grid[1] == 0
+    assert grid[0] > 1 or height == 1
+    assert misplaced_share(grid, (height * 32, width * 32), (height, width)) == pytest.approx(0)
+
+
+@pytest.mark.parametrize('grid, large, small', [
+    ((4, 4), (256, 192), (8, 6)), ((4, 4), (96, 96), (6, 6)), ((2, 2), (96, 64), (3, 2)),
+    ((3, 2), (40, 56), (5, 7))])
+def test_the_misplaced_share_is_what_mixing_really_misplaces(grid, large, small):
+    """Image numbers mixed on the large map, and unmixed as a network of the small one sees them."""
+    batch = 64
+    numbers = torch.arange(batch).view(-1, 1, 1, 1)
+    permutation = permutation_of(batch, grid, group_size=batch)
+    factor = [a // b for a, b in zip(large, small)]
+    mixed = mix_tiles(numbers.expand(batch, 1, *large).contiguous(), permutation)
+    # Each pixel of the large map is carried back by the permutation of its pixel on the small one.
+    inverse = invert_tile_permutation(permutation)
+    sources = source_images(inverse, *small).repeat_interleave(factor[0], 1)
+    sources = sources.repeat_interleave(factor[1], 2)
+    rows, cols = torch.arange(large[0])[:, None], torch.arange(large[1])
+    wrong = mixed[:, 0][sources, rows, cols] != numbers[:, 0]
+    # By chance, one image in 64 gets the right one's tile all the same.
+    assert wrong.float().mean() == pytest.approx(
+        misplaced_share(grid, large, small) * (1 - 1 / batch), abs=.01)

@@ -552,3 +552,28 @@ def test_the_old_name_of_the_target_maker():
 def test_without_a_runner_there_is_no_burn_in():
     model = build(unsup_weight=2., burn_in=100, ramp_up=100)
     assert model.loss(**tiny_batch(model))['unsup_weight'] == 2
+
+
+def test_a_teacher_in_training_mode_normalizes_by_its_batch_and_gathers_statistics():
+    model = build(teacher_mode='train')
+    batch = tiny_batch(model)
+    before = states(model.teacher)
+    weak, samples = batch['inputs']['unsup_teacher'], batch['data_samples']['unsup_teacher']
+    seen, _ = model.train().teach(model.teacher, weak, samples,
+                                  batch['data_samples']['unsup_student'])
+    # By the batch itself: the running statistics have no part in it.
+    randomized_statistics = build(teacher_mode='train').teacher.train()
+    for name, buffer in randomized_statistics.named_buffers():
+        if 'running' in name:
+            buffer.fill_(7.)
+    with torch.no_grad():
+        torch.testing.assert_close(seen, randomized_statistics(weak, samples, mode='tensor'))
+    after = model.teacher.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before if 'running' in name)
+    assert all(torch.equal(before[name], after[name]) for name in before if 'weight' in name)
+    assert not model.eval().teacher.training
+
+
+def test_teacher_mode_is_one_of_two():
+    with pytest.raises(ValueError, match="teacher_mode must be 'eval' or 'train', got 'batch'"):
+        build(teacher_mode='batch')

@@ -1,12 +1,4 @@
-# The small vision transformer on the same 200 labels and the other 1,800 images without theirs.
-_base_ = ['../pose_mum.py', '../../_base_/small_vit.py']
+# The small vision transformer on the same labels, its patches mixed; 4×4 tiles of 2×2 patches.
+_base_ = './no_mixing.py'
 
-max_iters = 2000
-train_cfg = dict(max_iters=max_iters)
-param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
-default_hooks = dict(checkpoint=dict(interval=max_iters))
-optim_wrapper = dict(optimizer=_base_.semi_vit_optimizer)
-model = dict(
-    estimator=_base_.semi_vit_model,
-    mix_unmix=dict(sites=['input', 'layers.0', 'layers.2', 'layers.4'], grid=(4, 4)),
-    burn_in=600, ramp_up=300)
+model = dict(mix_unmix=dict(type='MixUnMix', sites=['input', 'layers.0'], grid='auto'))

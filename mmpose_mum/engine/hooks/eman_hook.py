@@ -36,8 +36,9 @@ class EMANHook(Hook):
         interval (int): Optimizer steps from one update to the next.
         burn_in (int, optional): Iterations in which the teacher remains a copy of the student.
             Defaults to the model's own ``burn_in``, or to 0 for a model that has none.
-        statistics (str): ``'average'`` them like the weights, which is EMAN, or ``'copy'`` the
-            student's, which is the plain moving average of weights that mean teachers use.
+        statistics (str): ``'average'`` them like the weights, which is EMAN; ``'copy'`` the
+            student's; or leave the teacher its ``'own'``, those of the batches that it normalizes
+            with ``teacher_mode='train'``, as mean teachers do.
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
             :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
             the same trained checkpoint.
@@ -62,8 +63,8 @@ class EMANHook(Hook):
         if interval < 1 or (burn_in or 0) < 0:
             raise ValueError(f'interval must be at least 1 and burn_in at least 0, got '
                              f'{interval} and {burn_in}')
-        if statistics not in ('average', 'copy'):
-            raise ValueError(f"statistics must be 'average' or 'copy', got {statistics!r}")
+        if statistics not in ('average', 'copy', 'own'):
+            raise ValueError(f"statistics must be 'average', 'copy' or 'own', got {statistics!r}")
         self.momentum = momentum
         self.interval = interval
         self.burn_in = burn_in
@@ -85,7 +86,11 @@ class EMANHook(Hook):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._burn_in = self._burn_in_of(model)
-        self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average')
+        if self.statistics == 'own' and getattr(model, 'teacher_mode', 'eval') != 'train':
+            raise ValueError("EMANHook has statistics='own', and a teacher in evaluation mode "
+                             "gathers none: give the model teacher_mode='train'")
+        self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
+                             own_buffers=self.statistics == 'own')
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
         if self._updates is None:

@@ -1,15 +1,15 @@
 """Good mixing sites of any backbone, found by looking at how its stages follow one another."""
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Set, Tuple, Union
 
 from torch import nn
 
-from .sites import INPUT, Site, Trace, inspect_site, trace
+from .sites import INPUT, Site, Trace, inspect_site, map_sizes, trace
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def default_sites(backbone: nn.Module, input_size: Tuple[int, int], grid: Tuple[int, int],
-                  limit: int = 5) -> List[str]:
+def default_sites(backbone: nn.Module, input_size: Tuple[int, int],
+                  grid: Union[Tuple[int, int], str] = 'auto', limit: int = 5) -> List[str]:
     """Choose the sites to mix a backbone at: its input, and entrances of its stages.
 
     A stage is the outermost module with several layers of its own that the backbone's forward
@@ -20,7 +20,8 @@ def default_sites(backbone: nn.Module, input_size: Tuple[int, int], grid: Tuple[
     Args:
         backbone (nn.Module): The backbone, which is left as it was.
         input_size (tuple[int, int]): Width and height of its input, in pixels.
-        grid (tuple[int, int]): Rows and columns of the mixing grid.
+        grid (tuple[int, int] | str): Rows and columns of the mixing grid, or ``'auto'``, which
+            needs at least two of each.
         limit (int): How many sites to return at most, at least 1.
 
     Returns:
@@ -30,6 +31,7 @@ def default_sites(backbone: nn.Module, input_size: Tuple[int, int], grid: Tuple[
     Raises:
         ValueError: If not even the input can be mixed; the message says why.
     """
+    grid = (2, 2) if isinstance(grid, str) else grid
     weights = {name: _weights(module) for name, module in backbone.named_modules() if name}
     modules = {name: module for name, module in backbone.named_modules() if weights.get(name)}
     traced = trace(backbone, input_size, {INPUT: backbone, **modules})
@@ -106,6 +108,4 @@ def _thin(traced: Trace, sites: Dict[str, Site], count: int) -> List[str]:
 
 def _pixels(traced: Trace, name: str, site: Site) -> int:
     """Return how many pixels or patches the largest map has that enters a site."""
-    call, = traced.calls[name]
-    return max(x.shape[2] * x.shape[3] if patches is None else patches.height * patches.width
-               for x, patches in zip(call.tensors, site.entering))
+    return max(height * width for height, width in map_sizes(traced, name, site)[0])

@@ -1,7 +1,10 @@
 """The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
+import warnings
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from itertools import chain, product
+from math import prod
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.dist import get_rank
@@ -11,9 +14,18 @@ from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
 
 from ...functional.nested import map_tensors, tensors_of
-from ...functional.tiles import check_mixing, mix_tiles, sample_tile_permutation, unmix_tiles
-from .sites import Site, inspect_site, modules_around, recomputes, site_module, trace
-from .tokens import on_patches
+from ...functional.tiles import (
+    check_mixing,
+    dividing_grid,
+    misplaced_share,
+    mix_tiles,
+    sample_tile_permutation,
+    unmix_tiles,
+)
+from .sites import Site, inspect_site, map_sizes, modules_around, recomputes, site_module, trace
+from .tokens import Size, on_patches
+
+AUTO = 'auto'
 
 
 @MODELS.register_module()
@@ -32,7 +44,11 @@ class MixUnMix(BaseModule):
             submodules. Every one is checked by :meth:`attach`.
         site_probs (Sequence[float], optional): Relative probability of each site. Defaults to
             equal ones.
-        grid (tuple[int, int]): Rows and columns of tiles.
+        grid (tuple[int, int] | str): Rows and columns of tiles. ``'auto'`` lets :meth:`attach`
+            choose those that divide the smallest map that is mixed or unmixed, see
+            :func:`functional.tiles.dividing_grid`. Where a grid does not divide a map, borders
+            between tiles move to whole pixels of it and some of each image ends up with the wrong
+            person; a warning tells how much.
         group_size (int): Images that exchange tiles (N_G in the paper), at least 2.
         prob (float): Probability that a forward is mixed at all, in [0, 1].
         seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
@@ -50,14 +66,15 @@ class MixUnMix(BaseModule):
     def __init__(self,
                  sites: Sequence[str] = ('input', ),
                  site_probs: Optional[Sequence[float]] = None,
-                 grid: Tuple[int, int] = (4, 4),
+                 grid: Union[Tuple[int, int], str] = (4, 4),
                  group_size: int = 4,
                  prob: float = 1.,
                  seed: int = 0,
                  neck: OptConfigType = None,
                  init_cfg: OptConfigType = None) -> None:
         super().__init__(init_cfg)
-        check_mixing(grid, group_size)
+        rows_columns: Any = (1, 1) if grid == AUTO else grid
+        check_mixing(rows_columns, group_size)
         if not sites or isinstance(sites, str) or len(set(sites)) != len(sites):
             raise ValueError(f'sites must be a list of different names, got {sites!r}')
         if not 0 <= prob <= 1:
@@ -68,7 +85,7 @@ class MixUnMix(BaseModule):
             raise ValueError(f'site_probs must be one number of at least 0 for each of the '
                              f'{len(sites)} sites, not all 0, got {site_probs!r}')
         self.sites = list(sites)
-        self.grid = (int(grid[0]), int(grid[1]))
+        self.grid: Any = AUTO if grid == AUTO else tuple(rows_columns)  # attach() chooses
         self.group_size = group_size
         self.prob = prob
         self.generator = torch.Generator().manual_seed(seed + get_rank())
@@ -93,11 +110,35 @@ class MixUnMix(BaseModule):
         """
         modules = {site: site_module(backbone, site) for site in self.sites}
         traced = trace(backbone, input_size, modules)
-        self._inspected = {site: inspect_site(traced, site, self.grid) for site in self.sites}
+        least = (1, 1) if self.grid == AUTO else self.grid
+        self._inspected = {site: inspect_site(traced, site, least) for site in self.sites}
+        sizes = {site: map_sizes(traced, site, found) for site, found in self._inspected.items()}
+        if self.grid == AUTO:
+            smallest = min((size for pair in sizes.values() for size in chain(*pair)), key=prod)
+            self.grid = dividing_grid(*smallest)
+            if self.grid == (1, 1):
+                raise ValueError(f'an input of {input_size[1]}×{input_size[0]} gives a map of one '
+                                 'pixel, which has no tiles to exchange: use a larger input, or '
+                                 'sites and outputs of a smaller stride')
+        self._warn_of_misplaced(sizes)
         self._around = {site: modules_around(backbone, site) for site in self.sites}
         for site, module in modules.items():
             # A partial of a bound method, since a deep copy of the model takes it along.
             module.register_forward_pre_hook(partial(self._mix, site))
+
+    def _warn_of_misplaced(self, sizes: Dict[str, Tuple[List[Size], List[Size]]]) -> None:
+        """Warn if the grid sends more than a rounding error to the wrong person, once a text."""
+        share, site, mixed, unmixed = max(
+            (misplaced_share(self.grid, first, second), site, first, second)
+            for site, (entering, leaving) in sizes.items()
+            for first, second in product(entering, leaving))
+        if share >= 0.01:
+            rows, columns = self.grid
+            warnings.warn(
+                f'a grid of {rows}×{columns} tiles does not divide the maps: what is mixed at '
+                f'{site!r} on {mixed[0]}×{mixed[1]} pixels and unmixed on {unmixed[0]}×'
+                f"{unmixed[1]} sends {share:.1%} of each image to the wrong person. grid='auto' "
+                'takes a grid that fits', stacklevel=2)
 
     @contextmanager
     def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:

@@ -6,7 +6,7 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from torch import Tensor, nn
 
 from ...functional.nested import map_tensors, tensors_of
-from .tokens import Patches, patches_of
+from .tokens import Patches, Size, patches_of
 
 INPUT = 'input'
 BATCH = 2
@@ -188,6 +188,29 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     return Site(entering, behind, leaving)
 
 
+def map_sizes(traced: Trace, name: str, site: Site) -> Tuple[List[Size], List[Size]]:
+    """Return height and width of each map that is mixed at a site, and of each that is unmixed.
+
+    Args:
+        traced (Trace): The forward that :func:`inspect_site` looked at.
+        name (str): The site's name.
+        site (Site): What was found.
+
+    Returns:
+        tuple[list, list]: Of the maps that enter, and of the outputs from behind the site.
+    """
+    call, = traced.calls[name]
+    outputs = [(x, patches) for x, is_behind, patches in zip(
+        traced.outputs, site.behind, site.leaving) if is_behind]
+    return ([_size(x, patches) for x, patches in zip(call.tensors, site.entering)],
+            [_size(x, patches) for x, patches in outputs])
+
+
+def _size(x: Tensor, patches: Optional[Patches]) -> Size:
+    return ((x.shape[2], x.shape[3]) if patches is None
+            else (patches.height, patches.width))
+
+
 def _is_size(value: Any) -> bool:
     return (isinstance(value, (tuple, list)) and len(value) == 2
             and all(isinstance(v, int) for v in value))
@@ -222,10 +245,10 @@ def _patches(x: Tensor, input_size: Tuple[int, int], announced: Sequence[Tuple[i
     elif x.ndim != 4 or shape[0] != BATCH:
         raise ValueError(where + f'tensors of shape {shape} are not (B, C, H, W) feature maps or '
                          f'(B, L, C) tokens of the {BATCH} images')
-    size = shape[2:] if patches is None else (patches.height, patches.width)
+    size = _size(x, patches)
     if size[0] < grid[0] or size[1] < grid[1]:
         raise ValueError(
             where + f'a grid of {tuple(grid)} (rows, cols) does not fit a feature map of '
             f'{size} (height, width), which an input of {input_size[1]}×'
-            f'{input_size[0]} gives. Use a coarser grid or a larger input')
+            f"{input_size[0]} gives. Use a coarser grid, such as grid='auto', or a larger input")
     return patches

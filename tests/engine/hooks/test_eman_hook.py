@@ -345,3 +345,20 @@ def test_a_teacher_loaded_into_a_runner_is_not_overwritten(tmp_path):
     runner = run(tmp_path / 'run', 1, load_from=str(tmp_path / 'pair.pth'), momentum=.9)
     expected = .9 * pair.teacher[0].weight + .1 * runner.model.student[0].weight
     torch.testing.assert_close(runner.model.teacher[0].weight, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_teachers_own_statistics_are_left_alone_and_its_weights_averaged():
+    model = Pair()
+    model.teacher_mode = 'train'
+    before = snapshot(model.teacher)
+    Trainer(model, EMANHook(momentum=.9, warm_up=False, statistics='own')).step(3)
+    averaging = Trainer(Pair(), EMANHook(momentum=.9, warm_up=False)).step(3).model
+    for name, tensor in model.teacher.state_dict().items():
+        own = 'running' in name or name.endswith('num_batches_tracked')
+        expected = before[name] if own else averaging.teacher.state_dict()[name]
+        assert torch.equal(tensor, expected), name
+
+
+def test_a_teacher_in_evaluation_mode_has_no_statistics_of_its_own():
+    with pytest.raises(ValueError, match="teacher_mode='train'"):
+        Trainer(Pair(), EMANHook(momentum=.9, statistics='own')).step(1)

@@ -1,6 +1,7 @@
 """The MixUnMix neck mixes at the drawn site, puts every cell back, and else is not there."""
 import copy
 import pickle
+import warnings
 from collections import Counter
 
 import pytest
@@ -478,3 +479,27 @@ def test_on_the_meta_device():
             output = model(x, None)
         output.sum().backward()
         assert output.is_meta
+
+
+def test_an_automatic_grid_divides_the_smallest_map_that_is_mixed_or_unmixed():
+    backbone = MODELS.build(dict(RESNET, out_indices=(3, )))
+    for sites, size, grid in ((['input'], (192, 256), (4, 3)), (['layer4'], (96, 96), (3, 3))):
+        neck = neck_of(sites=sites, grid='auto')
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            neck.attach(backbone, size)
+        assert neck.grid == grid
+        with neck.mixing(4, CPU):
+            assert neck.permutation.shape == (4, *grid)
+
+
+def test_a_map_of_one_pixel_has_no_tiles():
+    neck = neck_of(grid='auto')
+    with pytest.raises(ValueError, match='an input of 32×32 gives a map of one pixel'):
+        neck.attach(MODELS.build(dict(RESNET, out_indices=(3, ))), (32, 32))
+
+
+def test_a_grid_that_does_not_fit_warns_of_the_share_that_it_misplaces():
+    backbone = MODELS.build(dict(RESNET, out_indices=(3, )))
+    with pytest.warns(UserWarning, match=r"4×4 tiles .* unmixed on 8×6 sends 16\.7% .*'auto'"):
+        neck_of(grid=(4, 4)).attach(backbone, (192, 256))

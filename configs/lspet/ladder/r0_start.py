@@ -1,0 +1,5 @@
+# And labeled images in their own colors: an EMAN teacher with the settings of 0.x.
+_base_ = './r1_colors.py'
+
+pipeline = _base_.train_dataloader.dataset.labeled.pipeline
+train_dataloader = dict(dataset=dict(labeled=dict(pipeline=pipeline[:5] + pipeline[6:])))

@@ -1,0 +1,74 @@
+"""Which share of each person's keypoints a trained run gets right, to tell luck from progress.
+
+`dev/benchmark_methods.py` runs this behind each training, on the config that it has written:
+
+    python dev/benchmark_people.py WORK_DIR/pose_mum/labels_200/seed_0.py \
+        WORK_DIR/pose_mum/labels_200/seed_0
+
+It writes `people.json` there: of the validation's people (`val`) and of those whose labels the
+training did not see (`hidden`), by person, how many keypoints are labeled (`seen`) and how many of
+them are off by at most 0.1 of the box's longer side (`right`), a base-36 digit each. All are seen
+as in validation, in the order of the annotations.
+"""
+import json
+import sys
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+import torch
+from benchmark_runs import hidden_people
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmpose.evaluation.functional import keypoint_pck_accuracy
+
+import mmpose_mum  # noqa: F401
+from mmpose_mum.files.whole import write_whole
+from mmpose_mum.visualization.compare import build_dataset, build_model, find_checkpoint
+
+THRESHOLD = 0.1  # longer sides of the box
+DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz'
+BATCH = 50
+
+
+def count_right(sample) -> Tuple[int, int]:
+    """Return how many of a predicted sample's labeled keypoints are right, and how many there are.
+
+    One that does not count, as in MMPose's PCK, is not labeled or has no box.
+    """
+    truth = sample.gt_instances
+    labeled = truth.keypoints_visible.reshape(1, -1) > 0
+    size = np.full((1, 2), np.max(truth.bboxes[0, 2:] - truth.bboxes[0, :2]))
+    shares, _, _ = keypoint_pck_accuracy(
+        sample.pred_instances.keypoints, truth.keypoints, labeled, THRESHOLD, size)
+    return int((shares > 0).sum()), int((shares >= 0).sum())
+
+
+@torch.no_grad()
+def judge(model, dataset) -> dict:
+    """Return ``right`` and ``seen`` of each person of a data set; more than 35 do not fit."""
+    counts = []
+    for start in range(0, len(dataset), BATCH):
+        batch = [dataset[i] for i in range(start, min(start + BATCH, len(dataset)))]
+        counts += [count_right(sample.cpu().numpy())
+                   for sample in model.val_step(pseudo_collate(batch))]
+    return {name: ''.join(DIGITS[count] for count in column)
+            for name, column in zip(('right', 'seen'), zip(*counts))}
+
+
+def main(args=None) -> None:
+    """Judge a run's teacher, or its only model, and write what was found."""
+    path, folder = map(Path, args or sys.argv[1:])
+    cfg = Config.fromfile(path)
+    # Of several devices, the benchmark shows a run its own.
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    model = build_model(folder.name, cfg, find_checkpoint(folder)).to(device)
+    found = dict(val=judge(model, build_dataset(cfg)))
+    hidden = hidden_people(cfg)
+    if hidden:
+        found['hidden'] = judge(model, build_dataset(cfg, **hidden))
+    write_whole(json.dumps(found) + '\n', folder / 'people.json')
+
+
+if __name__ == '__main__':
+    main()

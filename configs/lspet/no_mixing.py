@@ -1,7 +1,7 @@
 # The recipe without mixing: an EMAN teacher tells the student about the other 1,800 images.
 _base_ = './supervised.py'
 
-max_iters = 5000
+max_iters = 2500
 train_cfg = dict(max_iters=max_iters, val_interval=500)
 val_cfg = _base_.semi_val_loop
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
@@ -12,7 +12,7 @@ custom_hooks = _base_.custom_hooks[:-1] + _base_.semi_watch + [
     dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.995)]
 
 model = dict(
-    _base_.semi_wrapper, estimator=_base_.model, unsup_weight=4., burn_in=800, ramp_up=400)
+    _base_.semi_wrapper, estimator=_base_.model, unsup_weight=4., burn_in=400, ramp_up=200)
 
 # The labels of the unlabeled images are known, and only looked at to judge the teacher.
 labeled = _base_.train_dataloader.dataset

@@ -26,6 +26,7 @@ MAY_USE = {
     'testing': ('functional', 'models', 'datasets'),
     'convert': ('functional', 'files', 'configs', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
+    'suggest': ('files', 'checkpoint', 'visualization', 'models', 'datasets', 'export'),
 }
 BESIDE = ('_moved', 'host', 'register', 'version')  # of no room
 MAY_USE['cli'] = (*MAY_USE, *BESIDE)

@@ -15,7 +15,7 @@ from .. import register
 from .._moved import SCRIPT_FLAGS, SCRIPTS
 from ..version import __version__
 
-VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
+VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export', 'suggest',
          'doctor')
 
 

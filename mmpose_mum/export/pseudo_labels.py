@@ -2,7 +2,7 @@
 import os
 import os.path as osp
 from collections import Counter
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
 from ..files.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
+
+
+Observer = Callable[[Dict[str, Any]], Dict[str, np.ndarray]]
 
 
 class People(NamedTuple):
@@ -97,12 +100,38 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
                   _category_of_labels(cfg.to_dict(), metainfo))
 
 
-def load_plain(cfg: Config, path: str) -> torch.nn.Module:
-    """Build the plain model of a config with the weights of a checkpoint, its teacher's if any.
+def find_labeled(cfg: Config) -> People:
+    """Build the dataset of the people that a training has labels of, to be predicted.
+
+    Args:
+        cfg (Config): Of a semi-supervised training, or a plain one.
+
+    Returns:
+        People: Their datasets have the labels as well.
+
+    Raises:
+        FileNotFoundError: If its json is not there.
+        ValueError: If the config has no labeled set.
+    """
+    full, test = cfg.to_dict(), plain_config(cfg)[0]['test_dataloader']['dataset']
+    sets = _training_sets(full)
+    if not sets:
+        raise ValueError(f'{cfg.filename} has no training set')
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
+        pipeline = _pipeline(test)
+        datasets = list(leaves(DATASETS.build(
+            map_leaves(sets[0], lambda leaf: dict(leaf, pipeline=pipeline)))))
+    metainfo = dict(datasets[0].metainfo)
+    return People(datasets, '', metainfo, [{}] * len(datasets), _category_of_labels(full, metainfo))
+
+
+def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Module:
+    """Build the plain model of a config with the weights of a checkpoint.
 
     Args:
         cfg (Config): Of a semi-supervised training, or a plain one.
         path (str): A checkpoint of such a training, or a plain one; may come from a stranger.
+        which (str): ``'teacher'`` or ``'student'``, of a semi-supervised training.
 
     Returns:
         torch.nn.Module: The estimator, on the CPU, in evaluation mode.
@@ -114,7 +143,7 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
     content = load_checkpoint(path)
     weights = content['state_dict']
     if any(key.startswith('teacher.') for key in weights):
-        weights = plain_state_dict(weights)
+        weights = plain_state_dict(weights, which)
     entries = plain_config(cfg)[0]
     model = build_plain(entries, weights)
     check_joints(joints_of(entries), content)
@@ -122,13 +151,16 @@ def load_plain(cfg: Config, path: str) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator[Optional[dict]]:
+def predict(model: torch.nn.Module, people: People, batch_size: int,
+            observe: Optional[Observer] = None) -> Iterator[Optional[dict]]:
     """Predict all people in their images.
 
     Args:
         model (torch.nn.Module): A plain top-down estimator, on its device.
         people (People): Whom to predict.
         batch_size (int): People at once.
+        observe (callable, optional): Takes a collated batch and returns arrays with an entry for
+            each person, by names that the person gets them under.
 
     Yields:
         dict: Of each person, in order: ``path``; ``img_id``; ``size``, width and height of the
@@ -141,20 +173,23 @@ def predict(model: torch.nn.Module, people: People, batch_size: int) -> Iterator
         batches = DataLoader(_Samples(dataset), batch_size, num_workers=workers, collate_fn=list)
         for batch in track_iter_progress((batches, len(batches))):
             packed = [item for item in batch if item is not None]
-            found = iter(model.test_step(pseudo_collate(packed)) if packed else ())
+            data = pseudo_collate(packed) if packed else {}
+            found = enumerate(model.test_step(data) if packed else ())
+            more = observe(data) if packed and observe else {}
             for item in batch:
                 if item is None:
                     yield None
                     continue
-                person = next(found)
+                i, person = next(found)
                 number = person.metainfo.get('category_id')
-                yield dict(_person(person), category=next(
-                    (entry for key, entry in categories.items() if key == number),
-                    people.category))
+                yield dict(
+                    _person(person), **{name: values[i] for name, values in more.items()},
+                    category=next((entry for key, entry in categories.items() if key == number),
+                                  people.category))
 
 
-def coco_json(predictions: Iterable[Optional[dict]], people: People,
-              score_thr: float) -> Tuple[Dict[str, Any], Counter]:
+def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: float,
+              keep_all: bool = False) -> Tuple[Dict[str, Any], Counter]:
     """Collect predictions in COCO's layout.
 
     A keypoint counts as labeled if its score reaches the threshold and it lies in the image. All
@@ -164,6 +199,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
         predictions (Iterable): Of :func:`predict`.
         people (People): Whose they are.
         score_thr (float): The lowest score of a keypoint to write.
+        keep_all (bool): Whether the others are written, too: with visibility 1, and brought to
+            the border where they lie outside of the image.
 
     Returns:
         tuple[dict, Counter]: The json, and how many ``people``, ``joints``, ``labeled`` keypoints,
@@ -197,11 +234,15 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
         inside = ((person['keypoints'] >= 0) & (person['keypoints'] < person['size'])).all(-1)
         labeled = (scores >= score_thr) & inside
         joints = np.concatenate([person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
-        joints[~labeled] = 0
+        if keep_all:
+            joints[:, :2] = joints[:, :2].clip(0, np.array(person['size']) - 1)
+            joints[~labeled, 2] = 1
+        else:
+            joints[~labeled] = 0
         annotations[key] = dict(
             id=len(annotations) + 1, image_id=path, category_id=category, iscrowd=0,
             segmentation=[], bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
-            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int(labeled.sum()),
+            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int((joints[:, 2] > 0).sum()),
             keypoints=[round(value, 2) for value in joints.reshape(-1).tolist()],
             keypoint_scores=[round(value, 4) for value in scores.tolist()],
             score=round(float(scores.mean()), 4))

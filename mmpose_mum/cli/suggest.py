@@ -1,0 +1,115 @@
+"""Choose the unlabeled people that are worth labeling next.
+
+    mmpose-mum suggest CONFIG CHECKPOINT --num 100 --out next/
+
+The model predicts all unlabeled people. Those that it doubts most come first, unlike one another
+and unlike the labeled ones; some are drawn at random. The folder gets
+
+    people.json   all keypoints of the chosen people, to be imported into CVAT and corrected;
+                  those that the model doubts have visibility 1
+    images/       the images of people.json; of videos, the frames
+    ranking.csv   everybody, with each criterion
+    sheet.png     the first 64 chosen people
+
+Correct the keypoints, export them as COCO keypoints, and go on with `mmpose-mum merge`.
+
+Criteria: `mean` and `kth`, the mean and the third lowest confidence; `peaks`, heatmaps with several
+peaks; `flip`, another answer on the mirrored image; `student`, another answer of the student;
+`pose`, a pose unlike the labeled ones; `typical`, typical people of groups without a label, for
+models with very few labels. Several criteria are added up by rank.
+"""
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from ._shared import add_device, add_force, add_out, positive
+
+CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose', 'typical')
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f'expected a number from 0 to 1, got {text!r}')
+    return number
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the verb takes."""
+    parser.add_argument('config', help='of a semi-supervised training, or a plain one')
+    parser.add_argument('checkpoint', help='of either; a training\'s own has a student, too')
+    add_out(parser, 'folder to write')
+    parser.add_argument('--num', type=positive, default=100, help='people to choose (default: 100)')
+    parser.add_argument('--by', nargs='+', choices=CRITERIA, metavar='CRITERION',
+                        help=f'of {", ".join(CRITERIA)}; defaults to all but `typical` that the '
+                        'model has')
+    parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
+                        "video, or a json: COCO's, or a detector's results; defaults to the "
+                        "config's")
+    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
+                        "json; defaults to the config's")
+    parser.add_argument('--random', type=share, default=.15, metavar='SHARE',
+                        help='share of the chosen people that is drawn at random (default: 0.15)')
+    parser.add_argument('--per-image', type=positive, default=2,
+                        help='most people of an image (default: 2)')
+    parser.add_argument('--gap', type=float, default=2., metavar='SECONDS',
+                        help='least time between two frames of a video (default: 2)')
+    parser.add_argument('--score-thr', type=float, default=.3,
+                        help='a keypoint with a lower score gets visibility 1 (default: 0.3)')
+    parser.add_argument('--seed', type=int, default=0, help='of the draws (default: 0)')
+    parser.add_argument('--batch-size', type=positive, default=32)
+    add_device(parser)
+    add_force(parser)
+
+
+def run(args: Namespace) -> None:
+    """Predict, choose, write, and say what was chosen and by what."""
+    from mmengine.device import get_device
+
+    from ..configs.plain import read_config
+    from ..export.pseudo_labels import find_people
+    from ..files.video import Video, split_frame_name
+    from ..suggest import choose, criteria
+    from ..suggest.measure import measure
+    from ..suggest.write import place_of, write_choice
+    if (args.out / 'people.json').exists() and not args.force:
+        raise FileExistsError(f'{args.out / "people.json"} exists already; --force overwrites it')
+    args.out.mkdir(parents=True, exist_ok=True)
+    cfg = read_config(args.config)
+    people = find_people(cfg, args.unlabeled, args.unlabeled_images)
+    measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device())
+    for note in measured.notes:
+        print(f'not measured: {note}')
+    wanted = [name for name in args.by or measured.doubts if name != 'typical']
+    missing = [name for name in wanted if name not in measured.doubts]
+    if missing:
+        raise ValueError(f'--by {" ".join(missing)} cannot be measured, see above; what can be is '
+                         f'{", ".join(measured.doubts)} and typical')
+    seen = [person for person in measured.people if person is not None]
+    doubt = sum((criteria.ranks(measured.doubts[name]) for name in wanted), 0. * measured.features[
+        :, 0]) / max(len(wanted), 1)
+    videos = {frame[0] for frame in (split_frame_name(person['path']) for person in seen) if frame}
+    rates = {video: Video(video).fps for video in videos}
+    limits = choose.Limits([place_of(person['path'], rates) for person in seen], args.per_image,
+                           args.gap)
+    if args.by and 'typical' in args.by:
+        if wanted:
+            raise ValueError('--by typical goes with no other criterion: it is for a model whose '
+                             'doubts are not worth much')
+        chosen = choose.choose_typical(
+            measured.features, measured.labeled, args.num, limits, args.seed)
+    else:
+        chosen = choose.choose(doubt, measured.features, measured.labeled, args.num, limits,
+                               args.random, args.seed)
+    write_choice(args.out, measured, doubt, chosen, people, args.score_thr)
+    lost = len(measured.people) - len(seen)
+    print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, by '
+          f'{", ".join(wanted) or "typical"}, {sum(why == "random" for _, why in chosen)} of them '
+          f'at random; {len(measured.labeled)} have labels already')
+    if len(chosen) < min(args.num, len(seen)):
+        print(f'{args.num} were asked for: --per-image {args.per_image} and --gap {args.gap:g} '
+              'leave no more')
+    if lost:
+        print(f'left out {lost} people: their image cannot be read, or they are not in it')

@@ -1,0 +1,1 @@
+"""Which unlabeled people to label next: how they are scored, and how they are chosen."""

@@ -1,0 +1,171 @@
+"""Choose people to label from their scores and features: pure functions, repeatable by a seed."""
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from scipy.cluster.vq import kmeans2
+
+FILTERED = 5  # times as many as are chosen remain for the choice by diversity
+
+
+class Place(NamedTuple):
+    """Where a person was seen.
+
+    Attributes:
+        image: The image's path; of a frame, the frame's name.
+        video: The video's path, None for an image.
+        seconds: Of a frame, since the video's start.
+    """
+    image: str
+    video: Optional[str] = None
+    seconds: float = 0.
+
+
+class Limits:
+    """Keeps what is chosen from being the same scene again and again.
+
+    Args:
+        places (Sequence[Place]): Of all people.
+        per_image (int): Most people of an image.
+        gap (float): Least seconds between two frames of a video.
+    """
+
+    def __init__(self, places: Sequence[Place], per_image: int, gap: float) -> None:
+        self.places, self.per_image, self.gap = places, per_image, gap
+        self._in_image: Dict[str, int] = {}
+        self._in_video: Dict[str, Dict[str, float]] = {}
+
+    def allow(self, index: int) -> bool:
+        """Tell whether a person may be chosen beside those who were."""
+        place = self.places[index]
+        if self._in_image.get(place.image, 0) >= self.per_image:
+            return False
+        times = self._in_video.get(place.video or '', {})
+        return all(image == place.image or abs(seconds - place.seconds) >= self.gap
+                   for image, seconds in times.items())
+
+    def take(self, index: int) -> None:
+        """Note that a person was chosen."""
+        place = self.places[index]
+        self._in_image[place.image] = self._in_image.get(place.image, 0) + 1
+        if place.video:
+            self._in_video.setdefault(place.video, {})[place.image] = place.seconds
+
+
+def choose(doubt: np.ndarray, features: np.ndarray, labeled: np.ndarray, num: int, limits: Limits,
+           random_share: float, seed: int) -> List[Tuple[int, str]]:
+    """Choose people: some at random, the others doubtful and unlike one another.
+
+    The doubtful ones are the ``FILTERED`` × ``num`` people of the largest doubt. Of these the one
+    that is farthest from the labeled and the chosen ones in the space of features comes next: the
+    greedy k-center of Sener and Savarese (Active Learning for Convolutional Neural Networks: A
+    Core-Set Approach, ICLR 2018, algorithm 1).
+
+    Args:
+        doubt (np.ndarray): (N, ), larger means to label first.
+        features (np.ndarray): (N, D).
+        labeled (np.ndarray): (M, D), of the people with labels; M may be 0.
+        num (int): How many to choose.
+        limits (Limits): Of images and videos, of which nothing was taken yet.
+        random_share (float): Share of the chosen that is drawn at random from all people, so that
+            a set of them still says something about all.
+        seed (int): Of the draw.
+
+    Returns:
+        list[tuple[int, str]]: Index and ``'random'`` or ``'doubt'``; fewer than ``num`` where the
+        limits leave no more.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(doubt))
+    chosen = _take_allowed(drawn, round(random_share * num), limits)
+    reasons = ['random'] * len(chosen)
+    ordered = np.argsort(-doubt, kind='stable')
+    rest = ordered[~np.isin(ordered, chosen)]
+    pool = list(rest[:FILTERED * num])
+    reserve = iter(rest[FILTERED * num:])  # for where the limits leave too few
+    nearest = _nearest(features, np.concatenate([labeled, features[chosen]]))
+    while len(chosen) < num:
+        pool = [index for index in pool if limits.allow(index)]
+        if not pool:
+            pool = [index for index in reserve if limits.allow(index)]
+            reserve = iter(())
+            if not pool:
+                break
+        index = max(pool, key=lambda i: nearest[i])  # the most doubtful one, of equals
+        limits.take(index)
+        pool.remove(index)
+        chosen.append(index)
+        reasons.append('doubt')
+        nearest = np.minimum(nearest, np.linalg.norm(features - features[index], axis=1))
+    return list(zip(map(int, chosen), reasons))
+
+
+def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: Limits,
+                   seed: int, neighbors: int = 20) -> List[Tuple[int, str]]:
+    """Choose the most typical person of each large cluster, for a model with very few labels.
+
+    A model that has seen little doubts what is odd, and oddities teach little. TypiClust (Hacohen,
+    Dekel and Weinshall, ICML 2022): all people, labeled or not, form as many clusters as there
+    will be labels. From the largest clusters without a label comes the person with the smallest
+    mean distance to the nearest neighbors.
+
+    Args:
+        features (np.ndarray): (N, D), of the unlabeled people.
+        labeled (np.ndarray): (M, D), of the people with labels; M may be 0.
+        num (int): How many to choose.
+        limits (Limits): Of images and videos, of which nothing was taken yet.
+        seed (int): Of the clusters.
+        neighbors (int): How many neighbors the distance is to, or all in the cluster.
+
+    Returns:
+        list[tuple[int, str]]: Index and ``'typical'``; fewer than ``num`` where the limits leave
+        no more.
+    """
+    everybody = np.concatenate([features, labeled]).astype(float)
+    count = min(num + len(labeled), len(everybody))
+    _, clusters = kmeans2(everybody, count, minit='++', seed=seed)
+    covered = set(clusters[len(features):])
+    sizes = np.bincount(clusters, minlength=count)
+    queues = {}
+    for cluster in range(count):
+        members = np.flatnonzero(clusters == cluster)
+        members = members[members < len(features)]
+        if len(members):
+            queues[cluster] = list(members[np.argsort(
+                _mean_distance(features[members], neighbors), kind='stable')])
+    order = sorted(queues, key=lambda cluster: (cluster in covered, -sizes[cluster]))
+    chosen: List[int] = []
+    while len(chosen) < num and any(queues.values()):
+        for cluster in order:  # each gives one, and then each another one
+            taken = _take_allowed(queues[cluster], min(1, num - len(chosen)), limits)
+            queues[cluster] = queues[cluster][queues[cluster].index(taken[0]) + 1:] if taken else []
+            chosen += taken
+    return [(int(index), 'typical') for index in chosen]
+
+
+def _take_allowed(indices, num: int, limits: Limits) -> List[int]:
+    taken: List[int] = []
+    for index in indices:
+        if len(taken) == num:
+            break
+        if limits.allow(index):
+            limits.take(index)
+            taken.append(index)
+    return taken
+
+
+def _nearest(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Return the distance of each feature to the nearest center, infinite without any."""
+    nearest = np.full(len(features), np.inf)
+    for center in centers:  # one at a time: N × M × D would not fit
+        nearest = np.minimum(nearest, np.linalg.norm(features - center, axis=1))
+    return nearest
+
+
+def _mean_distance(features: np.ndarray, neighbors: int) -> np.ndarray:
+    """Return each feature's mean distance to its nearest neighbors."""
+    if len(features) < 2:
+        return np.zeros(len(features))
+    means = []
+    for feature in features:
+        others = np.sort(np.linalg.norm(features - feature, axis=1))[1:neighbors + 1]
+        means.append(others.mean())
+    return np.array(means)

@@ -1,0 +1,165 @@
+"""Run a model over people, and measure by each criterion how much it doubts them."""
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from ..checkpoint.safe_load import load_checkpoint
+from ..export.pseudo_labels import People, find_labeled, load_plain, predict
+from ..models.targets import target_maker_for
+from . import criteria
+
+
+class Measured(NamedTuple):
+    """Unlabeled people as the model sees them.
+
+    Attributes:
+        people: As :func:`mmpose_mum.export.pseudo_labels.predict` yields them; None for one
+            whose image cannot be read.
+        doubts: Criterion → (N, ), of those who are not None. Larger means more doubt.
+        features: (N, D), of the same.
+        labeled: (M, D), features of the labeled people.
+        notes: What could not be measured, and why.
+    """
+    people: List[Optional[dict]]
+    doubts: Dict[str, np.ndarray]
+    features: np.ndarray
+    labeled: np.ndarray
+    notes: List[str]
+
+
+class Observer:
+    """Sees what the criteria need of a batch: features, heatmaps, and second answers.
+
+    Args:
+        model (torch.nn.Module): A plain top-down estimator, on its device.
+        student (torch.nn.Module, optional): Another one of the same keypoints.
+    """
+
+    def __init__(self, model: torch.nn.Module, student: Optional[torch.nn.Module] = None) -> None:
+        self.model, self.student = model, student
+        self.maker = target_maker_for(model.head)
+
+    def __call__(self, data: Dict[str, Any]) -> Dict[str, np.ndarray]:
+        """Measure the people of a collated batch.
+
+        Returns:
+            dict: ``feature`` (B, D), ``flip`` (B, ) and, as far as there is something to measure,
+            ``peaks`` (B, ) and ``student`` (B, ).
+        """
+        packed = self.model.data_preprocessor(data, False)
+        images, samples = packed['inputs'], packed['data_samples']
+        features = self.model.extract_feat(images)
+        output = self.model.head.forward(features)
+        found: Dict[str, np.ndarray] = dict(feature=_pooled(features))
+        keypoints = self._in_image(output, samples)
+        mirrored = self._in_image(
+            self.model.head.forward(self.model.extract_feat(images.flip(-1))), samples,
+            mirrored=True)
+        sides = criteria.longer_sides(
+            np.stack([sample.gt_instances.bboxes[0] for sample in samples]))
+        found['flip'] = criteria.disagreement(keypoints, mirrored, sides)
+        if isinstance(output, torch.Tensor) and output.dim() == 4:
+            found['peaks'] = criteria.peak_entropy(output.float().cpu().numpy())
+        if self.student is not None:
+            other = self.student.head.forward(self.student.extract_feat(images))
+            found['student'] = criteria.disagreement(
+                keypoints, self._in_image(other, samples), sides)
+        return found
+
+    def _in_image(self, output: Any, samples: list, mirrored: bool = False) -> np.ndarray:
+        """Return the keypoints (B, K, 2) of an output, in pixels of the image."""
+        keypoints = self.maker.joints(output)[0].cpu().numpy()
+        if mirrored:
+            keypoints = keypoints[:, samples[0].metainfo['flip_indices']]
+            keypoints[..., 0] = self.maker.input_size[0] - 1 - keypoints[..., 0]
+        centers, scales = (
+            np.stack([np.ravel(sample.metainfo[key]) for sample in samples])[:, None]
+            for key in ('input_center', 'input_scale'))
+        return keypoints / np.array(self.maker.input_size) * scales + centers - scales / 2
+
+
+def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
+            device: str) -> Measured:
+    """Predict unlabeled people and measure the doubt by every criterion there is.
+
+    Args:
+        cfg (Config): Of a semi-supervised training, or a plain one.
+        checkpoint (str): Of either. Only a training's has a student to compare with.
+        people (People): The unlabeled ones.
+        batch_size (int): People at once.
+        device (str): Where the model runs.
+
+    Returns:
+        Measured: With at least one person.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If the checkpoint is not the config's, or no image can be read.
+    """
+    notes: List[str] = []
+    model = load_plain(cfg, checkpoint).to(device)
+    student = None
+    if any(key.startswith('student.') for key in load_checkpoint(checkpoint)['state_dict']):
+        student = load_plain(cfg, checkpoint, 'student').to(device)
+    else:
+        notes.append('student: the checkpoint is a plain model, without a student to compare with')
+    observer = Observer(model, student)
+    found = list(predict(model, people, batch_size, observer))
+    seen = [person for person in found if person is not None]
+    if not seen:
+        raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
+    scores = np.stack([person['scores'] for person in seen])
+    doubts: Dict[str, np.ndarray] = {}
+    if np.ptp(scores) > 0:
+        doubts.update(mean=criteria.low_mean(scores), kth=criteria.low_kth(scores))
+    else:
+        notes.append(f'mean, kth: the head {type(model.head).__name__} gives every keypoint the '
+                     f'score {scores.flat[0]:g}, it has no confidence')
+    for name in ('peaks', 'flip', 'student'):
+        if name in seen[0]:
+            doubts[name] = np.array([person[name] for person in seen])
+    if 'peaks' not in doubts:
+        notes.append(f'peaks: the head {type(model.head).__name__} has no heatmaps')
+    labeled = np.empty((0, len(seen[0]['feature'])), np.float32)
+    try:
+        train = find_labeled(cfg)
+    except (OSError, ValueError) as error:
+        notes.append(f'pose: the labeled people cannot be read ({error}). New people are chosen '
+                     'as if there were none')
+    else:
+        labeled = np.stack([person['feature'] for person in predict(
+            model, train, batch_size, observer) if person is not None])
+        poses = complete_poses(train)
+        if len(poses) < 2:
+            notes.append(f'pose: only {len(poses)} labeled people have all keypoints labeled')
+        else:
+            boxes = np.stack([person['box'] for person in seen])
+            keypoints = np.stack([person['keypoints'] for person in seen])
+            doubts['pose'] = criteria.implausibility(
+                criteria.centered(keypoints, boxes), criteria.fit_poses(poses))
+    features = np.stack([person['feature'] for person in seen])
+    return Measured(found, doubts, features, labeled, notes)
+
+
+def complete_poses(people: People) -> np.ndarray:
+    """Return the poses (M, K, 2) of labeled people with all keypoints, by their boxes."""
+    return np.concatenate([np.empty((0, people.metainfo['num_keypoints'], 2)), *(
+        criteria.centered(person['keypoints'][:1, :, :2], person['bbox'][:1])
+        for person in _labels(people)
+        if (np.reshape(person['keypoints_visible'], -1) > 0).all())])
+
+
+def _labels(people: People) -> Iterator[dict]:
+    for dataset in people.datasets:
+        for i in range(len(dataset)):
+            yield dataset.get_data_info(i)
+
+
+def _pooled(features: Any) -> np.ndarray:
+    """Return the mean over the pixels of the last of a backbone's maps, or of its tokens: (B, D)."""
+    last = features[-1] if isinstance(features, (tuple, list)) else features
+    if isinstance(last, (tuple, list)):  # tokens beside a class token
+        last = last[0]
+    return last.float().flatten(2).mean(2).cpu().numpy()

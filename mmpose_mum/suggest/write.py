@@ -1,0 +1,128 @@
+"""Write a choice of people: a folder that goes to an annotation tool as it is."""
+import csv
+import io
+import json
+import os
+import os.path as osp
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import cv2
+import numpy as np
+
+from ..datasets.loading import LoadUnlabeledImage
+from ..export.pseudo_labels import People, coco_json
+from ..files.video import split_frame_name
+from ..files.whole import write_whole
+from ..visualization.compare import PanelVisualizer, draw_panel
+from .choose import Place
+from .measure import Measured
+
+SHEET_COLUMNS, SHEET_PEOPLE = 8, 64  # panels in a row and in all
+
+
+def place_of(path: str, frame_rate: Dict[str, float]) -> Place:
+    """Return where a person was seen.
+
+    Args:
+        path (str): An image's path or a frame's name.
+        frame_rate (dict): Video → its frames per second.
+    """
+    frame = split_frame_name(path)
+    if frame is None:
+        return Place(path)
+    return Place(path, frame[0], frame[1] / frame_rate[frame[0]])
+
+
+def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[Tuple[int, str]],
+                 people: People, score_thr: float) -> None:
+    """Write the json, the images, the ranking and the contact sheet.
+
+    ``people.json`` is in COCO's layout and has all keypoints of the chosen people, those that the
+    model doubts with visibility 1, and ``images/`` has the images that it names. ``ranking.csv``
+    has everybody, by descending doubt. ``sheet.png`` shows the first chosen people.
+
+    Args:
+        out (Path): A folder that is there.
+        measured (Measured): All unlabeled people.
+        doubt (np.ndarray): (N, ), what they were ranked by.
+        chosen (list[tuple[int, str]]): Of :func:`mmpose_mum.suggest.choose.choose`.
+        people (People): Whose they are.
+        score_thr (float): A keypoint with a lower score is doubted.
+
+    Raises:
+        OSError: If a file cannot be written, or an image is gone.
+    """
+    seen = [person for person in measured.people if person is not None]
+    content, _ = coco_json([seen[i] for i, _ in chosen], people, score_thr, keep_all=True)
+    for image in content['images']:
+        image['file_name'] = _copy(osp.join(people.root, image['file_name']), image['file_name'],
+                                   out / 'images')
+    write_whole(json.dumps(content, allow_nan=False), out / 'people.json')
+    write_whole(_ranking(seen, measured.doubts, doubt, dict(chosen), people.root),
+                out / 'ranking.csv')
+    sheet = contact_sheet([seen[i] for i, _ in chosen[:SHEET_PEOPLE]],
+                          [f'{reason}, {doubt[i]:.2f}' for i, reason in chosen], people, score_thr)
+    if not cv2.imwrite(str(out / 'sheet.png'), sheet):
+        raise OSError(f'cannot write {out / "sheet.png"}')
+
+
+def _copy(path: str, name: str, folder: Path) -> str:
+    """Put an image or a frame into a folder, and return its name there."""
+    frame = split_frame_name(name)
+    if frame:
+        name = f'{frame[0]}_{frame[1]:06d}.png'
+    to = folder / name
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if not frame:
+        shutil.copyfile(path, to)
+    elif not cv2.imwrite(str(to), _read(path)):
+        raise OSError(f'cannot write {to}')
+    return name
+
+
+def _read(path: str) -> np.ndarray:
+    loaded = LoadUnlabeledImage().transform(dict(img_path=path))
+    if loaded is None:
+        raise OSError(f'{path} can no longer be read')
+    return loaded['img']
+
+
+def _ranking(seen: List[dict], doubts: Dict[str, np.ndarray], doubt: np.ndarray,
+             reasons: Dict[int, str], root: str) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator='\n')
+    rows.writerow(['image', 'x1', 'y1', 'x2', 'y2', 'chosen', 'doubt', *doubts])
+    for i in np.argsort(-doubt, kind='stable'):
+        rows.writerow([
+            osp.relpath(seen[i]['path'], root).replace(os.sep, '/'),
+            *(f'{value:.1f}' for value in seen[i]['box']), reasons.get(int(i), ''),
+            *(f'{value:.4f}' for value in (doubt[i], *(doubts[name][i] for name in doubts)))])
+    return text.getvalue()
+
+
+def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
+                  score_thr: float) -> np.ndarray:
+    """Draw people with their keypoints, row by row.
+
+    Args:
+        people_seen (list[dict]): As :func:`mmpose_mum.export.pseudo_labels.predict` yields them.
+        captions (list[str]): A line below each.
+        people (People): Whose they are.
+        score_thr (float): Keypoints with a lower score are not drawn.
+
+    Returns:
+        np.ndarray: uint8 (H, W, 3), BGR.
+    """
+    visualizer = PanelVisualizer('contact_sheet', radius=3, line_width=2)
+    visualizer.set_dataset_meta(people.metainfo)
+    panels: List[Any] = [
+        draw_panel(visualizer, _read(person['path']), person['box'], person['keypoints'],
+                   person['scores'] >= score_thr, (f'{number}. {osp.basename(person["path"])}',
+                                                   caption))
+        for number, (person, caption) in enumerate(zip(people_seen, captions), 1)]
+    columns = min(SHEET_COLUMNS, len(panels))
+    panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)
+    return cv2.vconcat([cv2.hconcat(panels[i:i + columns])
+                        for i in range(0, len(panels), columns)])

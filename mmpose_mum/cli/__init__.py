@@ -15,8 +15,8 @@ from .. import register
 from .._moved import SCRIPT_FLAGS, SCRIPTS
 from ..version import __version__
 
-VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export', 'suggest',
-         'doctor')
+VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
+         'suggest', 'merge', 'doctor')
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

@@ -1,0 +1,95 @@
+"""What is chosen: doubtful, unlike, within the limits, and the same each time."""
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmpose_mum.suggest.choose import FILTERED, Limits, Place, choose, choose_typical
+
+
+def apart(number):
+    """Places every person in an image of its own."""
+    return Limits([Place(f'{i}.jpg') for i in range(number)], 1, 0)
+
+
+def indices(chosen):
+    return [index for index, _ in chosen]
+
+
+def test_only_the_most_doubtful_come_into_question_and_of_them_the_farthest():
+    doubt = np.linspace(1, 0, 40)
+    features = np.zeros((40, 2))
+    features[7] = 5, 0  # within the filter
+    features[30] = 100, 0  # beyond it
+    labeled = np.zeros((1, 2))
+    chosen = choose(doubt, features, labeled, 2, apart(40), 0, seed=0)
+    assert chosen == [(7, 'doubt'), (0, 'doubt')]
+    assert FILTERED * 2 <= 30
+
+
+def test_centers_are_the_slow_references():
+    rng = np.random.default_rng(3)
+    features, labeled = rng.normal(size=(20, 3)), rng.normal(size=(4, 3))
+    expected, centers = [], list(labeled)
+    for _ in range(4):
+        far = [min(np.linalg.norm(f - c) for c in centers) for f in features]
+        expected.append(int(np.argmax(far)))
+        centers.append(features[expected[-1]])
+    assert indices(choose(rng.random(20), features, labeled, 4, apart(20), 0, 0)) == expected
+
+
+@given(st.integers(1, 30), st.integers(1, 12), st.sampled_from([0., .2, 1.]), st.integers(0, 99))
+def test_nobody_twice_as_many_as_asked_and_the_share_at_random(number, num, share, seed):
+    rng = np.random.default_rng(seed)
+    doubt, features = rng.random(number), rng.normal(size=(number, 2))
+    chosen = choose(doubt, features, features[:0], num, apart(number), share, seed)
+    again = choose(doubt, features, features[:0], num, apart(number), share, seed)
+    assert chosen == again
+    assert len(set(indices(chosen))) == len(chosen) == min(num, number)
+    drawn = sum(reason == 'random' for _, reason in chosen)
+    assert drawn == min(round(share * num), number)
+
+
+def test_the_seed_draws_others():
+    doubt, features = np.zeros(100), np.zeros((100, 1))
+    draws = {tuple(indices(choose(doubt, features, features[:0], 5, apart(100), 1., seed)))
+             for seed in range(3)}
+    assert len(draws) == 3
+
+
+def test_an_image_gives_no_more_than_its_share():
+    places = [Place('crowd.jpg')] * 30 + [Place('one.jpg')]
+    chosen = indices(choose(np.linspace(1, 0, 31), np.zeros((31, 1)), np.zeros((0, 1)), 5,
+                            Limits(places, 2, 0), 0, 0))
+    assert len(chosen) == 3 and 30 in chosen  # although it is beyond the filter
+
+
+def test_frames_of_a_video_keep_their_distance_but_people_of_a_frame_do_not():
+    places = [Place(f'v#{i // 2}', 'v', i // 2 * .5) for i in range(20)]
+    places += [Place(f'w#{i}', 'w', i * .5) for i in range(2)]
+    chosen = indices(choose(np.zeros(22), np.zeros((22, 1)), np.zeros((0, 1)), 22,
+                            Limits(places, 2, 2.), .5, 1))
+    times = sorted({places[i].seconds for i in chosen if places[i].video == 'v'})
+    assert all(b - a >= 2 for a, b in zip(times, times[1:]))
+    assert len({places[i].image for i in chosen}) < len(chosen)
+    assert sum(places[i].video == 'w' for i in chosen) == 1
+
+
+def test_typical_people_come_from_groups_without_a_label():
+    rng = np.random.default_rng(0)
+    centers = np.array([[0., 0.], [100., 0.], [0., 100.]])
+    features = np.concatenate([c + rng.normal(size=(20, 2)) for c in centers])
+    labeled = centers[:1]
+    chosen = indices(choose_typical(features, labeled, 2, apart(60), seed=0))
+    assert {index // 20 for index in chosen} == {1, 2}
+    for index in chosen:  # near the middle of its group
+        group = features[index // 20 * 20:index // 20 * 20 + 20]
+        distances = np.linalg.norm(group - group.mean(0), axis=1)
+        assert distances[index % 20] <= np.median(distances)
+
+
+@pytest.mark.parametrize('num', [1, 5, 9])
+def test_typical_ones_are_as_many_as_asked_or_as_there_are(num):
+    features = np.random.default_rng(1).normal(size=(6, 2))
+    chosen = indices(choose_typical(features, features[:2] + 9, num, apart(6), seed=0))
+    assert len(set(chosen)) == len(chosen) == min(num, 6)

@@ -27,10 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Build the config's data and model and write the image."""
-    from mmengine.config import Config
-
+    from ..configs.plain import read_config
     from ..visualization.branches import draw_branches
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     sheet = draw_branches(cfg, args.checkpoint, args.num, args.height, args.seed)
     write_image(sheet[..., ::-1], args.out)

@@ -128,6 +128,8 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         require(path, 'annotation', people, _PERSON_FIELDS)
         require(path, 'annotation', [p for p in people if 'iscrowd' in p], [_CROWD])
         names = [name for _, name in sorted(dataset.metainfo['keypoint_id2name'].items())]
+        if own_metainfo:  # in MMPose's own of DeepFashion2 some names do not match
+            check_flips(dataset.metainfo)
         _check_counts(coco, people, names)
         _check_values(coco, people, names)
         check_category_names(coco, names, own_metainfo)
@@ -135,6 +137,28 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         _check_images(dataset, images, what)
         _report(coco, people, what)
     return coco
+
+
+def check_flips(metainfo: Dict[str, Any]) -> None:
+    """Check that a flip exchanges the keypoints whose names are each other's mirror image.
+
+    MMPose takes the keypoints of a config's metainfo in the order of the dict, and MMEngine sorts
+    the keys as text (0, 1, 10, …, 2) when it writes a config into the work dir.
+
+    Args:
+        metainfo (dict): As MMPose has parsed it.
+
+    Raises:
+        ValueError: If ``flip_indices`` are not those of ``flip_pairs``.
+    """
+    names, flips = metainfo['keypoint_id2name'], metainfo['flip_indices']
+    for i, j in metainfo['flip_pairs']:
+        if flips[i] != j:
+            raise ValueError(
+                f'a flip would exchange the keypoints {names[i]!r} and {names[flips[i]]!r}, where '
+                f'the metainfo says {names[i]!r} and {names[j]!r}: its keypoint_info is not in the '
+                'order of the ids. MMEngine mixes that up in the config that it writes into a work '
+                'dir: take the original config, or sort keypoint_info by id')
 
 
 def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: bool) -> None:

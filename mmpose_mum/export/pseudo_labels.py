@@ -119,8 +119,11 @@ def find_labeled(cfg: Config) -> People:
         raise ValueError(f'{cfg.filename} has no training set')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
         pipeline = _pipeline(test)
-        datasets = list(leaves(DATASETS.build(
-            map_leaves(sets[0], lambda leaf: dict(leaf, pipeline=pipeline)))))
+        try:
+            datasets = list(leaves(DATASETS.build(
+                map_leaves(sets[0], lambda leaf: dict(leaf, pipeline=pipeline)))))
+        except AssertionError as error:  # MMPose's, of a json that is not there
+            raise FileNotFoundError(str(error)) from error
     metainfo = dict(datasets[0].metainfo)
     return People(datasets, '', metainfo, [{}] * len(datasets), _category_of_labels(full, metainfo))
 

@@ -15,6 +15,8 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
+from ..configs.plain import read_config
+
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
 PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows
@@ -39,7 +41,7 @@ def parse_models(texts: Sequence[str]) -> Models:
             raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
         if not Path(config).is_file():
             raise ValueError(f'{text}: there is no config {config}')
-        models[name] = Config.fromfile(config), find_checkpoint(Path(checkpoint))
+        models[name] = read_config(config), find_checkpoint(Path(checkpoint))
     return models
 
 

@@ -6,9 +6,10 @@ import re
 import cv2
 import numpy as np
 import pytest
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
-from mmpose_mum.coco.labels import check_for_metrics, check_label_sets
+from mmpose_mum.coco.labels import check_flips, check_for_metrics, check_label_sets
 from mmpose_mum.datasets import SemiSupervisedDataset
 
 NAMES = ['head', 'left_hand', 'right_hand']
@@ -263,3 +264,21 @@ def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, w
         check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
     if 'area' in words:
         check_for_metrics(bad, dict(coco, use_area=False))
+
+
+def test_keypoints_in_the_order_of_text_are_refused():
+    points = {i: dict(name=f'{side}_{i // 2}', id=i, swap=f'{other}_{i // 2}')
+              for i in range(12) for side, other in [('left', 'right')[::(-1) ** i]]}
+    info = dict(METAINFO, joint_weights=[1.] * 12, sigmas=[.1] * 12)
+    check_flips(parse_pose_metainfo(dict(info, keypoint_info=points)))
+    dumped = dict(sorted(points.items(), key=lambda item: str(item[0])))
+    with pytest.raises(ValueError, match='order of the ids.*take the original config'):
+        check_flips(parse_pose_metainfo(dict(info, keypoint_info=dumped)))
+
+
+def test_the_flips_of_all_of_mmposes_datasets_are_right(mmpose_configs):
+    paths = sorted((mmpose_configs / '_base_/datasets').glob('*.py'))
+    assert len(paths) > 30
+    for path in paths:
+        if path.stem != 'deepfashion2':  # whose names do not match in MMPose
+            check_flips(parse_pose_metainfo(dict(from_file=str(path))))

@@ -1,0 +1,88 @@
+"""suggest and merge as a user calls them: what is chosen, corrected, and trained with."""
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from helpers import small_run
+from mmpose_mum.cli import main
+
+
+@pytest.fixture(scope='module')
+def run():
+    return small_run.train()
+
+
+def suggest(run, out, *options):
+    main(['suggest', str(run.parent / 'original.py'), str(run), '--out', str(out), '--device',
+          'cpu', *map(str, options)])
+
+
+def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, capsys):
+    out = tmp_path / 'next'
+    suggest(run, out, '--num', 2, '--random', 0)
+    assert '2 of 3 people, by mean, kth, peaks, flip, student, pose, 0 of them at random; 2 have ' \
+        'labels already' in capsys.readouterr().out
+    coco = COCO(str(out / 'people.json'))
+    assert len(coco.anns) == len(coco.imgs) == 2
+    content = json.loads((out / 'people.json').read_text())
+    for person in coco.anns.values():
+        keypoints = np.reshape(person['keypoints'], (14, 3))
+        assert person['num_keypoints'] == 14
+        doubted = np.array(person['keypoint_scores']) < .3
+        assert ((keypoints[:, 2] == 1) >= doubted).all() and (keypoints[:, 2] >= 1).all()
+        image = cv2.imread(str(out / 'images' / coco.imgs[person['image_id']]['file_name']))
+        assert (keypoints[:, :2] <= np.array(image.shape[1::-1]) - 1).all()
+    rows = list(csv.DictReader((out / 'ranking.csv').open()))
+    assert len(rows) == 3 and [row['chosen'] for row in rows].count('doubt') == 2
+    assert [float(row['doubt']) for row in rows] == sorted(
+        (float(row['doubt']) for row in rows), reverse=True)
+    assert cv2.imread(str(out / 'sheet.png')).shape[1] > 0
+    with pytest.raises(SystemExit, match='people.json exists already; --force'):
+        suggest(run, out)
+
+    root = run.parents[1]
+    labels = json.loads((root / 'labels.json').read_text())
+    labels['categories'] = [dict(labels['categories'][0], **{
+        key: content['categories'][0][key] for key in ('keypoints', 'skeleton')})]
+    (tmp_path / 'labels.json').write_text(json.dumps(labels))
+    unlabeled = small_run.write_people(tmp_path / 'unused', ['c.png', 'd.png', 'e.png'])
+    for person in unlabeled['annotations']:
+        person['bbox'] = [0, 0, 90, 120]  # as suggest found them in a folder
+    (tmp_path / 'unlabeled.json').write_text(json.dumps(unlabeled))
+    arguments = ['merge', out / 'people.json', '--images', out / 'images', '--labels',
+                 tmp_path / 'labels.json', '--label-images', root / 'labeled', '--unlabeled',
+                 tmp_path / 'unlabeled.json', '--suggested', out / 'people.json', '--out',
+                 tmp_path / 'round2']
+    main([*map(str, arguments)])
+    said = capsys.readouterr().out
+    assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
+    with pytest.raises(SystemExit, match='labeled.json exists already; --force'):
+        main([*map(str, arguments)])
+
+
+def test_the_same_seed_chooses_the_same(run, tmp_path):
+    for name in 'ab':
+        suggest(run, tmp_path / name, '--num', 2, '--random', .5, '--seed', 3)
+    for name in ('people.json', 'ranking.csv', 'sheet.png'):
+        assert (tmp_path / 'a' / name).read_bytes() == (tmp_path / 'b' / name).read_bytes()
+
+
+def test_typical_people_and_fewer_than_asked(run, tmp_path, capsys):
+    suggest(run, tmp_path, '--by', 'typical', '--num', 9)
+    said = capsys.readouterr().out
+    assert '3 of 3 people, by typical' in said and 'were asked for' not in said
+
+
+def test_mistakes_have_names(run, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    for message, options in (
+            ('no unlabeled image or video', ('--unlabeled', tmp_path / 'empty')),
+            ('typical goes with no other', ('--by', 'typical', 'flip')),
+            ('2', ('--random', 1.5)), ('2', ('--by', 'mood'))):
+        with pytest.raises(SystemExit, match=message):
+            suggest(run, tmp_path / 'out', *options)
+    assert not (tmp_path / 'out' / 'people.json').exists()

@@ -1,0 +1,116 @@
+"""Corrected labels beside the old ones: nothing lost, nobody twice, and errors with names."""
+import copy
+import json
+
+import pytest
+from pycocotools.coco import COCO
+
+from mmpose_mum.coco.layout import read_coco
+from mmpose_mum.coco.merge import LabelFile, merge, missing_people, overlap, without
+
+NAMES = ['head', 'left_hand', 'right_hand']
+
+
+def content(names, first_id=1, category='person', key=1, visible=2):
+    """Makes a json of one person for each image."""
+    return dict(
+        images=[dict(id=first_id + i, file_name=name, width=90, height=90)
+                for i, name in enumerate(names)],
+        annotations=[dict(
+            id=first_id + i, image_id=first_id + i, category_id=key, iscrowd=0, area=2000.,
+            bbox=[10., 10., 40., 50.], num_keypoints=3, keypoints=[20., 20. + i, visible] * 3)
+            for i in range(len(names))],
+        categories=[dict(id=key, name=category, keypoints=NAMES, skeleton=[[1, 2]])])
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, made, images='images'):
+        path = tmp_path / name
+        path.write_text(json.dumps(made))
+        return LabelFile(read_coco(str(path)), str(tmp_path / images))
+    return write
+
+
+def merged(tmp_path, old, corrected):
+    made, root = merge(old, corrected)
+    path = tmp_path / 'merged.json'
+    path.write_text(json.dumps(made))
+    return COCO(str(path)), root
+
+
+def test_both_are_there_with_ids_of_their_own_and_pycocotools_reads_them(write, tmp_path):
+    old = content(['a.jpg', 'b.jpg'])
+    new = content(['sub/c.jpg', 'd.jpg'], key=7)
+    new['annotations'][0]['keypoints'] = [1., 2., 2, 3., 4., 1, 0, 0, 0]
+    coco, root = merged(tmp_path, write('o.json', old, 'one'), write('n.json', new, 'two'))
+    assert root == str(tmp_path)
+    found = {coco.imgs[person['image_id']]['file_name']: person for person in coco.anns.values()}
+    assert set(found) == {'one/a.jpg', 'one/b.jpg', 'two/sub/c.jpg', 'two/d.jpg'}
+    assert found['one/b.jpg'] == old['annotations'][1]
+    person = found['two/sub/c.jpg']
+    assert person['keypoints'] == new['annotations'][0]['keypoints']
+    assert person['num_keypoints'] == 2 and person['category_id'] == 1
+    assert len(coco.anns) == len(coco.imgs) == 4
+
+
+def test_an_image_with_people_in_both_is_one_image(write, tmp_path):
+    new = content(['a.jpg'], first_id=50)
+    new['annotations'][0]['bbox'] = [60., 10., 30., 50.]
+    coco, _ = merged(tmp_path, write('o.json', content(['a.jpg'])), write('n.json', new))
+    assert len(coco.imgs) == 1 and len(coco.getAnnIds(1)) == 2
+
+
+def test_people_without_a_labeled_keypoint_stay_unlabeled(write, tmp_path):
+    new = content(['c.jpg', 'd.jpg'], first_id=9)
+    new['annotations'][0]['keypoints'] = [0.] * 9
+    corrected = write('n.json', new)
+    coco, _ = merged(tmp_path, write('o.json', content(['a.jpg'])), corrected)
+    assert {image['file_name'] for image in coco.imgs.values()} == {'a.jpg', 'd.jpg'}
+    rest, taken = without(write('u.json', content(['c.jpg', 'd.jpg', 'e.jpg'])), corrected)
+    assert taken == 1 and [image['file_name'] for image in rest['images']] == ['c.jpg', 'e.jpg']
+
+
+def test_only_the_corrected_person_of_an_image_is_taken_out(write):
+    everybody = content(['deep/c.jpg', 'other/c.jpg'])
+    second = dict(copy.deepcopy(everybody['annotations'][0]), id=3, bbox=[60., 10., 30., 50.])
+    everybody['annotations'].append(second)
+    corrected = content(['deep/c.jpg'])
+    corrected['annotations'][0]['bbox'] = [12., 11., 39., 49.]  # the box was mended, too
+    rest, taken = without(write('u.json', everybody), write('n.json', corrected))
+    assert taken == 1 and [person['id'] for person in rest['annotations']] == [2, 3]
+
+
+def test_suggested_people_that_are_missing_have_names(write):
+    corrected = write('n.json', content(['a.jpg'])).coco
+    assert missing_people(corrected, corrected) == []
+    suggested = write('s.json', content(['a.jpg', 'b.jpg'])).coco
+    (missing, ) = missing_people(suggested, corrected)
+    assert missing == 'b.jpg [10.0, 10.0, 40.0, 50.0]'
+
+
+def change(made, **category):
+    made['categories'][0].update(category)
+    return made
+
+
+@pytest.mark.parametrize('made, message', [
+    (change(content(['c.jpg']), keypoints=['head', 'right_hand', 'left_hand']), 'another order'),
+    (change(content(['c.jpg']), keypoints=['head', 'left_foot', 'tail']), 'are others'),
+    (change(content(['c.jpg']), keypoints=NAMES[:2]), 'have 3 keypoints, the corrected ones 2'),
+    (change(content(['c.jpg']), keypoints=[]), 'one category with keypoints, and has 0'),
+    (content(['c.jpg'], category='dog'), r"annotation 1 of .*n.json' is of the category 'dog'"),
+    (content(['a.jpg']), r"labeled twice.*annotation 1 of 'a.jpg' is 1 of .*o.json'"),
+    (content(['c.jpg', 'c.jpg']), r"annotation 2 of 'c.jpg' is 1 of .*n.json'"),
+    (dict(content(['c.jpg']), images=[]), '`image_id` of the annotation with the id 1'),
+])
+def test_what_does_not_fit_is_named(made, message, write):
+    with pytest.raises(ValueError, match=message):
+        merge(write('o.json', content(['a.jpg'])), write('n.json', made))
+
+
+def test_overlap():
+    assert overlap([0, 0, 10, 10], [0, 0, 10, 10]) == 1
+    assert overlap([0, 0, 10, 10], [5, 0, 10, 10]) == pytest.approx(1 / 3)
+    assert overlap([0, 0, 10, 10], [20, 0, 10, 10]) == 0
+    assert overlap(None, [20, 0, 10, 10]) == 0

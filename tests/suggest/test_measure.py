@@ -1,0 +1,79 @@
+"""Measures of a real checkpoint: keypoints where MMPose has them, and notes on what is not there."""
+import numpy as np
+import pytest
+import torch
+
+from helpers import small_run
+from mmpose_mum.configs.plain import read_config
+from mmpose_mum.export.pseudo_labels import find_people, load_plain, predict
+from mmpose_mum.suggest import measure as module
+from mmpose_mum.suggest.measure import Observer, complete_poses, measure
+
+
+@pytest.fixture(scope='module')
+def run():
+    return small_run.train()
+
+
+@pytest.fixture
+def cfg(run):
+    return read_config(run.parent / 'original.py')
+
+
+def test_keypoints_lie_where_mmpose_puts_them(run, cfg):
+    cfg.model.estimator.test_cfg.flip_test = False
+    model, people = load_plain(cfg, str(run)), find_people(cfg)
+    seen = []
+
+    class Spy(Observer):
+        def _in_image(self, output, samples, mirrored=False):
+            seen.append(super()._in_image(output, samples, mirrored))
+            return seen[-1]
+
+    predicted = list(predict(model, people, 2, Spy(model)))
+    there = np.stack([person['scores'] for person in predicted]) > 0  # else MMPose says -1, -1
+    expected = np.stack([person['keypoints'] for person in predicted])
+    found = np.concatenate(seen[::2])  # those of the images as they are
+    # The codec refines by a quarter of a pixel of the map, the target maker does not.
+    cell = 1.25 * max(120, 90 * 4 / 3) / 16
+    assert there.any() and np.abs(found - expected)[there].max() < cell
+
+
+def test_the_mirrored_answer_comes_back_to_the_same_place(run, cfg, monkeypatch):
+    model, people = load_plain(cfg, str(run)), find_people(cfg)
+    observer = Observer(model)
+    monkeypatch.setattr(observer.maker, 'joints', lambda output: (output, None))
+    samples = [people.datasets[0].prepare_data(i)['data_samples'] for i in range(3)]
+    width, height = observer.maker.input_size
+    answer = torch.rand(3, 14, 2) * torch.tensor([width - 1, height - 1])
+    mirrored = answer[:, people.metainfo['flip_indices']]
+    mirrored[..., 0] = width - 1 - mirrored[..., 0]
+    np.testing.assert_allclose(observer._in_image(mirrored, samples, mirrored=True),
+                               observer._in_image(answer, samples), atol=1e-3)
+
+
+def test_all_criteria_of_a_training_and_its_labeled_people(run, cfg):
+    found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
+    assert set(found.doubts) == {'mean', 'kth', 'peaks', 'flip', 'student', 'pose'}
+    assert found.notes == []
+    assert all(values.shape == (3, ) and np.isfinite(values).all()
+               for values in found.doubts.values())
+    assert found.features.shape[0] == 3 and found.labeled.shape == (2, found.features.shape[1])
+    # EMAN has made student and teacher two models.
+    assert (found.doubts['student'] > 0).any()
+
+
+def test_what_a_plain_model_without_labels_cannot_tell_is_said(run, cfg, monkeypatch):
+    cfg.train_dataloader.dataset.datasets[0].ann_file = 'gone.json'
+    weights = {f'x{key}' if key.startswith('student.') else key: value
+               for key, value in module.load_checkpoint(str(run))['state_dict'].items()}
+    monkeypatch.setattr(module, 'load_checkpoint', lambda path: dict(state_dict=weights))
+    found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
+    assert set(found.doubts) == {'mean', 'kth', 'peaks', 'flip'}
+    assert [note.split(':')[0] for note in found.notes] == ['student', 'pose']
+    assert 'gone.json' in found.notes[1] and found.labeled.shape[0] == 0
+
+
+def test_poses_with_all_keypoints_are_kept(cfg):
+    people = module.find_labeled(cfg)
+    assert complete_poses(people).shape == (2, 14, 2)

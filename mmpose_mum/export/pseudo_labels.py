@@ -22,7 +22,6 @@ from ..files.images import folder_of
 from ..files.video import split_frame_name
 from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
 
-
 Observer = Callable[[Dict[str, Any]], Dict[str, np.ndarray]]
 
 

@@ -158,7 +158,7 @@ def _labels(people: People) -> Iterator[dict]:
 
 
 def _pooled(features: Any) -> np.ndarray:
-    """Return the mean over the pixels of the last of a backbone's maps, or of its tokens: (B, D)."""
+    """Return the mean over the pixels of a backbone's last map, or of its tokens: (B, D)."""
     last = features[-1] if isinstance(features, (tuple, list)) else features
     if isinstance(last, (tuple, list)):  # tokens beside a class token
         last = last[0]

@@ -1,4 +1,4 @@
-"""Measures of a real checkpoint: keypoints where MMPose has them, and notes on what is not there."""
+"""Measures of a checkpoint: keypoints where MMPose has them, and notes on what is missing."""
 import numpy as np
 import pytest
 import torch

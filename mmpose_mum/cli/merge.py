@@ -66,5 +66,6 @@ def run(args: Namespace) -> None:
     if new < len(people):
         print(f'left out {len(people) - new} people without any labeled keypoint')
     if args.unlabeled:
-        print(f'wrote {args.out / "unlabeled.json"}: {len(written["unlabeled.json"]["annotations"])}'
-              f' people remain, {taken} have labels now')
+        remain = len(written['unlabeled.json']['annotations'])
+        print(f'wrote {args.out / "unlabeled.json"}: {remain} people remain, {taken} have labels '
+              'now')

@@ -1,6 +1,6 @@
-# A second round with mixing: a fresh student learns from the first round's frozen teacher from the
-# first step on, and its own average counts. `dev/benchmark_methods.py` fills in the checkpoint, the
-# teacher of `first_round` with the same labels.
+# A second round with mixing: a fresh student learns from the first round's frozen teacher, from
+# its first step on, and its own average counts. `dev/benchmark_methods.py` fills in the checkpoint,
+# the teacher of `first_round` with the same labels.
 _base_ = './pose_mum.py'
 
 first_round = 'pose_mum'

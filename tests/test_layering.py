@@ -24,7 +24,8 @@ MAY_USE = {
     'datasets': ('functional', 'files', 'configs', 'coco'),
     'engine': ('functional', 'configs', 'checkpoint', 'visualization', 'coco'),
     'testing': ('functional', 'models', 'datasets'),
-    'convert': ('functional', 'files', 'configs', 'coco', 'models', 'datasets'),
+    'convert': (
+        'functional', 'files', 'configs', 'checkpoint', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
 }
 BESIDE = ('_moved', 'host', 'register', 'version')  # of no room

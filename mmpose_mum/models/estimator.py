@@ -189,8 +189,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """Read the labeler, if there is one and it has not been read.
 
         Args:
-            names (list[str], optional): The keypoints of the training. Defaults to those that the
-                Runner knows.
+            names (list[str], optional): The keypoints, outside of a training. Defaults to those
+                that the Runner knows; then the checkpoints tell which file it was.
 
         Raises:
             FileNotFoundError: If one of its files is missing.
@@ -198,7 +198,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         if self.labeler is not None and not self.labeler.loaded:
             self.labeler.load(names or student_names(), self._head, self._views)
-            remember(self.labeler)
+            if names is None:
+                remember(self.labeler)
 
     @staticmethod
     def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:

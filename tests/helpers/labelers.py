@@ -34,10 +34,11 @@ def metainfo(names=NAMES):
             for i, name in enumerate(names)})
 
 
-def write_labeler(folder, kind='heatmap', names=NAMES, **changes):
+def write_labeler(folder, kind='heatmap', names=NAMES, of_coco=False, **changes):
     """Writes a model's config and random weights; returns the labeler's config."""
     head = dict(copy.deepcopy(HEADS[kind]), decoder=CODECS[kind])
-    head['num_joints' if kind == 'regression' else 'out_channels'] = len(names)
+    head['num_joints' if kind == 'regression' else 'out_channels'] = 17 if of_coco else len(names)
+    keypoints = dict(from_file='configs/_base_/datasets/coco.py') if of_coco else metainfo(names)
     model = dict(
         type='TopdownPoseEstimator',
         data_preprocessor=dict(
@@ -53,7 +54,7 @@ def write_labeler(folder, kind='heatmap', names=NAMES, **changes):
 default_scope = 'mmpose'
 model = {model!r}
 test_dataloader = dict(dataset=dict(
-    type='CocoDataset', metainfo={metainfo(names)!r}, pipeline={pipeline!r}))
+    type='CocoDataset', metainfo={keypoints!r}, pipeline={pipeline!r}))
 """
     folder.mkdir(exist_ok=True)
     (folder / f'{kind}.py').write_text(text)

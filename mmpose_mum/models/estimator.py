@@ -18,7 +18,7 @@ from ..functional.branches import BRANCHES
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
-from .labeler import ModelLabeler, Normalization, Seen, build_labeler, remember, student_names
+from .labeler import Labeler, Normalization, Seen, build_labeler, remember, student_names
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
@@ -79,11 +79,12 @@ class SemiSupervisedPoseEstimator(BaseModel):
         teacher_mode (str): ``'eval'``, in which the teacher's targets do not depend on the batch
             (EMAN), or ``'train'``, in which it normalizes each batch by its own statistics, as the
             methods from before EMAN do.
-        labeler (dict, optional): ``config`` and ``checkpoint`` of a frozen top-down model that
-            makes the targets in place of the teacher, see :class:`ModelLabeler`. It knows all of
-            the student's keypoints, by their names. The weak view has the size of its input: give
-            the ``SemiSupervisedDataset`` ``weak=dict(input_size=…)``. The teacher still follows
-            the student, is validated and published. Defaults to None.
+        labeler (dict | list, optional): ``config`` and ``checkpoint`` of a frozen top-down model
+            that makes the targets in place of the teacher, see :class:`ModelLabeler`; of several,
+            the keypoints are averaged, see :class:`SeveralLabelers`. It knows all of the student's
+            keypoints, by their names. The weak view has the size of its input: give the
+            ``SemiSupervisedDataset`` ``weak=dict(input_size=…)``. The teacher still follows the
+            student, is validated and published. Defaults to None.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
         backbone (dict, optional): Empty. MMPose's ``init_model`` looks into it, and so predicts by
@@ -112,7 +113,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  confidence: OptConfigType = None,
                  joint_cutout: OptConfigType = None,
                  teacher_mode: str = 'eval',
-                 labeler: OptConfigType = None,
+                 labeler: Union[ConfigType, List[ConfigType], None] = None,
                  predict_on: str = 'teacher',
                  data_preprocessor: OptConfigType = None,
                  backbone: OptConfigType = None,
@@ -176,7 +177,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
     def _start_teacher(self) -> None:
         self.teacher.load_state_dict(self.student.state_dict())
 
-    def _checked_labeler(self, config: ConfigType) -> ModelLabeler:
+    def _checked_labeler(self, config: Union[ConfigType, List[ConfigType]]) -> Labeler:
         if self.trains_teacher:
             raise ValueError(f'{type(self).__name__} has two models that teach each other, and no '
                              'room for a labeler: leave it out')
@@ -316,9 +317,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         views = (views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
                  weak_samples[0].metainfo['flip_indices'])
         if self.labeler is not None:
-            seen = self.labeler(weak)
+            seen = self.labeler(weak, weak_samples)
             if isinstance(seen, Seen):
-                return seen, self.target_maker.of_keypoints(*seen, *views)
+                return seen, self.target_maker.of_keypoints(
+                    seen.keypoints, seen.scores, *views, weights=seen.weights)
             return seen, self.target_maker(seen, *views)
         with evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext():
             seen = teacher(weak, weak_samples, mode='tensor')
@@ -343,11 +345,13 @@ class SemiSupervisedPoseEstimator(BaseModel):
             tuple[Tensor, Tensor]: (B, K, 2), in pixels of the weak view, and scores (B, K).
         """
         if self.labeler is not None:
-            seen = self.labeler(weak)
+            seen = self.labeler(weak, weak_samples)
         else:
             with evaluating(teacher):
                 seen = teacher(weak, weak_samples, mode='tensor')
-        return seen if isinstance(seen, Seen) else self.target_maker.joints(seen)
+        if isinstance(seen, Seen):
+            return seen.keypoints, seen.scores
+        return self.target_maker.joints(seen)
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
         """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""

@@ -3,12 +3,13 @@ import hashlib
 from contextlib import nullcontext
 from logging import WARNING
 from pathlib import Path
-from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Sequence, Union
 
+import numpy as np
 import torch
 from mmengine.logging import MessageHub, print_log
 from mmpose.models.pose_estimators import TopdownPoseEstimator
-from mmpose.utils.typing import ConfigType
+from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor, nn
 
 from ..checkpoint.keypoints import keypoint_names
@@ -17,6 +18,7 @@ from ..checkpoint.safe_load import load_checkpoint
 from ..configs.metainfo import joints_of
 from ..configs.plain import plain_model, read_config
 from ..configs.shipped import find_config
+from ..functional.agreement import average_by_agreement
 from ..functional.seeding import preserved
 from .targets.base import target_maker_for
 
@@ -30,9 +32,11 @@ class Seen(NamedTuple):
     Attributes:
         keypoints: (B, K, 2), the student's keypoints in pixels of the weak view, float32.
         scores: (B, K), how sure the labeler is of them.
+        weights: (B, K), what they count besides; None where each counts fully.
     """
     keypoints: Tensor
     scores: Tensor
+    weights: Optional[Tensor] = None
 
 
 class ModelLabeler:
@@ -96,7 +100,7 @@ class ModelLabeler:
                 f'the labeler {self.checkpoint!r} does not know the keypoints {lacking} that the '
                 f'training has; it knows {known}. Keypoints are matched by name: take a labeler '
                 'that knows them all, or call them alike in the metainfo')
-        self._model = model.requires_grad_(False)
+        self._model, self._device = model.requires_grad_(False), torch.device('cpu')
         self.digest = _digest(self.checkpoint)
         self._known_number = len(known)
         self._targets = target_maker_for(model.head)
@@ -114,19 +118,20 @@ class ModelLabeler:
             full, test_dataloader=full.get('test_dataloader') or full.get('val_dataloader')
             or full.get('train_dataloader') or {})))
 
-    @torch.no_grad()
-    def __call__(self, images: Tensor) -> Any:
+    def __call__(self, images: Tensor, samples: SampleList) -> Any:
         """Look at the weak view.
 
         Args:
-            images (Tensor): The weak view (B, 3, H, W), normalized by the training.
+            images (Tensor): (B, 3, H, W), normalized by the training.
+            samples (list[PoseDataSample]): Its samples.
 
         Returns:
             Any: What it has :class:`Seen`, or its head's output if that is ``like_teacher``.
-
-        Raises:
-            ValueError: If the view has another size than the model's input.
         """
+        return self._output(images) if self.like_teacher else self.seen(images, samples)
+
+    @torch.no_grad()
+    def _output(self, images: Tensor) -> Any:
         width, height = self._targets.input_size
         if tuple(images.shape[2:]) != (height, width):
             raise ValueError(
@@ -137,10 +142,11 @@ class ModelLabeler:
         if self._normalized is not None:
             views, own = self._normalized
             images = views.into(own, images)
-        self._model.to(images.device)
+        if self._device != images.device:
+            self._device = images.device
+            self._model.to(images.device)
         with self._precision(images.device):
-            output = self._model(images, None, mode='tensor')
-        return output if self.like_teacher else self._seen(output)
+            return self._model(images, None, mode='tensor')
 
     def _precision(self, device: torch.device) -> ContextManager[Any]:
         if self.dtype is None:
@@ -149,28 +155,87 @@ class ModelLabeler:
             return torch.autocast(device.type, enabled=False)
         return torch.autocast(device.type, dtype=getattr(torch, self.dtype))
 
-    def _seen(self, output: Any) -> Seen:
-        """Find the student's keypoints in an output."""
-        found = self._targets.decoded(output)
-        if found[0].shape[1] != self._known_number:
+    def seen(self, images: Tensor, samples: SampleList) -> Seen:
+        """Look at the weak view, and find the student's keypoints; see :meth:`__call__`.
+
+        Raises:
+            ValueError: If the view has another size than the model's input, or the model other
+                keypoints than it has names of.
+        """
+        keypoints, scores = self._targets.decoded(self._output(images))
+        if scores.shape[1] != self._known_number:
             raise ValueError(
                 f'the labeler {self.checkpoint!r} has names of {self._known_number} keypoints, '
-                f'and tells {found[0].shape[1]}: the metainfo of its config is not its own')
+                f'and tells {scores.shape[1]}: the metainfo of its config is not its own')
         if self._index is None:
-            return Seen(*found)
-        self._index = self._index.to(found[0].device, non_blocking=True)
-        return Seen(*(x.index_select(1, self._index) for x in found))
+            return Seen(keypoints, scores)
+        self._index = self._index.to(scores.device, non_blocking=True)
+        return Seen(keypoints.index_select(1, self._index), scores.index_select(1, self._index))
 
 
-def build_labeler(config: ConfigType) -> ModelLabeler:
+class SeveralLabelers:
+    """Labelers of which each looks at the weak view; their keypoints are averaged.
+
+    By :func:`average_by_agreement`; what they agree on is each keypoint's weight.
+
+    Args:
+        labelers (list): At least two.
+    """
+
+    def __init__(self, labelers: List[ModelLabeler]) -> None:
+        self.labelers = labelers
+        self.checkpoint = ', '.join(labeler.checkpoint for labeler in labelers)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether all have been read."""
+        return all(labeler.loaded for labeler in self.labelers)
+
+    @property
+    def digest(self) -> str:
+        """What tells their files from others."""
+        return ' '.join(labeler.digest for labeler in self.labelers)
+
+    def load(self, names: List[str], head: ConfigType, views: 'Normalization') -> None:
+        """Read them; as for one."""
+        for labeler in self.labelers:
+            labeler.load(names, head, views)
+
+    def __call__(self, images: Tensor, samples: SampleList) -> Seen:
+        """Look at the weak view; as for one."""
+        seen = [labeler.seen(images, samples) for labeler in self.labelers]
+        keypoints, scores = (torch.stack([getattr(x, name) for x in seen])
+                             for name in ('keypoints', 'scores'))
+        return Seen(*average_by_agreement(
+            keypoints, scores, box_sizes(samples).to(images.device, non_blocking=True)))
+
+
+def box_sizes(samples: SampleList) -> Tensor:
+    """Return the longer sides (B,) of people's boxes in pixels of their views, on the CPU."""
+    boxes = np.concatenate([sample.gt_instances.bboxes for sample in samples])
+    linear = np.stack([sample.metainfo['warp_mat'] for sample in samples])[:, :2, :2]
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(1) * np.sqrt(np.abs(np.linalg.det(linear)))
+    return torch.from_numpy(sides).float()
+
+
+Labeler = Union[ModelLabeler, SeveralLabelers]
+
+
+def build_labeler(config: Union[ConfigType, Sequence[ConfigType]]) -> Labeler:
     """Make a labeler of its config.
 
     Args:
-        config (dict): Arguments of :class:`ModelLabeler`.
+        config (dict | list): Arguments of :class:`ModelLabeler`; of each of several.
 
     Raises:
         ValueError: If they are not.
     """
+    if isinstance(config, (list, tuple)) and len(config) > 1:
+        return SeveralLabelers([_build_one(one) for one in config])
+    return _build_one(config[0] if isinstance(config, (list, tuple)) and config else config)
+
+
+def _build_one(config: Any) -> ModelLabeler:
     if not isinstance(config, dict) or not {'config', 'checkpoint'} <= set(config) <= {
             'config', 'checkpoint', 'dtype'}:
         raise ValueError('the labeler must be a dict(config=…, checkpoint=…), with a dtype if it '
@@ -191,7 +256,7 @@ def student_names() -> List[str]:
     return names
 
 
-def remember(labeler: ModelLabeler) -> None:
+def remember(labeler: Labeler) -> None:
     """Keep in the checkpoint which file the labeler is, and warn if a resume finds another."""
     hub = MessageHub.get_current_instance()
     before = hub.get_info(_FILE, default=None)

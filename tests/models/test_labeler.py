@@ -19,6 +19,7 @@ from helpers.labelers import (
     write_labeler,
 )
 from helpers.target_views import FLIP_INDICES
+from mmpose_mum.functional.agreement import average_by_agreement
 from mmpose_mum.models import labeler as module
 from mmpose_mum.models.labeler import Normalization, Seen
 from mmpose_mum.testing import tiny_batch, tiny_config
@@ -105,7 +106,7 @@ def test_keypoints_are_found_by_their_names(tmp_path, hub):
     model.load_labeler()
     weak = model.data_preprocessor(
         {key: value['unsup_teacher'] for key, value in data.items()}, False)['inputs']
-    seen = model.labeler(weak)
+    seen = model.labeler(weak, data['data_samples']['unsup_teacher'])
     assert seen.keypoints.equal(every.keypoints[:, [3, 0, 4, 5]])
     assert seen.scores.equal(every.scores[:, [3, 0, 4, 5]])
 
@@ -266,3 +267,27 @@ def test_the_metainfo_of_the_helpers_is_mirrored_as_the_views_are():
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
     assert parse_pose_metainfo(metainfo())['flip_indices'] == FLIP_INDICES
     assert SIZE != (64, 96)
+
+
+def test_of_several_labelers_the_keypoints_are_averaged_by_their_agreement(tmp_path):
+    configs = [write_labeler(tmp_path / kind, kind) for kind in ('heatmap', 'simcc', 'regression')]
+    data = two_views(PEOPLE[:3], still=False)
+    seen, targets = teach(build(configs), data)
+    each = [teach(build(config), data)[0] for config in configs]
+    sides = torch.tensor([155 * abs(np.linalg.det(sample.warp_mat[:2, :2]))**.5
+                          for sample in data['data_samples']['unsup_teacher']]).float()
+    expected = average_by_agreement(
+        *(torch.stack([getattr(x, name) for x in each]) for name in ('keypoints', 'scores')), sides)
+    for value, wanted in zip(seen, expected):
+        torch.testing.assert_close(value, wanted)
+    assert (seen.weights < .5).any() and (targets.weights <= 1).all()
+    inside = targets.weights > 0
+    mirrored = torch.tensor([a.flip != b.flip for a, b in zip(*data['data_samples'].values())])
+    agreed = torch.where(mirrored[:, None], seen.weights[:, FLIP_INDICES], seen.weights)
+    torch.testing.assert_close(targets.weights[inside], agreed[inside])
+
+
+def test_a_list_of_one_is_that_one(tmp_path):
+    labeler, data = write_labeler(tmp_path), two_views(PEOPLE[:2])
+    one, of_list = (teach(build(config), data)[0] for config in (labeler, [labeler]))
+    assert one.keypoints.equal(of_list.keypoints) and of_list.weights is None

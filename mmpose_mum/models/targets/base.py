@@ -124,8 +124,8 @@ class TargetMaker:
             return self._carry(output, matrix, mirrored, flip_indices)
 
     def of_keypoints(self, keypoints: Tensor, scores: Tensor, teacher_views: Dict[str, Tensor],
-                     student_views: Dict[str, Tensor],
-                     flip_indices: Sequence[int]) -> PseudoTargets:
+                     student_views: Dict[str, Tensor], flip_indices: Sequence[int],
+                     weights: Optional[Tensor] = None) -> PseudoTargets:
         """Carry keypoints into the student's view, whoever has found them.
 
         Args:
@@ -135,6 +135,7 @@ class TargetMaker:
             teacher_views (dict): As for :meth:`__call__`; of any size.
             student_views (dict): Likewise.
             flip_indices (Sequence[int]): Likewise.
+            weights (Tensor, optional): (B, K), what each counts besides. Defaults to 1.
 
         Returns:
             PseudoTargets: float32; ``maps`` are what the head's codec makes of the keypoints.
@@ -143,7 +144,11 @@ class TargetMaker:
         mirrored = teacher_views['flip'] ^ student_views['flip']
         with _float32((keypoints, scores)) as found:
             keypoints, scores = (swap_left_right(x, flip_indices, mirrored) for x in found)
-            return self._encoded(warp_keypoints(keypoints, matrix), scores)
+            targets = self._encoded(warp_keypoints(keypoints, matrix), scores)
+        if weights is None:
+            return targets
+        weights = swap_left_right(weights, flip_indices, mirrored)
+        return targets._replace(weights=targets.weights * weights)
 
     def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
         """Find the keypoints in an output, in its own view.

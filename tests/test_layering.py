@@ -20,7 +20,7 @@ MAY_USE = {
     'visualization': ('files', ),
     'coco': ('files', 'configs'),
     # The three kinds of registered parts meet in a config, not in an import.
-    'models': ('functional', 'configs', 'checkpoint'),
+    'models': ('functional', 'configs', 'checkpoint', 'coco'),
     'datasets': ('functional', 'files', 'configs', 'coco'),
     'engine': ('functional', 'configs', 'checkpoint', 'visualization', 'coco'),
     'testing': ('functional', 'models', 'datasets'),

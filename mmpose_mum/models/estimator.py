@@ -18,7 +18,7 @@ from ..functional.branches import BRANCHES
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
-from .labeler import Labeler, Normalization, Seen, build_labeler, remember, student_names
+from .labelers import Labeler, Normalization, Seen, build_labeler, remember, student_names
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
@@ -80,9 +80,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
             (EMAN), or ``'train'``, in which it normalizes each batch by its own statistics, as the
             methods from before EMAN do.
         labeler (dict | list, optional): ``config`` and ``checkpoint`` of a frozen top-down model
-            that makes the targets in place of the teacher, see :class:`ModelLabeler`; of several,
-            the keypoints are averaged, see :class:`SeveralLabelers`. It knows all of the student's
-            keypoints, by their names. The weak view has the size of its input: give the
+            that makes the targets in place of the teacher, see :class:`ModelLabeler`; or ``file``,
+            the json that it was exported to, see :class:`FileLabeler`; of several, the keypoints
+            are averaged, see :class:`SeveralLabelers`. It knows all of the student's keypoints, by
+            their names. The weak view has the size of its input: give the
             ``SemiSupervisedDataset`` ``weak=dict(input_size=…)``. The teacher still follows the
             student, is validated and published. Defaults to None.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
@@ -197,7 +198,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
             FileNotFoundError: If one of its files is missing.
             ValueError: If it lacks a keypoint, or its files do not fit.
         """
-        if self.labeler is not None and not self.labeler.loaded:
+        if self.labeler is not None and not self.labeler.digest:
             self.labeler.load(names or student_names(), self._head, self._views)
             if names is None:
                 remember(self.labeler)

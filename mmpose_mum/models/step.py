@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, Optional
 from torch import Tensor
 
 from ..functional.tiles import mix_tiles
-from .labeler import Seen
+from .labelers import Seen
 from .targets.base import PseudoTargets, TargetMaker
 
 

@@ -102,7 +102,9 @@ def two_views(images, weak_size=SIZE, still=True, student_size=(64, 96)):
 
     Args:
         images: Those and their boxes.
+        weak_size: Width and height of the weak view.
         still: Whether the weak view is the crop that MMPose tests on.
+        student_size: Width and height of the strong view.
     """
     options = dict(flip_prob=0., rotate_prob=0., scale_prob=0.) if still else {}
     weak, strong = WeakView(weak_size, **options), StrongView(student_size, photometric=None)

@@ -13,9 +13,10 @@ class VisibilityTargetMaker(TargetMaker):
     """Targets of VisPredictHead: those of its pose head, and which keypoints are visible.
 
     ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a
-    keypoint is visible, or None where keypoints alone are known. Keypoints that leave the student's crop are not: a label has 0 there. The
-    visibility counts for every keypoint; the scores are the pose head's, since a keypoint may well
-    be visible and hard to place.
+    keypoint is visible, or None where keypoints alone are known: then it is not taught. Keypoints
+    that leave the student's crop are not visible: a label has 0 there. The visibility counts for
+    every keypoint; the scores are the pose head's, since a keypoint may well be visible and hard to
+    place.
 
     Args:
         head (nn.Module): The head.

@@ -1,4 +1,6 @@
 """A labeler of any kind tells the student what MMPose's own inference would, and nothing else."""
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -20,8 +22,7 @@ from helpers.labelers import (
 )
 from helpers.target_views import FLIP_INDICES
 from mmpose_mum.functional.agreement import average_by_agreement
-from mmpose_mum.models import labeler as module
-from mmpose_mum.models.labeler import Normalization, Seen
+from mmpose_mum.models.labelers import Normalization, Seen, base
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 
@@ -215,7 +216,7 @@ def test_it_runs_in_the_precision_that_is_asked_for(dtype, tmp_path):
 
 def test_another_file_at_a_resume_is_told(tmp_path, monkeypatch, hub):
     told = []
-    monkeypatch.setattr(module, 'print_log', lambda text, *args: told.append(text))
+    monkeypatch.setattr(base, 'print_log', lambda text, *args: told.append(text))
     labeler = equal_size(tmp_path)
     for _ in range(2):
         build(labeler).load_labeler()
@@ -291,3 +292,57 @@ def test_a_list_of_one_is_that_one(tmp_path):
     labeler, data = write_labeler(tmp_path), two_views(PEOPLE[:2])
     one, of_list = (teach(build(config), data)[0] for config in (labeler, [labeler]))
     assert one.keypoints.equal(of_list.keypoints) and of_list.weights is None
+
+
+def exported(path, people, names=NAMES):
+    """Writes what ``export`` would of keypoints (B, 6, 2) in an image, one image a person."""
+    annotations = []
+    for i, ((_, box), (points, scores)) in enumerate(people):
+        x1, y1, x2, y2 = box[0].tolist()
+        joints = np.concatenate([points, np.full((len(points), 1), 2.)], 1)
+        joints[scores < .2] = 0
+        annotations.append(dict(
+            id=i + 1, image_id=i, category_id=1, bbox=[x1, y1, x2 - x1, y2 - y1],
+            keypoints=joints.reshape(-1).tolist(), keypoint_scores=scores.tolist()))
+    path.write_text(json.dumps(dict(
+        images=[dict(id=i, file_name=f'below/{i}.png', width=150, height=200)
+                for i in range(len(people))],
+        annotations=annotations, categories=[dict(id=1, name='person', keypoints=names)])))
+    return dict(file=str(path))
+
+
+def test_a_json_of_a_labeler_tells_what_is_in_it(tmp_path):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(30, [110, 170], (8, 6, 2))
+    scores = rng.uniform(0, 1, (8, 6))
+    order = [5, 4, 3, 2, 1, 0]
+    labeler = exported(tmp_path / 'labels.json', [
+        (person, (p[order], s[order])) for person, p, s in zip(PEOPLE, points, scores)],
+        [NAMES[i] for i in order])
+    data = two_views(PEOPLE, still=False)
+    for samples in data['data_samples'].values():
+        for i, sample in enumerate(samples):
+            sample.set_metainfo(dict(img_path=f'/somewhere/below/{i}.png'))
+    seen, targets = teach(build(labeler), data)
+    weak, strong = data['data_samples'].values()
+    assert 0 < sum(sample.flip for sample in weak) < 8
+    counted = scores >= .2
+    for keypoints, samples in ((seen.keypoints, weak), (targets.keypoints, strong)):
+        found = in_image(keypoints, samples)
+        np.testing.assert_allclose(found[counted], points[counted], atol=2e-2)
+    flips = np.array([sample.flip for sample in strong])
+    renamed = np.where(flips[:, None], counted[:, FLIP_INDICES], counted)
+    assert (targets.weights[~torch.from_numpy(renamed)] == 0).all()
+    assert 0 < (targets.weights > 0).sum() <= counted.sum()
+    with pytest.raises(ValueError, match=r'does not know the person of /elsewhere/0.png'):
+        weak[0].set_metainfo(dict(img_path='/elsewhere/0.png'))
+        teach(build(labeler), data)
+
+
+def test_a_json_without_one_of_the_keypoints_is_refused(tmp_path):
+    people = [(PEOPLE[0], (np.full((6, 2), 50.), np.ones(6)))]
+    labeler = exported(tmp_path / 'labels.json', people, [*NAMES[:5], 'other'])
+    with pytest.raises(ValueError, match=r"does not know the keypoints \['joint_5'\]"):
+        build(labeler).load_labeler()
+    with pytest.raises(FileNotFoundError, match='there is no json'):
+        build(dict(file='gone.json')).load_labeler()

@@ -127,7 +127,7 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
     left_out: List[str] = []
-    plain = dict(
+    plain: Dict[str, Any] = dict(
         model=plain_model(full),
         dataset_type=str(next(leaves(full['test_dataloader']['dataset']))['type']),
         data_mode='topdown',

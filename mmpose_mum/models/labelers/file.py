@@ -57,14 +57,16 @@ class FileLabeler(Labeler):
                   f'{len(people) * len(names)} keypoints', 'current')
         self.digest = digest_of(self.source)
 
-    def _order(self, coco: CocoJson, annotation: dict, names: List[str]) -> List[int]:
+    def _order(self, coco: CocoJson, annotation: Dict[str, Any],
+               names: List[str]) -> List[int]:
         """Return where the student's keypoints are in an annotation."""
         category = find_entry(coco.categories, annotation.get('category_id')) or {}
         known = list(category.get('keypoints') or ())
         check_names(self.source, known, names)
         return [known.index(name) for name in names]
 
-    def _person(self, parts: Tuple[str, ...], annotation: dict, order: List[int]) -> _Person:
+    def _person(self, parts: Tuple[str, ...], annotation: Dict[str, Any],
+                order: List[int]) -> _Person:
         try:
             x, y, width, height = annotation['bbox']
             joints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
@@ -84,17 +86,15 @@ class FileLabeler(Labeler):
         Raises:
             ValueError: If one is not in the json.
         """
-        keypoints, scores, counts = [], [], []
+        told = []
         for sample in samples:
             person, warp_mat = self._find(sample), sample.warp_mat.astype(float)
             points = person.keypoints @ warp_mat[:2, :2].T + warp_mat[:2, 2]
             # In a mirrored view, left and right trade names.
             index = sample.flip_indices if sample.flip else slice(None)
-            for found, value in ((keypoints, points), (scores, person.scores),
-                                 (counts, person.counts)):
-                found.append(value[index])
+            told.append([value[index] for value in (points, person.scores, person.counts)])
         return Seen(*(torch.from_numpy(np.stack(values)).float().to(
-            images.device, non_blocking=True) for values in (keypoints, scores, counts)))
+            images.device, non_blocking=True) for values in zip(*told)))
 
     def _find(self, sample: Any) -> _Person:
         parts, box = Path(osp.abspath(sample.img_path)).parts, box_in_image(sample)

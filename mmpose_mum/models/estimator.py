@@ -148,7 +148,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self._start_teacher()
 
         self.labeler = None if labeler is None else self._checked_labeler(labeler)
-        self._head, self._views = estimator['head'], Normalization.of(self.data_preprocessor)
+        self._head, self._preprocessor = estimator['head'], data_preprocessor
         self.teacher_mode = teacher_mode
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
@@ -199,7 +199,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
             ValueError: If it lacks a keypoint, or its files do not fit.
         """
         if self.labeler is not None and not self.labeler.digest:
-            self.labeler.load(names or student_names(), self._head, self._views)
+            # By its config: the model may be on a device by now, and be built on none.
+            views = Normalization.of(MODELS.build(copy.deepcopy(self._preprocessor)))
+            self.labeler.load(names or student_names(), self._head, views)
             if names is None:
                 remember(self.labeler)
 

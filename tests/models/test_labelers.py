@@ -288,6 +288,36 @@ def test_of_several_labelers_the_keypoints_are_averaged_by_their_agreement(tmp_p
     torch.testing.assert_close(targets.weights[inside], agreed[inside])
 
 
+def test_labelers_of_a_list_share_one_size(tmp_path):
+    pair = [write_labeler(tmp_path / 'a'), equal_size(tmp_path / 'b')]
+    with pytest.raises(ValueError, match=r'one input size, but have \[\(64, 96\), \(96, 128\)\]'):
+        build(pair).load_labeler()
+
+
+def test_a_model_without_memory_is_built_for_the_converter(tmp_path):
+    config = tiny_config(num_keypoints=6, labeler=write_labeler(tmp_path))
+    with torch.device('meta'):
+        model = MODELS.build(config)
+    model.load_labeler(NAMES)
+    assert model.labeler.digest and model.student.backbone.conv1.weight.is_meta
+
+
+def test_a_student_learns_what_a_labeler_of_another_head_sees(tmp_path):
+    model = build(write_labeler(tmp_path, 'regression'), sup_weight=0., mix_unmix=False)
+    data, optimizer = two_views(PEOPLE), torch.optim.Adam(model.student.parameters(), lr=3e-3)
+    _, targets = teach(model, data)
+    strong = model.data_preprocessor(
+        {key: value['unsup_student'] for key, value in data.items()}, False)['inputs']
+    distances = []
+    for _ in range(60):
+        losses = model.compare(model.student, model.student(strong, None), targets, 1.)
+        optimizer.zero_grad()
+        losses['unsup_loss'].backward()
+        optimizer.step()
+        distances.append(losses['joint_distance'].item())
+    assert distances[0] > 15 and np.mean(distances[-5:]) < 8  # pixels
+
+
 def test_a_list_of_one_is_that_one(tmp_path):
     labeler, data = write_labeler(tmp_path), two_views(PEOPLE[:2])
     one, of_list = (teach(build(config), data)[0] for config in (labeler, [labeler]))

@@ -2,7 +2,7 @@
 import hashlib
 from logging import WARNING
 from pathlib import Path
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from mmengine.logging import MessageHub, print_log
 from mmpose.utils.typing import ConfigType, SampleList
@@ -37,7 +37,11 @@ class Labeler:
 
     Attributes:
         digest (str): Tells its file from others; '' until it has been read.
+        input_size (tuple[int, int], optional): Width and height that the weak view must have; None
+            if it may have any.
     """
+
+    input_size: Optional[Tuple[int, int]] = None
 
     def __init__(self, source: str) -> None:
         self.source = source

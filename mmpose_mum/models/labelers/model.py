@@ -61,6 +61,7 @@ class ModelLabeler(Labeler):
         self.digest = digest_of(self.source)
         self._known_number = len(known)
         self._targets = target_maker_for(model.head)
+        self.input_size = self._targets.input_size
         own = Normalization.of(model.data_preprocessor)
         self._normalized = None if views.same_as(own) else (views, own)
         self._index = None if known == names else torch.tensor([known.index(x) for x in names])

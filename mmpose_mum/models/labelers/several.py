@@ -27,6 +27,10 @@ class SeveralLabelers(Labeler):
         """Read them; as for one."""
         for labeler in self.labelers:
             labeler.load(names, head, views)
+        sizes = {labeler.input_size for labeler in self.labelers if labeler.input_size}
+        if len(sizes) > 1:
+            raise ValueError('the labelers of a list look at one weak view, and need one input '
+                             f'size, but have {sorted(sizes)} (width, height)')
         self.digest = ' '.join(labeler.digest for labeler in self.labelers)
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:

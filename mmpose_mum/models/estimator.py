@@ -262,10 +262,12 @@ class SemiSupervisedPoseEstimator(BaseModel):
             distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
-            ValueError: If a branch is missing or empty.
+            ValueError: If a branch is missing or empty, or the labeler does not fit.
         """
         _check_branches(inputs)
-        self.load_labeler()  # also in the burn-in, so that what is wrong is told at once
+        if self.labeler is not None:  # in the burn-in too, so that what is wrong is told at once
+            self.load_labeler()
+            self.labeler.check_view(inputs['unsup_teacher'])
         weight = self._current_unsup_weight()
         losses: Losses = {}
         for prefix, (student, teacher) in self.pairs().items():

@@ -61,6 +61,16 @@ class Labeler:
         """
         raise NotImplementedError
 
+    def check_view(self, images: Tensor) -> None:
+        """Raise ValueError if a weak view (B, 3, H, W) has another size than it must have."""
+        size = tuple(images.shape[:1:-1])
+        if self.input_size not in (None, size):
+            raise ValueError(
+                f'the labeler {self.source!r} takes images of the size {self.input_size} (width, '
+                f'height), and its weak view has {size}: give the SemiSupervisedDataset '
+                f'weak=dict(input_size={self.input_size}), or the WeakView in its pipeline that '
+                'input_size')
+
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
         """Look at the weak view.
 

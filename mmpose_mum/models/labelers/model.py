@@ -82,13 +82,6 @@ class ModelLabeler(Labeler):
 
     @torch.no_grad()
     def _output(self, images: Tensor) -> Any:
-        width, height = self._targets.input_size
-        if tuple(images.shape[2:]) != (height, width):
-            raise ValueError(
-                f'the labeler {self.config!r} takes images of {width}×{height} pixels, and its '
-                f'weak view has {images.shape[3]}×{images.shape[2]}: give the '
-                f'SemiSupervisedDataset weak=dict(input_size=({width}, {height})), or the WeakView '
-                'in its pipeline that input_size')
         if self._normalized is not None:
             views, own = self._normalized
             images = views.into(own, images)
@@ -109,8 +102,7 @@ class ModelLabeler(Labeler):
         """Look at the weak view; see the base class.
 
         Raises:
-            ValueError: If the view has another size than the model's input, or the model other
-                keypoints than it has names of.
+            ValueError: If the model tells another number of keypoints than it has names of.
         """
         keypoints, scores = self._targets.decoded(self._output(images))
         if scores.shape[1] != self._known_number:

@@ -31,6 +31,7 @@ class SeveralLabelers(Labeler):
         if len(sizes) > 1:
             raise ValueError('the labelers of a list look at one weak view, and need one input '
                              f'size, but have {sorted(sizes)} (width, height)')
+        self.input_size = sizes.pop() if sizes else None
         self.digest = ' '.join(labeler.digest for labeler in self.labelers)
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:

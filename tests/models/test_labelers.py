@@ -10,6 +10,8 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
 import mmpose_mum  # noqa: F401
+from helpers import tiny_estimators
+from helpers.hostless import model_of
 from helpers.labelers import (
     CODECS,
     NAMES,
@@ -201,7 +203,7 @@ def test_a_head_like_the_students_is_carried_over_whole(tmp_path):
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float32'])
 def test_it_runs_in_the_precision_that_is_asked_for(dtype, tmp_path):
-    if dtype == 'float16' and torch.__version__.startswith('2.1'):
+    if dtype == 'float16' and torch.__version__.startswith('2.1.'):
         pytest.skip('PyTorch 2.1 has no float16 on the CPU')
     labeler = write_labeler(tmp_path, 'heatmap')
     data = two_views(PEOPLE[:2])
@@ -237,6 +239,22 @@ def test_another_file_at_a_resume_is_told(tmp_path, monkeypatch, hub):
 def test_arguments_that_are_none_are_named(config, message):
     with pytest.raises(ValueError, match=message):
         build(config)
+
+
+@pytest.mark.parametrize('kind', tiny_estimators.HEADS)
+def test_a_student_of_any_head_learns_from_it(kind, tmp_path, monkeypatch):
+    tell_names(NAMES[:4])
+    torch.manual_seed(0)
+    model = MODELS.build(tiny_estimators.other_config(kind, labeler=equal_size(tmp_path))).train()
+    loss = model.loss(**tiny_estimators.other_batch(kind, model, monkeypatch))['unsup_loss']
+    loss.backward()
+    assert torch.isfinite(loss) and loss > 0 and model.labeler.digest
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.student.parameters())
+
+
+def test_a_head_that_needs_more_than_keypoints_has_no_labeler():
+    with pytest.raises(ValueError, match='InternetHead needs more than'):
+        model_of('hands', labeler=dict(config='a.py', checkpoint='a.pth'))
 
 
 def test_two_models_that_teach_each_other_have_no_labeler():

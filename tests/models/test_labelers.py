@@ -23,6 +23,8 @@ from helpers.labelers import (
     write_labeler,
 )
 from helpers.target_views import FLIP_INDICES
+from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
+from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
 from mmpose_mum.models.labelers import Normalization, Seen, base
 from mmpose_mum.testing import tiny_batch, tiny_config
@@ -166,6 +168,17 @@ def test_a_step_learns_from_it_and_leaves_it_alone(tmp_path):
     inside = set(map(id, model.modules()))
     assert not inside & set(map(id, labeler.modules()))
     assert {name.split('.')[0] for name in model.state_dict()} == {'student', 'teacher'}
+
+
+def test_what_is_published_knows_nothing_of_it(tmp_path):
+    config = tiny_config(num_keypoints=6, labeler=equal_size(tmp_path))
+    model = MODELS.build(config).train()
+    model.loss(**tiny_batch(model, num_keypoints=6))
+    plain = plain_model(dict(model=config))
+    assert 'labeler' not in repr(plain)
+    published = build_plain(dict(model=plain), plain_state_dict(model.state_dict()))
+    image = torch.rand(1, 3, 96, 64)
+    assert published(image, None).equal(model.eval()(image))
 
 
 def test_reading_it_draws_no_random_number(tmp_path):

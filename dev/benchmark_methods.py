@@ -12,6 +12,7 @@ resumes what was interrupted.
 `dev/benchmark_report.py` makes tables and plots of the JSON.
 """
 import argparse
+import io
 import os
 import queue
 import signal
@@ -35,7 +36,10 @@ from benchmark_runs import (
 )
 from mmengine.config import DictAction
 
+from mmpose_mum.checkpoint.safe_load import load_checkpoint
+from mmpose_mum.export.publish import plain_checkpoint
 from mmpose_mum.files.whole import write_whole
+from mmpose_mum.visualization.compare import find_checkpoint
 
 
 def parse_args(args=None):
@@ -174,8 +178,24 @@ def config_of(run) -> Path:
     return run.folder.with_suffix('.py')
 
 
+def write_teacher(run) -> None:
+    """Write the first round's teacher as a plain checkpoint, from which a second round learns."""
+    path = Path(run.cfg.model.labeler.checkpoint)
+    try:
+        checkpoint = load_checkpoint(find_checkpoint(path.parent))
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f'{run}: it needs the finished training of {run.cfg.first_round!r} '
+                             f'with the same labels and seed in {path.parent}; train that first '
+                             f'({error})') from error
+    buffer = io.BytesIO()
+    torch.save(plain_checkpoint(checkpoint), buffer)
+    write_whole(buffer.getvalue(), path)
+
+
 def prepare(run) -> bool:
     """Write a run's config where it works, and return whether there is something to resume."""
+    if 'first_round' in run.cfg:
+        write_teacher(run)
     run.folder.mkdir(parents=True, exist_ok=True)
     write_whole(planned_config(run), run.folder / 'planned.json')
     write_whole(config_text(run), config_of(run))

@@ -108,6 +108,8 @@ def settings_of(cfg: Config) -> dict:
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}
     if (settings['model'] or {}).get('backbone') == {}:  # for MMPose's init_model alone
         del settings['model']['backbone']
+    if 'first_round' in cfg:  # paths differ from one machine and run to another
+        settings['model']['labeler'] = cfg['first_round']
     # What only watches makes no other method, nor does the loop that runs the iterations.
     settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []
                                 if hook['type'] not in WATCHING]

@@ -197,9 +197,17 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None,
                 held = hold_out(cfg, num_held, seed, cache) if num_held else ()
                 total = set_labels(cfg, num, seed, cache, held)
                 folder = work_dir / method / f'labels_{num}' / f'seed_{seed}'
+                if 'first_round' in cfg:
+                    cfg.model.labeler.checkpoint = str(
+                        first_round_of(cfg, folder) / 'teacher.pth')
                 runs.append(Run(method, source, cfg, num, total, seed, folder))
                 check_same_config(runs[-1])
     return runs
+
+
+def first_round_of(cfg: Config, folder: Path) -> Path:
+    """Return where the run worked whose teacher labels a second round of the same labels."""
+    return folder.parents[1].with_name(cfg.first_round) / folder.parent.name / folder.name
 
 
 def labeled_and_unlabeled(cfg: Config) -> list:
@@ -249,7 +257,15 @@ def config_text(run: Run) -> str:
             for base, s in zip(bases, sets)) + '])'
     return (f'# Written by {Path(__file__).stem}.\n_base_ = {str(run.source.resolve())!r}\n'
             f'randomness = dict(seed={run.seed})\n'
-            f'train_dataloader = dict(dataset={dataset})\n' + held_text(run.cfg))
+            f'train_dataloader = dict(dataset={dataset})\n'
+            + labeler_text(run.cfg) + held_text(run.cfg))
+
+
+def labeler_text(cfg: Config) -> str:
+    """Return what a second round's config says of the first one's teacher."""
+    if 'first_round' not in cfg:
+        return ''
+    return f'model = dict(labeler=dict(checkpoint={cfg.model.labeler.checkpoint!r}))\n'
 
 
 def held_text(cfg: Config) -> str:

@@ -20,11 +20,12 @@ MAY_USE = {
     'visualization': ('files', 'configs'),
     'coco': ('files', 'configs'),
     # The three kinds of registered parts meet in a config, not in an import.
-    'models': ('functional', ),
+    'models': ('functional', 'configs', 'checkpoint', 'coco'),
     'datasets': ('functional', 'files', 'configs', 'coco'),
     'engine': ('functional', 'configs', 'checkpoint', 'visualization', 'coco'),
     'testing': ('functional', 'models', 'datasets'),
-    'convert': ('functional', 'files', 'configs', 'coco', 'models', 'datasets'),
+    'convert': (
+        'functional', 'files', 'configs', 'checkpoint', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
     'suggest': ('files', 'checkpoint', 'visualization', 'models', 'datasets', 'export'),
 }

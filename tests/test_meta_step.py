@@ -20,8 +20,9 @@ from helpers.hostless import (
     model_of,
     watch_for,
 )
+from helpers.labelers import CODECS, HEADS, NAMES, write_labeler
 from mmpose_mum.engine import EMANHook
-from mmpose_mum.testing import tiny_batch, tiny_config
+from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config
 
 
 def meta_step(cfg, hook=None):
@@ -69,6 +70,23 @@ def test_a_step_needs_no_host(name, site):
     dict(mix_unmix=dict(sites=['input'], grid=(3, 2), group_size=2))], ids=str)
 def test_a_step_with_other_options_needs_no_host(options):
     meta_step(tiny_config(**options))
+
+
+@pytest.mark.parametrize('several', [False, True])
+def test_a_step_by_labelers_needs_no_host(several, tmp_path):
+    """Of another head, normalization and order of keypoints."""
+    size = dict(input_size=INPUT_SIZE)
+    simcc = dict(HEADS['simcc'], input_size=INPUT_SIZE, in_featuremap_size=(2, 3),
+                 out_channels=6, decoder=dict(CODECS['simcc'], **size))
+    labelers = [write_labeler(tmp_path / 'a', 'simcc', head=simcc)]
+    if several:
+        regression = dict(HEADS['regression'], num_joints=6,
+                          decoder=dict(CODECS['regression'], **size))
+        labelers.append(write_labeler(tmp_path / 'b', 'regression', head=regression))
+    model = MODELS.build(tiny_config(labeler=labelers)).to('meta').train()
+    model.load_labeler([NAMES[i] for i in (4, 1, 5, 0)])
+    _, losses, _ = step_of(model, lambda: model.loss(**tiny_batch(model)))
+    assert 'unsup_loss' in losses
 
 
 def test_a_step_whose_update_is_a_copy_needs_no_host():

@@ -17,6 +17,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
+from helpers.labelers import SIZE, write_labeler
 from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.demo.data import generate_demo
 
@@ -161,6 +162,22 @@ def test_iterations_and_a_resume_are_as_many_iterations(
         assert_same(contents(folder / f'iter_{step}.pth'), contents(tmp_path / f'iter_{step}.pth'))
     if not workers:  # only the later batches are read, and drawn as they were
         assert reads == before[EVERY * BATCH:] and len(reads) == (ITERS - EVERY) * BATCH
+
+
+def test_a_labeler_is_read_again_and_labels_the_same(demo, tmp_path):
+    """It is in no checkpoint, and reading it in the middle of a training draws no number."""
+    labeler = write_labeler(tmp_path, 'simcc', of_coco=True)
+
+    def labeled(folder):
+        return config(demo, tmp_path / folder, **{
+            'model.labeler': labeler, 'train_dataloader.dataset.weak.input_size': SIZE,
+            'train_cfg.max_iters': 4, 'default_hooks.checkpoint.interval': 2})
+
+    train(labeled('straight'))
+    train(labeled('resumed'), tmp_path / 'straight/iter_2.pth')
+    last = contents(tmp_path / 'straight/iter_4.pth')
+    assert_same(last, contents(tmp_path / 'resumed/iter_4.pth'))
+    assert {name.split('.')[0] for name in last['state_dict']} == {'student', 'teacher'}
 
 
 def test_a_switched_pipeline_is_the_same_after_a_resume(demo, tmp_path):

@@ -40,6 +40,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                         'to a fortieth of --max-iters')
     parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
                         'backbone; defaults to what is found')
+    parser.add_argument('--labeler', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
+                        help='a trained top-down model of any kind that makes the targets in place '
+                        'of the teacher; it knows all keypoints, by name. --burn-in is 0 then')
     add_force(parser)
 
 
@@ -57,12 +60,16 @@ def run(args: Namespace) -> None:
 def summary(cfg, options, original, out: str, people: list) -> str:
     """Say what was written and how to train it."""
     labeled, unlabeled = options.batch(original.train_dataloader.batch_size)
-    steps = f'{options.max_iters} iterations, the first {options.burn_in} on labels alone'
+    steps = f'{options.max_iters} iterations'
+    if options.burn_in:
+        steps += f', the first {options.burn_in} on labels alone'
     lines = [f'Wrote {out}.',
              f'  batches   {labeled} labeled and {unlabeled} unlabeled images per GPU',
              f'  training  {steps}; the teacher has a momentum of {options.momentum}',
              f'  mixing    at {", ".join(cfg.model.mix_unmix.sites)}',
              f'  data      {", ".join(people)}']
+    if options.labeler:
+        lines.insert(3, f'  labeler   {options.labeler[0]}, with {options.labeler[1]}')
     if unlabeled < 2:
         lines.append('  NOTE      a single unlabeled image has none to be mixed with: give a '
                      'larger --batch-size or --ratio')

@@ -127,8 +127,8 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
         raise ValueError(f'the config {cfg.filename} has no test_dataloader and no val_dataloader, '
                          'whose pipeline inference needs')
     left_out: List[str] = []
-    plain = dict(
-        model=_without_pretrained(_plain_model(full)),
+    plain: Dict[str, Any] = dict(
+        model=plain_model(full),
         dataset_type=str(next(leaves(full['test_dataloader']['dataset']))['type']),
         data_mode='topdown',
         default_hooks=dict(
@@ -172,7 +172,15 @@ def config_text(entries: Dict[str, Any], title: str) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
+def plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the config of the plain model in a config, without weights to start from.
+
+    Args:
+        full (dict): Entries of a plain config, or of a semi-supervised training's.
+
+    Returns:
+        dict: The model's, preprocessor included.
+    """
     model = dict(full['model'])
     if full.get('data_preprocessor'):  # as the Runner does
         model.setdefault('data_preprocessor', full['data_preprocessor'])
@@ -183,7 +191,7 @@ def _plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
         plain['data_preprocessor'] = branches['data_preprocessor'] if branches else own
         model = plain
     model.pop('train_cfg', None)
-    return model
+    return _without_pretrained(model)
 
 
 def _plain_visualizer(training: Optional[Dict[str, Any]]) -> Dict[str, Any]:

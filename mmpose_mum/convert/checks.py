@@ -8,17 +8,20 @@ from typing import Iterator, List, Optional, Tuple
 from mmengine.config import Config
 from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from ..checkpoint.keypoints import keypoint_names
 from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
-from ..datasets.short_form import SOURCE_NAMES, sources_of
+from ..configs.shipped import find_config
+from ..datasets.short_form import SOURCE_NAMES, metainfo_of, sources_of
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
 from .convert import overrides
 from .model import build_without_weights
 from .options import Options
-from .writer import base_name, config_text, find_config
+from .writer import base_name, config_text
 
 
 def check_paths(options: Options, out: str, force: bool) -> None:
@@ -41,6 +44,9 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         path = getattr(options, name)
         if path and not path.endswith('.json'):
             raise ValueError(f'--{name}: expected a json of annotations, got {path!r}')
+    if options.labeler is not None and not osp.isfile(options.labeler[1]):
+        raise FileNotFoundError(f'--labeler: there is no checkpoint {options.labeler[1]!r} (looked '
+                                f'for {osp.abspath(options.labeler[1])!r})')
     if not osp.isdir(options.unlabeled) and not options.unlabeled.lower().endswith(
             ('.json', *VIDEO_SUFFIXES)):
         raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, no json and no video '
@@ -120,7 +126,10 @@ def check_written(cfg: Config, options: Options) -> List[str]:
     Returns:
         list[str]: Who will be trained and validated on, in words.
     """
-    build_without_weights(cfg.model)
+    model = build_without_weights(cfg.model)
+    if options.labeler is not None:
+        labeled = sources_of(cfg.train_dataloader.dataset)[0]
+        model.load_labeler(keypoint_names(parse_pose_metainfo(metainfo_of(labeled))))
     with DefaultScope.overwrite_default_scope('mmpose'):
         files = _files(sources_of(cfg.train_dataloader.dataset)[0])
         people = [check_training(cfg, labeled=bool(options.labeled) or all(

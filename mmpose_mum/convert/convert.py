@@ -21,7 +21,7 @@ def semi_supervised(cfg: Config, **options) -> Config:
     The model becomes student and teacher, its labeled data keep their augmentation, unlabeled
     data join them, and the training counts iterations; what concerns the test stays, but for the
     annotations, if ``val`` gives others. Nothing is read from the disk, except a glance at an
-    ``unlabeled`` json that is there.
+    ``unlabeled`` json that is there, and a labeler's config.
 
     Args:
         cfg (Config): The original, such as ``Config.fromfile('…/td-hm_res50_….py')``; it is not

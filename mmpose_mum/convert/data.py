@@ -4,6 +4,8 @@ from typing import Any, Dict, List, Optional, Tuple
 from mmengine.config import Config
 
 from ..configs.datasets import find_owner, image_folder
+from ..configs.plain import read_config
+from ..configs.shipped import find_config
 from ..datasets.short_form import metainfo_of, name_of, places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
@@ -41,7 +43,7 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         sampler=dict(type='SemiSupervisedSampler', source_ratio=ratio),
         dataset=dict(
             type='SemiSupervisedDataset', labeled=_labeled(cfg, options),
-            unlabeled=_unlabeled(cfg, options), **_views(cfg))))
+            unlabeled=_unlabeled(cfg, options), **_views(cfg, options))))
 
 
 def input_size(cfg: Config) -> Tuple[int, int]:
@@ -149,7 +151,7 @@ def _unlabeled(cfg: Config, options: Options) -> Any:
     return places if len(places) > 1 else options.unlabeled
 
 
-def _views(cfg: Config) -> Dict[str, dict]:
+def _views(cfg: Config, options: Options) -> Dict[str, dict]:
     """Collect what of the unlabeled people's pipeline is not as usual, by the labeled one."""
     crop: Dict[str, Any] = {}
     rotation = _rotation(cfg)
@@ -161,10 +163,33 @@ def _views(cfg: Config) -> Dict[str, dict]:
     weak, strong = dict(crop, **_WEAK), dict(crop, **_STRONG, erasing=_erasing(cfg))
     if rotation is not None:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
+    if options.labeler is not None:
+        weak.update(_view_of_labeler(cfg, options.labeler[0]))
     # How the original reads its images, if that is not the usual way.
     backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
     load = {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
     return {key: value for key, value in dict(load=load, weak=weak, strong=strong).items() if value}
+
+
+def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
+    """Collect what of the weak view is the labeler's and not the student's: its crop."""
+    found = read_config(find_config(path))
+    dataset = (found.get('test_dataloader') or found.get('val_dataloader') or {}).get('dataset')
+    owner = find_owner(dataset, 'pipeline') if dataset else None
+    steps = {name_of(step): step for step in (owner[1]['pipeline'] if owner else ())}
+    if 'TopdownAffine' not in steps:
+        raise ValueError(f"the labeler's config {path!r} has no test pipeline with a "
+                         'TopdownAffine, which says how large its images are')
+    own, crop = _step(cfg, 'TopdownAffine') or {}, steps['TopdownAffine']
+    view: Dict[str, Any] = {}
+    if tuple(crop['input_size']) != tuple(own['input_size']):
+        view['input_size'] = tuple(crop['input_size'])
+    if crop.get('use_udp', False) != own.get('use_udp', False):
+        view['use_udp'] = crop.get('use_udp', False)
+    padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
+    if padding != (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25):
+        view['padding'] = padding
+    return view
 
 
 def _erasing(cfg: Config) -> Dict[str, Any]:

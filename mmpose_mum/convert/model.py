@@ -43,7 +43,15 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
                            group_size=options.group_size),
             unsup_weight=4.,
             burn_in=options.burn_in,
-            ramp_up=options.burn_in))
+            ramp_up=options.burn_in,
+            **_labeler(options)))
+
+
+def _labeler(options: Options) -> Dict[str, Any]:
+    if options.labeler is None:
+        return {}
+    config, checkpoint = options.labeler
+    return dict(labeler=dict(config=config, checkpoint=checkpoint))
 
 
 def find_sites(backbone: dict, size, grid) -> List[str]:

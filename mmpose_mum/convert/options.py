@@ -34,7 +34,8 @@ class Options:
         ratio (float): Unlabeled images per labeled image; they come on top.
         max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
         burn_in (int, optional): Iterations on labeled images alone; as many follow in which the
-            unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``.
+            unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``, and to 0 with a
+            labeler, which knows its trade from the start.
         momentum (float, optional): The teacher's. Defaults to what the length of the training
             asks for, see :func:`functional.ema.momentum_for`.
         sites (Sequence[str], optional): Where to mix. Defaults to what
@@ -42,11 +43,13 @@ class Options:
         grid (tuple[int, int] | str): Rows and columns of tiles. Defaults to those that divide the
             smallest map, see :class:`MixUnMix`.
         group_size (int): Images that exchange tiles.
+        labeler (Sequence[str], optional): Config and checkpoint of the model that makes the
+            targets in place of the teacher, see :class:`ModelLabeler`. Its config is read.
 
     Raises:
         ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
-            ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections;
-            the components that get the others check them.
+            ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections,
+            or ``labeler`` is not two paths; the components that get the others check them.
     """
 
     unlabeled: str
@@ -64,6 +67,7 @@ class Options:
     sites: Optional[Sequence[str]] = None
     grid: Union[Tuple[int, int], str] = 'auto'
     group_size: int = 4
+    labeler: Optional[Sequence[str]] = None
 
     def __post_init__(self) -> None:
         if self.max_iters < 1:
@@ -77,13 +81,16 @@ class Options:
         if self.val_images is not None and self.val is None:
             raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
                              'not given')
+        if self.labeler is not None and (
+                isinstance(self.labeler, str) or len(self.labeler) != 2):
+            raise ValueError(f'labeler must be a config and a checkpoint, got {self.labeler!r}')
         if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
             raise ValueError(
                 f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
                 f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json, a "
                 'list of {image_id, category_id, bbox, score}')
         if self.burn_in is None:
-            object.__setattr__(self, 'burn_in', self.max_iters // 40)
+            object.__setattr__(self, 'burn_in', 0 if self.labeler else self.max_iters // 40)
         if self.momentum is None:
             object.__setattr__(self, 'momentum', momentum_for(self.max_iters))
 

@@ -3,10 +3,10 @@ import os
 import os.path as osp
 from typing import Any, Dict, List
 
-import mmpose
 from mmengine.config import Config
 
 from ..configs.printer import assignment
+from ..configs.shipped import find_config, shipped_configs
 from .schedule import name_of
 
 
@@ -37,25 +37,6 @@ def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def find_config(path: str) -> str:
-    """Return the file that ``mmpose::…`` stands for.
-
-    Args:
-        path (str): ``mmpose::…`` or a path, which is returned as it is.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is another package's.
-    """
-    package, separator, name = path.partition('::')
-    if separator and package != 'mmpose':
-        raise ValueError(f'{path!r} is of {package}; only configs of mmpose and paths are read')
-    found = osp.join(_shipped(), name) if separator else path
-    if not osp.isfile(found):
-        raise FileNotFoundError(f'there is no config {path!r}: {osp.abspath(found)} does not exist')
-    return found
-
-
 def base_name(path: str, out: str) -> str:
     """Return a config's name for the ``_base_`` of another one.
 
@@ -66,14 +47,10 @@ def base_name(path: str, out: str) -> str:
     Returns:
         str: ``mmpose::…`` for a config that MMPose ships, else the path relative to ``out``.
     """
-    shipped, path = osp.join(_shipped(), ''), osp.realpath(find_config(path))
+    shipped, path = osp.join(shipped_configs(), ''), osp.realpath(find_config(path))
     if path.startswith(shipped):
         return 'mmpose::' + path[len(shipped):].replace(os.sep, '/')
     return osp.relpath(path, osp.dirname(osp.realpath(out))).replace(os.sep, '/')
-
-
-def _shipped() -> str:
-    return osp.realpath(osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs'))
 
 
 def _comments(cfg: Config) -> Dict[str, List[str]]:

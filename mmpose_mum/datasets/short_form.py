@@ -65,7 +65,9 @@ def write_out(labeled: dict,
     size = tuple(input_size or crop['input_size'])
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
     view = dict(input_size=size, **(dict(use_udp=True) if udp else {}))
-    loading = {key: value for key, value in dict(dict(input_size=size), **(load or {})).items()
+    weak_size = (weak or {}).get('input_size', size)
+    largest = tuple(map(max, size, weak_size))  # a labeler's view may be larger than the student's
+    loading = {key: value for key, value in dict(dict(input_size=largest), **(load or {})).items()
                if value is not None}
     defaults = dict(
         type='UnlabeledPoseDataset', metainfo=metainfo_of(labeled), pipeline=[

@@ -13,14 +13,16 @@ from mmengine.utils import track_iter_progress
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
+from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
+from ..configs.metainfo import joints_of, metainfo_of
 from ..configs.plain import plain_config
 from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
 from ..files.video import split_frame_name
-from .publish import build_plain, check_joints, joints_of, metainfo_of, plain_state_dict, same_names
+from .publish import check_joints, same_names
 
 Observer = Callable[[Dict[str, Any]], Dict[str, np.ndarray]]
 

@@ -4,20 +4,14 @@ import io
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
-import numpy as np
 import torch
-from mmengine.registry import DefaultScope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, MODELS
-from torch import Tensor, nn
 
+from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
-from ..configs.datasets import find_owner, leaves
+from ..configs.metainfo import joints_of
 from ..configs.plain import config_text, find_config, plain_config, read_config
 from ..configs.portable import portable
 from ..files.whole import write_whole
-
-MODELS_INSIDE = ('teacher', 'student')
 
 
 class Published(NamedTuple):
@@ -33,32 +27,6 @@ class Published(NamedTuple):
     config: Path
     left_out: List[str]
     moved: Dict[str, str]
-
-
-def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> Dict[str, Tensor]:
-    """Take one of the two models out of the weights of a semi-supervised one.
-
-    Args:
-        state_dict (dict[str, Tensor]): Weights of :class:`SemiSupervisedPoseEstimator` or of
-            :class:`DualPoseEstimator`.
-        model (str): ``'teacher'`` or ``'student'``.
-
-    Returns:
-        dict[str, Tensor]: The weights by the names that they have in the plain model.
-
-    Raises:
-        ValueError: If ``model`` is neither, or the weights hold no such model.
-    """
-    if model not in MODELS_INSIDE:
-        raise ValueError(f'model must be one of {MODELS_INSIDE}, got {model!r}')
-    prefix = model + '.'
-    found = {key[len(prefix):]: value for key, value in state_dict.items()
-             if key.startswith(prefix)}
-    if not found:
-        raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
-                         f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
-                         'no checkpoint of a semi-supervised training, or a plain one already')
-    return found
 
 
 def plain_checkpoint(checkpoint: Dict[str, Any], model: str = 'teacher') -> Dict[str, Any]:
@@ -78,28 +46,6 @@ def plain_checkpoint(checkpoint: Dict[str, Any], model: str = 'teacher') -> Dict
     meta = {key: value for key, value in checkpoint.get('meta', {}).items()
             if key == 'dataset_meta'}
     return dict(meta=meta, state_dict=plain_state_dict(checkpoint['state_dict'], model))
-
-
-def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Module:
-    """Build the plain model with its weights, in evaluation mode.
-
-    Args:
-        entries (dict): Of :func:`plain_config`.
-        weights (dict[str, Tensor]): All of the model's weights, by name.
-
-    Returns:
-        nn.Module: The estimator, on the CPU.
-
-    Raises:
-        ValueError: If the weights are not just those that the model has.
-    """
-    with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
-        model = MODELS.build(entries['model']).eval()
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"the config is not the checkpoint's: {str(error)[:1000]}") from error
-    return model
 
 
 def publish(checkpoint: Path, out: Path, which: str = 'teacher',
@@ -150,44 +96,6 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     return written
 
 
-def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the keypoints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
-
-    Args:
-        entries (dict): Of :func:`plain_config`.
-
-    Returns:
-        dict: ``dataset_meta`` for a checkpoint.
-
-    Raises:
-        ValueError: If the test data have none, or it is inconsistent.
-    """
-    try:
-        with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
-            meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
-    except AttributeError as error:  # no METAINFO
-        raise ValueError("the config's test data do not say which keypoints there are: give them a "
-                         'metainfo') from error
-    except (AssertionError, KeyError) as error:  # as MMPose puts it
-        raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"
-                         ) from error
-    return _builtin(meta)
-
-
-def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
-    """Return what a dataset's config, the first of several in it, or its type tells of keypoints.
-
-    Args:
-        dataset (dict): Config of a dataset.
-
-    Returns:
-        dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
-    """
-    owner = find_owner(dataset, 'metainfo')
-    return owner[1]['metainfo'] if owner else \
-        DATASETS.get(next(leaves(dataset))['type']).METAINFO
-
-
 def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
     """Compare a config's keypoints with those that a checkpoint was trained with.
 
@@ -214,11 +122,3 @@ def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, 
     raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
                      f'than {other}: {found} instead of {wanted}. A model knows them by their '
                      'place: give the config that it was trained with')
-
-
-def _builtin(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _builtin(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_builtin(item) for item in node]
-    return node.tolist() if isinstance(node, (np.ndarray, np.generic)) else node

@@ -33,8 +33,8 @@ def encode_coordinates(keypoints: Tensor, input_size: Tuple[int, int]) -> Tuple[
 
 
 def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
-                     unbiased: bool = False) -> Tuple[Tensor, Tensor]:
-    """Encode as MSRAHeatmap does.
+                     unbiased: bool = False, between: bool = False) -> Tuple[Tensor, Tensor]:
+    """Encode as MSRAHeatmap does, or UDPHeatmap's Gaussians.
 
     Args:
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
@@ -42,6 +42,8 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
         sigma (float): Standard deviation, in heatmap pixels.
         unbiased (bool): Whether the peak lies between pixels. Otherwise it lies on the nearest
             one, and the Gaussian ends at three standard deviations.
+        between (bool): UDP's way: the Gaussian ends as the biased one, and its peak lies between
+            pixels.
 
     Returns:
         tuple[Tensor, Tensor]: (B, K, *size), of peak 1, and float weights (B, K), 0 where nothing
@@ -63,6 +65,8 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
         first = (nearest - 3 * sigma).trunc()
         end = (nearest + 3 * sigma + 1).trunc()
         centers = first + (6 * sigma + 1) // 2
+        if between:
+            centers = centers + keypoints - nearest
     inside, profiles = torch.ones_like(keypoints[..., 0]).bool(), []
     for axis, length in enumerate(reversed(size)):
         pixels = torch.arange(length, device=keypoints.device, dtype=keypoints.dtype)
@@ -72,6 +76,34 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
             profile = profile * ((pixels >= begin) & (pixels < stop))
         profiles.append(profile)
         inside = inside & (begin < length)[..., 0] & (stop >= 0)[..., 0]
+    of_x, of_y = profiles
+    weights = inside.to(keypoints.dtype)
+    return of_y[..., None] * of_x[..., None, :] * weights[..., None, None], weights
+
+
+def encode_blurred(keypoints: Tensor, rows: Tensor, columns: Tensor) -> Tuple[Tensor, Tensor]:
+    """Encode as MegviiHeatmap does, but with a peak of 1: a blurred pixel.
+
+    Args:
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap, whose first covers 0 to 1.
+        rows (Tensor): (h, h), what the blur makes of each single row.
+        columns (Tensor): (w, w), likewise.
+
+    Returns:
+        tuple[Tensor, Tensor]: (B, K, h, w), and float weights (B, K), 0 outside of the heatmap,
+        where there is no label.
+
+    Example:
+        >>> blur = torch.tensor([[.5, .25, 0], [.5, .5, .5], [0, .25, .5]])
+        >>> encode_blurred(torch.tensor([[[1.9, 0.]]]), torch.eye(1), blur)
+        (tensor([[[[0.5000, 1.0000, 0.5000]]]]), tensor([[1.]]))
+    """
+    cells = keypoints.long()  # truncated toward 0, as by the codec
+    inside, profiles = torch.ones_like(keypoints[..., 0]).bool(), []
+    for axis, blur in enumerate((columns, rows)):
+        cell, labels = cells[..., axis], (blur / blur.diagonal()).T
+        profiles.append(labels[cell.clamp(0, len(blur) - 1)])
+        inside = inside & (cell >= 0) & (cell < len(blur))
     of_x, of_y = profiles
     weights = inside.to(keypoints.dtype)
     return of_y[..., None] * of_x[..., None, :] * weights[..., None, None], weights

@@ -18,6 +18,7 @@ from ..functional.branches import BRANCHES
 from ..functional.cutout import joint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
+from .labelers import Labeler, Normalization, Seen, build_labeler, remember, student_names
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
@@ -78,6 +79,13 @@ class SemiSupervisedPoseEstimator(BaseModel):
         teacher_mode (str): ``'eval'``, in which the teacher's targets do not depend on the batch
             (EMAN), or ``'train'``, in which it normalizes each batch by its own statistics, as the
             methods from before EMAN do.
+        labeler (dict | list, optional): ``config`` and ``checkpoint`` of a frozen top-down model
+            that makes the targets in place of the teacher, see :class:`ModelLabeler`; or ``file``,
+            the json that it was exported to, see :class:`FileLabeler`; of several, the keypoints
+            are averaged, see :class:`SeveralLabelers`. It knows all of the student's keypoints, by
+            their names. The weak view has the size of its input: give the
+            ``SemiSupervisedDataset`` ``weak=dict(input_size=…)``. The teacher still follows the
+            student, is validated and published. Defaults to None.
         predict_on (str): ``'teacher'`` or ``'student'``, the model that predicts.
         data_preprocessor (dict, optional): Defaults to the estimator's own for every branch.
         backbone (dict, optional): Empty. MMPose's ``init_model`` looks into it, and so predicts by
@@ -106,6 +114,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  confidence: OptConfigType = None,
                  joint_cutout: OptConfigType = None,
                  teacher_mode: str = 'eval',
+                 labeler: Union[ConfigType, List[ConfigType], None] = None,
                  predict_on: str = 'teacher',
                  data_preprocessor: OptConfigType = None,
                  backbone: OptConfigType = None,
@@ -138,6 +147,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.teacher.requires_grad_(self.trains_teacher)
         self._start_teacher()
 
+        self.labeler = None if labeler is None else self._checked_labeler(labeler)
+        self._head, self._preprocessor = estimator['head'], data_preprocessor
         self.teacher_mode = teacher_mode
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
@@ -166,6 +177,33 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     def _start_teacher(self) -> None:
         self.teacher.load_state_dict(self.student.state_dict())
+
+    def _checked_labeler(self, config: Union[ConfigType, List[ConfigType]]) -> Labeler:
+        if self.trains_teacher:
+            raise ValueError(f'{type(self).__name__} has two models that teach each other, and no '
+                             'room for a labeler: leave it out')
+        if not self.target_maker.takes_keypoints:
+            raise ValueError(f"the head {type(self.student.head).__name__} needs more than a "
+                             "labeler's keypoints: leave the labeler out")
+        return build_labeler(config)
+
+    def load_labeler(self, names: Optional[List[str]] = None) -> None:
+        """Read the labeler, if there is one and it has not been read.
+
+        Args:
+            names (list[str], optional): The keypoints, outside of a training. Defaults to those
+                that the Runner knows; then the checkpoints tell which file it was.
+
+        Raises:
+            FileNotFoundError: If one of its files is missing.
+            ValueError: If it lacks a keypoint, or its files do not fit.
+        """
+        if self.labeler is not None and not self.labeler.digest:
+            # By its config: the model may be on a device by now, and be built on none.
+            views = Normalization.of(MODELS.build(copy.deepcopy(self._preprocessor)))
+            self.labeler.load(names or student_names(), self._head, views)
+            if names is None:
+                remember(self.labeler)
 
     @staticmethod
     def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
@@ -224,9 +262,12 @@ class SemiSupervisedPoseEstimator(BaseModel):
             distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
-            ValueError: If a branch is missing or empty.
+            ValueError: If a branch is missing or empty, or the labeler does not fit.
         """
         _check_branches(inputs)
+        if self.labeler is not None:  # in the burn-in too, so that what is wrong is told at once
+            self.load_labeler()
+            self.labeler.check_view(inputs['unsup_teacher'])
         weight = self._current_unsup_weight()
         losses: Losses = {}
         for prefix, (student, teacher) in self.pairs().items():
@@ -265,6 +306,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
               strong_samples: SampleList) -> Tuple[Any, PseudoTargets]:
         """Let the teacher look at the weak view, and carry what it sees into the strong one.
 
+        A labeler looks in its place. If its head is configured as the student's and has the same
+        keypoints, its output is carried over as the teacher's would be, else its keypoints are.
+
         Args:
             teacher (BaseModel): The teacher, which runs in ``teacher_mode``.
             weak (Tensor): Its images (B, 3, H, W).
@@ -272,18 +316,47 @@ class SemiSupervisedPoseEstimator(BaseModel):
             strong_samples (list[PoseDataSample]): The strong view's, of the same images.
 
         Returns:
-            tuple[Any, PseudoTargets]: The teacher's output, and what the student has to reproduce.
+            tuple[Any, PseudoTargets]: The teacher's output, or what the labeler has :class:`Seen`,
+            and what the student has to reproduce.
         """
+        views = (views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
+                 weak_samples[0].metainfo['flip_indices'])
+        if self.labeler is not None:
+            seen = self.labeler(weak, weak_samples)
+            if isinstance(seen, Seen):
+                return seen, self.target_maker.of_keypoints(
+                    seen.keypoints, seen.scores, *views, weights=seen.weights)
+            return seen, self.target_maker(seen, *views)
         with evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext():
             seen = teacher(weak, weak_samples, mode='tensor')
-        targets = self.target_maker(
-            seen, views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
-            weak_samples[0].metainfo['flip_indices'])
+        targets = self.target_maker(seen, *views)
         if self.trains_teacher:
             # Autocast keeps the weights that it has cast, and these have no gradient: in its own
             # turn the teacher would learn nothing by them.
             torch.clear_autocast_cache()
         return seen, targets
+
+    @torch.no_grad()
+    def look(self, teacher: BaseModel, weak: Tensor,
+             weak_samples: SampleList) -> Tuple[Tensor, Tensor]:
+        """Find the keypoints that are taught; for hooks, between two steps.
+
+        Args:
+            teacher (BaseModel): The teacher, which runs in evaluation mode; or a labeler does.
+            weak (Tensor): The weak view (B, 3, H, W), normalized.
+            weak_samples (list[PoseDataSample]): Its samples.
+
+        Returns:
+            tuple[Tensor, Tensor]: (B, K, 2), in pixels of the weak view, and scores (B, K).
+        """
+        if self.labeler is not None:
+            seen = self.labeler(weak, weak_samples)
+        else:
+            with evaluating(teacher):
+                seen = teacher(weak, weak_samples, mode='tensor')
+        if isinstance(seen, Seen):
+            return seen.keypoints, seen.scores
+        return self.target_maker.joints(seen)
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
         """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""

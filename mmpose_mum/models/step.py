@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, Optional
 from torch import Tensor
 
 from ..functional.tiles import mix_tiles
+from .labelers import Seen
 from .targets.base import PseudoTargets, TargetMaker
 
 
@@ -16,7 +17,7 @@ class UnlabeledStep(NamedTuple):
         prefix: That of the pair in the log: ``''``, or ``'second_'`` of the dual model's second.
         weak: (B, 3, H, W), the normalized images that the teacher saw.
         strong: (B, 3, H, W), those that the student got, after joint cutout and before mixing.
-        seen: The teacher's output, as its head makes it.
+        seen: The teacher's output, as its head makes it, or what a labeler has :class:`Seen`.
         output: The student's output.
         targets: What the student had to reproduce.
         kind: What made the targets, and can read outputs.
@@ -43,6 +44,8 @@ class UnlabeledStep(NamedTuple):
 
     def teacher_joints(self) -> Tensor:
         """Return the teacher's keypoints (B, K, 2), float32, in pixels of ``weak``."""
+        if isinstance(self.seen, Seen):
+            return self.seen.keypoints
         return self.kind.joints(self.seen)[0]
 
     def student_joints(self) -> Tensor:

@@ -63,4 +63,7 @@ def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, h
     model = MODELS.build(cfg.model)
     if checkpoint:
         load_checkpoint(model, checkpoint, map_location='cpu')
+    if getattr(model, 'labeler', None) is not None:
+        names = dataset.metainfo['keypoint_id2name']
+        model.load_labeler([names[i] for i in sorted(names)])
     return draw(model.eval(), data, dataset.metainfo['skeleton_links'], height)

@@ -47,6 +47,8 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
     scale = height / step.strong.shape[2]
     size = (round(step.strong.shape[3] * scale), height)
     weak, strong = (restore(preprocessor, x[:number]) for x in (step.weak, step.strong))
+    scale_of_weak = height / step.weak.shape[2]  # a labeler's view may have a size of its own
+    size_of_weak = (round(step.weak.shape[3] * scale_of_weak), height)
     used = _numpy(step.targets.weights[:number]) > 0
     joints, of_teacher, of_student = (_numpy(x[:number]) for x in (
         step.targets.keypoints, step.teacher_joints(), step.student_joints()))
@@ -54,7 +56,8 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
 
     columns = [
         Tiles(([('weak view', BLACK)], [("teacher's keypoints", GRAY)]), [
-            _skeleton(_resize(image, size), points, scale, links, [TEACHER] * len(points))
+            _skeleton(_resize(image, size_of_weak), points, scale_of_weak, links,
+                      [TEACHER] * len(points))
             for image, points in zip(weak, of_teacher)]),
         Tiles(([('strong view', BLACK)], [('as the student got it', GRAY)]),
               [_resize(image, size) for image in strong])]
@@ -77,7 +80,7 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
     site = 'not mixed' if step.site is None else f'mixed at {step.site}'
     figures = (f'{site}; teacher\'s confidence {float(step.targets.scores.mean()):.2f}; '
                f'{float((step.targets.weights > 0).float().mean()):.0%} of keypoints used')
-    return _compose(columns, f'{title}: {figures}' if title else figures, size)
+    return _compose(columns, f'{title}: {figures}' if title else figures)
 
 
 def restore(preprocessor: nn.Module, images: Tensor) -> np.ndarray:
@@ -183,21 +186,22 @@ def _resize(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
         image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
 
 
-def _compose(columns: List[Tiles], title: str, size: Tuple[int, int]) -> np.ndarray:
+def _compose(columns: List[Tiles], title: str) -> np.ndarray:
     """Put columns side by side, below their headings and the title."""
-    width, height = size
+    height, widths = len(columns[0].tiles[0]), [column.tiles[0].shape[1] for column in columns]
     line = 18
     top = 3 * line + GAP
     panel = np.full((top + len(columns[0].tiles) * (height + GAP),
-                     len(columns) * (width + GAP) + GAP, 3), 255, np.uint8)
+                     sum(widths) + (len(columns) + 1) * GAP, 3), 255, np.uint8)
     _write(panel, [(title, BLACK)], (GAP, line - 5), panel.shape[1] - 2 * GAP)
-    for i, column in enumerate(columns):
-        left = GAP + i * (width + GAP)
+    left = GAP
+    for column, width in zip(columns, widths):
         for j, words in enumerate(column.heading):
             _write(panel, words, (left, (j + 2) * line - 5), width)
         for j, tile in enumerate(column.tiles):
             y = top + j * (height + GAP)
             panel[y:y + height, left:left + width] = tile
+        left += width + GAP
     return panel
 
 

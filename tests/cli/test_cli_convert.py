@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.datasets.transforms import common_transforms
 
+from helpers.labelers import write_labeler
 from mmpose_mum.cli import main
 from mmpose_mum.convert import checks, model
 from mmpose_mum.demo.data import generate_demo
@@ -51,6 +52,38 @@ def test_a_written_config_trains(demo, tmp_path, capsys):
     assert len(logged['train/sup_loss_kpt'].data[0]) == 3
     assert len(logged['train/unsup_loss'].data[0]) == 2
     assert 'val/teacher/coco/AP' in logged and 'val/student/coco/AP' in logged
+
+
+def test_a_labelers_view_and_files_are_written_and_it_labels(demo, tmp_path, capsys):
+    labeler, out = write_labeler(tmp_path / 'labeler', 'simcc', of_coco=True), tmp_path / 'semi.py'
+    make_with(demo, out, '--batch-size', 4, '--max-iters', 2, '--labeler', *labeler.values(),
+              '--sites', 'input', '--val', demo['val'], '--val-images', demo['val_images'])
+    assert f"labeler   {labeler['config']}, with {labeler['checkpoint']}" in capsys.readouterr().out
+    cfg = Config.fromfile(str(out))
+    assert cfg.model.labeler == labeler and cfg.model.burn_in == 0
+    assert cfg.train_dataloader.dataset.weak.input_size == (96, 128)
+    assert 'input_size' not in cfg.train_dataloader.dataset.strong
+    cfg.merge_from_dict({
+        'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
+        'default_hooks.logger.interval': 1, 'val_dataloader': None, 'val_evaluator': None,
+        'val_cfg': None, 'default_hooks.checkpoint.save_best': None,
+        'work_dir': str(tmp_path / 'work'), 'experiment_name': uuid.uuid4().hex,
+        'log_level': 'WARNING'})
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert len(runner.message_hub.log_scalars['train/unsup_loss'].data[0]) == 2
+
+
+@pytest.mark.parametrize('args, message', [
+    (['gone.py', 'heatmap.pth'], "there is no config 'gone.py'"),
+    (['heatmap.py', 'gone.pth'], "--labeler: there is no checkpoint 'gone.pth'"),
+    (['heatmap.py', 'heatmap.pth'], r"does not know the keypoints \['nose', 'left_eye'"),
+])
+def test_a_labeler_that_does_not_fit_is_named(args, message, demo, tmp_path, monkeypatch):
+    write_labeler(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        make_with(demo, tmp_path / 'x.py', '--labeler', *args, '--sites', 'input')
 
 
 def test_it_does_not_overwrite(demo, tmp_path):

@@ -69,6 +69,13 @@ def test_what_is_not_as_usual_is_told():
     assert unlabeled.pipeline[0] == dict(type='LoadUnlabeledImage')
 
 
+def test_an_image_is_decoded_for_the_larger_of_its_views():
+    """A labeler's view has a size of its own."""
+    _, unlabeled = at_length(weak=dict(input_size=(96, 32)))
+    assert unlabeled.pipeline == views_pipeline(
+        load=dict(input_size=(96, 64)), weak=dict(input_size=(96, 32)))
+
+
 def test_where_the_people_are_is_said_in_many_ways(tmp_path):
     boxes = tmp_path / 'boxes.json'
     boxes.write_text('[{"image_id": "a.jpg"}]')

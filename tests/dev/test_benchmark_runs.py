@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from helpers.benchmark_parts import (
@@ -19,7 +20,7 @@ from helpers.benchmark_parts import (
 sys.path.insert(0, str(ROOT / 'dev'))
 
 import benchmark_methods as benchmark  # noqa: E402
-from benchmark_records import save_records  # noqa: E402
+from benchmark_records import save_records, settings_of  # noqa: E402
 from benchmark_runs import (  # noqa: E402
     BenchmarkError,
     draw_labels,
@@ -156,3 +157,25 @@ def test_records_of_other_validations_do_not_mix(tmp_path):
     save_records(tmp_path / 'a.json', [kept])
     with pytest.raises(ValueError, match=r'held out \[0, 2\] people'):
         save_records(tmp_path / 'a.json', [dict(kept, seed=1, held_out=2)])
+
+
+ROUND2 = POSE_MUM + """
+first_round = 'first'
+model = dict(labeler=dict(config='plain.py', checkpoint='first_round.pth'))
+"""
+
+
+def test_a_second_round_learns_from_the_same_labels_first_round(configs, tmp_path):
+    run, = plan({'second': configs('second', ROUND2)}, [3], [4], tmp_path / 'work')
+    first = tmp_path / 'work/first/labels_3/seed_4'
+    with pytest.raises(BenchmarkError, match="finished training of 'first' .* train that first"):
+        benchmark.prepare(run)
+    first.mkdir(parents=True)
+    torch.save(dict(meta={}, state_dict={'teacher.a': torch.ones(1), 'student.a': torch.zeros(1)}),
+               first / 'iter_4.pth')
+    (first / 'last_checkpoint').write_text(str(first / 'iter_4.pth'))
+    benchmark.prepare(run)
+    labeler = Config.fromfile(benchmark.config_of(run)).model.labeler
+    assert labeler == dict(config='plain.py', checkpoint=str(first / 'teacher.pth'))
+    assert torch.load(first / 'teacher.pth')['state_dict'] == {'a': torch.ones(1)}
+    assert settings_of(run.cfg)['model']['labeler'] == 'first'

@@ -1,4 +1,5 @@
 """The torch encoders make what MMPose's NumPy codecs make, keypoints out of the crop included."""
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -6,6 +7,7 @@ from mmpose.registry import KEYPOINT_CODECS
 
 import mmpose_mum  # noqa: F401
 from mmpose_mum.functional.codecs import (
+    encode_blurred,
     encode_coordinates,
     encode_gaussians,
     encode_offsets,
@@ -69,6 +71,33 @@ def test_gaussians(sigma, unbiased):
     maps, weights = encode_gaussians(
         torch.from_numpy(keypoints / codec.scale_factor), HEATMAP[::-1], sigma, unbiased)
     close(maps, expected['heatmaps'])
+    assert torch.equal(weights, expected['keypoint_weights'][:, 0])
+    assert set(weights.unique().tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize('sigma', [1, 1.5, 2.])
+def test_gaussians_of_udp(sigma):
+    codec = KEYPOINT_CODECS.build(dict(
+        type='UDPHeatmap', input_size=INPUT, heatmap_size=HEATMAP, sigma=sigma))
+    keypoints = joints()
+    expected = slowly(codec, keypoints)
+    maps, weights = encode_gaussians(
+        torch.from_numpy(keypoints / codec.scale_factor), HEATMAP[::-1], sigma, between=True)
+    torch.testing.assert_close(maps, expected['heatmaps'], rtol=1e-4, atol=1e-5)
+    assert torch.equal(weights, expected['keypoint_weights'][:, 0])
+
+
+@pytest.mark.parametrize('kernel_size', [3, 7, 11])
+def test_blurred_pixels(kernel_size):
+    codec = KEYPOINT_CODECS.build(dict(
+        type='MegviiHeatmap', input_size=INPUT, heatmap_size=HEATMAP, kernel_size=kernel_size))
+    keypoints = joints()
+    expected = slowly(codec, keypoints)
+    rows, columns = (torch.from_numpy(cv2.GaussianBlur(
+        np.eye(n, dtype=np.float32), (1, kernel_size), 0)) for n in HEATMAP[::-1])
+    maps, weights = encode_blurred(
+        torch.from_numpy(keypoints / codec.scale_factor), rows, columns)
+    torch.testing.assert_close(255 * maps, expected['heatmaps'], rtol=1e-4, atol=1e-4)
     assert torch.equal(weights, expected['keypoint_weights'][:, 0])
     assert set(weights.unique().tolist()) == {0, 1}
 

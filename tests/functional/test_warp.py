@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmpose.codecs.utils import refine_keypoints
 
 from helpers.affine_maps import affine
 from mmpose_mum.functional.warp import (
@@ -15,6 +16,7 @@ from mmpose_mum.functional.warp import (
     heatmap_peaks,
     inside_view,
     invert_affine,
+    refine_peaks,
     swap_left_right,
     view_to_view,
     warp_distributions,
@@ -249,6 +251,17 @@ def test_peaks_are_the_highest_pixels_and_their_values():
     assert peaks.dtype == torch.float32
     assert peaks.tolist() == [[[8, 4], [7, 2]], [[0, 3], [6, 1]]]
     assert values.tolist() == [[2, .5], [1, -1]]
+
+
+def test_peaks_are_refined_as_mmpose_does_at_the_borders_too():
+    generator = torch.Generator().manual_seed(0)
+    heatmaps = torch.rand(20, 30, 5, 7, generator=generator).round(decimals=1)  # some are even
+    peaks, _ = heatmap_peaks(heatmaps)
+    expected = np.stack([refine_keypoints(p[None].copy(), h)[0]
+                         for p, h in zip(peaks.numpy(), heatmaps.numpy())])
+    found = refine_peaks(heatmaps, peaks)
+    np.testing.assert_array_equal(found.numpy(), expected)
+    assert (found != peaks).any() and (found == peaks).any()
 
 
 def test_gradients_pass_through_the_resampling():

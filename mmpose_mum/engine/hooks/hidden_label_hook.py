@@ -10,7 +10,6 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.branches import BRANCHES
-from ...functional.modes import evaluating
 from ...functional.warp import inside_view, swap_left_right, warp_keypoints
 from ..wrappers import unwrapped
 
@@ -23,9 +22,10 @@ class HiddenLabelHook(Hook):
 
     For diagnosis, on "unlabeled" people whose labels are known: give ``UnlabeledPoseDataset``
     ``keep_hidden=True``. Every so many iterations the teacher looks once more, in float32, at the
-    weak view of that iteration's batch, before it is updated. A keypoint counts if its label is
-    visible and lies inside the view; it is right if it is off by at most ``thr`` times the longer
-    side of the person's box. In a flipped view a keypoint has the name that it has for the teacher.
+    weak view of that iteration's batch, before it is updated; a labeler does in its place. A
+    keypoint counts if its label is visible and lies inside the view; it is right if it is off by at
+    most ``thr`` times the longer side of the person's box. In a flipped view a keypoint has the
+    name that it has for the teacher.
 
     At each validation and at the end of the training, the shares since the last time go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
@@ -80,9 +80,7 @@ class HiddenLabelHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
-        with torch.no_grad(), evaluating(model.teacher):
-            joints, scores = model.target_maker.joints(
-                model.teacher(images, samples, mode='tensor'))
+        joints, scores = model.look(model.teacher, images, samples)
         truth, counts, radius = (
             x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
         right = (joints - truth).norm(dim=-1) <= self.thr * radius

@@ -11,7 +11,6 @@ from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import Tensor
 
-from ...functional.modes import evaluating
 from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
@@ -55,9 +54,9 @@ class PseudoLabelMonitorHook(Hook):
     is, at the start, that the unlabeled images will never count.
 
     The figures are those that MMEngine has read from the device for its log. For the keypoints, the
-    teacher looks once more at the weak view every ``interval`` iterations, and is read once. The
-    training remains what it is without the hook, to the bit. With several processes the figures are
-    those of all, so that all of them stop.
+    teacher, or the labeler, looks once more at the weak view every ``interval`` iterations, and is
+    read once. The training remains what it is without the hook, to the bit. With several processes
+    the figures are those of all, so that all of them stop.
 
     Args:
         interval (int): Iterations from one look to the next.
@@ -121,8 +120,7 @@ class PseudoLabelMonitorHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
-            with torch.no_grad(), evaluating(teacher):
-                joints, _ = model.target_maker.joints(teacher(images, samples, mode='tensor'))
+            joints, _ = model.look(teacher, images, samples)
             self._pairs[prefix].looks.append(
                 moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
 

@@ -68,6 +68,7 @@ class TargetMaker:
 
     Attributes:
         input_size (tuple[int, int]): Width and height of the head's input image.
+        takes_keypoints (bool): Whether keypoints in the plane are all that a target is made of.
 
     Raises:
         ValueError: If the head has no codec or one that it cannot have, or if ``confidence`` is
@@ -75,6 +76,7 @@ class TargetMaker:
     """
 
     heads: Tuple[type, ...] = ()
+    takes_keypoints = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -121,6 +123,33 @@ class TargetMaker:
         with _float32(output) as output:
             return self._carry(output, matrix, mirrored, flip_indices)
 
+    def of_keypoints(self, keypoints: Tensor, scores: Tensor, teacher_views: Dict[str, Tensor],
+                     student_views: Dict[str, Tensor], flip_indices: Sequence[int],
+                     weights: Optional[Tensor] = None) -> PseudoTargets:
+        """Carry keypoints into the student's view, whoever has found them.
+
+        Args:
+            keypoints (Tensor): (B, K, 2), (x, y) in pixels of the teacher's view, under the names
+                that they have there.
+            scores (Tensor): (B, K), see the class.
+            teacher_views (dict): As for :meth:`__call__`; of any size.
+            student_views (dict): Likewise.
+            flip_indices (Sequence[int]): Likewise.
+            weights (Tensor, optional): (B, K), what each counts besides. Defaults to 1.
+
+        Returns:
+            PseudoTargets: float32; ``maps`` are what the head's codec makes of the keypoints.
+        """
+        matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
+        mirrored = teacher_views['flip'] ^ student_views['flip']
+        with _float32((keypoints, scores)) as found:
+            keypoints, scores = (swap_left_right(x, flip_indices, mirrored) for x in found)
+            targets = self._encoded(warp_keypoints(keypoints, matrix), scores)
+        if weights is None:
+            return targets
+        weights = swap_left_right(weights, flip_indices, mirrored)
+        return targets._replace(weights=targets.weights * weights)
+
     def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
         """Find the keypoints in an output, in its own view.
 
@@ -133,6 +162,11 @@ class TargetMaker:
         """
         with _float32(output) as output:
             return self._joints(output)
+
+    def decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """Find the keypoints as finely as the output tells; else as :meth:`joints`."""
+        with _float32(output) as output:
+            return self._decoded(output)
 
     def loss(self, output: Any, targets: PseudoTargets,
              head: Optional[nn.Module] = None) -> Tensor:
@@ -177,6 +211,10 @@ class TargetMaker:
         """See :meth:`joints`."""
         raise NotImplementedError
 
+    def _decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """See :meth:`decoded`."""
+        return self._joints(output)
+
     def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
         """Return the maps of keypoints in pixels of the input, and weights (B, K)."""
         raise NotImplementedError
@@ -190,7 +228,10 @@ class TargetMaker:
         """Carry the keypoints over and encode them there; ``matrix`` is of the input's pixels."""
         keypoints, scores = (
             swap_left_right(x, flip_indices, mirrored) for x in self._joints(output))
-        keypoints = warp_keypoints(keypoints, matrix)
+        return self._encoded(warp_keypoints(keypoints, matrix), scores)
+
+    def _encoded(self, keypoints: Tensor, scores: Tensor) -> PseudoTargets:
+        """Encode keypoints that are in pixels of the student's input."""
         maps, weights = self._encode(keypoints)
         weights = weights * inside_view(keypoints, self.input_size[::-1])
         return PseudoTargets(keypoints, scores, self._weights(weights, scores), maps)

@@ -10,12 +10,13 @@ from mmpose.models.heads import CPMHead, HeatmapHead, InternetHead, MSPNHead
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...functional.codecs import encode_offsets
+from ...functional.codecs import encode_blurred, encode_gaussians, encode_offsets
 from ...functional.warp import (
     compose_affine,
     heatmap_peaks,
     inside_view,
     invert_affine,
+    refine_peaks,
     swap_left_right,
     warp_heatmaps,
     warp_keypoints,
@@ -42,6 +43,9 @@ class HeatmapTargetMaker(TargetMaker):
         codec = self._codec(head)
         self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
         self.peak = self._label_peak(codec)
+        self.codec = codec
+        if type(codec).__name__ == 'MegviiHeatmap':
+            self.blur_rows, self.blur_columns = _blurs(codec.heatmap_size, codec.kernel_size)
 
     def _input_to_heatmap(self, codec: Any) -> NDArray[Any]:
         return input_to_heatmap(codec)
@@ -57,6 +61,28 @@ class HeatmapTargetMaker(TargetMaker):
         heatmaps = self.heatmaps(output)
         peaks, scores = self._peaks(heatmaps)
         return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
+
+    def _decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
+        heatmaps = self.heatmaps(output)
+        peaks, scores = self._peaks(heatmaps)
+        peaks = refine_peaks(heatmaps, peaks)
+        return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
+
+    def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
+        peaks = warp_keypoints(keypoints, self._matrices(keypoints.device)[0])
+        codec, (width, height) = self.codec, self.codec.heatmap_size
+        if type(codec).__name__ == 'MegviiHeatmap':
+            maps, weights = encode_blurred(peaks + .5, *(
+                x.to(peaks.device, non_blocking=True) for x in (self.blur_rows, self.blur_columns)))
+            return maps * self.peak, weights
+        return encode_gaussians(
+            peaks, (height, width), codec.sigma, unbiased=getattr(codec, 'unbiased', False),
+            between=type(codec).__name__ == 'UDPHeatmap')
+
+    def _encoded(self, keypoints: Tensor, scores: Tensor) -> PseudoTargets:
+        targets = super()._encoded(keypoints, scores)
+        width, height = self.codec.heatmap_size
+        return targets._replace(valid=scores.new_ones(len(scores), 1, height, width))
 
     def _dense(self, output: Any) -> Any:
         """Return what is carried over as ``maps``."""
@@ -149,6 +175,11 @@ class LevelTargetMaker(HeatmapTargetMaker):
         levels = self.head.level_indices
         return [carried[level][0] for level in levels], carried[levels[-1]][1]
 
+    def _encode(self, keypoints: Tensor) -> Tuple[List[Tensor], Tensor]:
+        # The head knows the codec of its last level alone.
+        maps, weights = super()._encode(keypoints)
+        return [maps] * len(self.head.level_indices), weights
+
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         return reduce(add, (
             _compare(loss, unit, goal, targets) for loss, unit, goal in zip(
@@ -174,11 +205,7 @@ class OffsetTargetMaker(TargetMaker):
         width, height = self.size = tuple(codec.heatmap_size)
         self.to_heatmap = torch.from_numpy(_scaling(codec.scale_factor))
         self.radius = codec.radius_factor * max(self.size)
-        # OpenCV's own blur as a matrix for each axis, borders included.
-        kernel = 2 * codec.blur_kernel_size + 1
-        self.blur_rows, self.blur_columns = (
-            torch.from_numpy(cv2.GaussianBlur(np.eye(n, dtype=np.float32), (1, kernel), 0))
-            for n in (height, width))
+        self.blur_rows, self.blur_columns = _blurs(self.size, 2 * codec.blur_kernel_size + 1)
         middle = torch.tensor([[[width // 2, height // 2]]]).float()
         label = encode_offsets(middle, (height, width), self.radius)[:, ::3]
         self.peak = self._blurred(label).max().item()
@@ -248,6 +275,12 @@ def input_to_heatmap(codec: Any) -> NDArray[Any]:
     return matrix
 
 
+def _blurs(size: Tuple[int, int], kernel: int) -> List[Tensor]:
+    """Return OpenCV's own blur of rows and of columns as matrices, borders included."""
+    return [torch.from_numpy(cv2.GaussianBlur(np.eye(n, dtype=np.float32), (1, kernel), 0))
+            for n in size[::-1]]
+
+
 def _scaling(scale_factor: NDArray[Any]) -> NDArray[Any]:
     return np.diag([*(1 / np.asarray(scale_factor)), 1]).astype(np.float32)
 
@@ -290,6 +323,7 @@ class HandTargetMaker(HeatmapTargetMaker):
     """
 
     heads = (InternetHead, )
+    takes_keypoints = False
 
     def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)

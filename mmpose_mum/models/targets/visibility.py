@@ -13,9 +13,10 @@ class VisibilityTargetMaker(TargetMaker):
     """Targets of VisPredictHead: those of its pose head, and which keypoints are visible.
 
     ``maps`` is a tuple of the pose head's maps and (B, K), the teacher's probability that a
-    keypoint is visible. Keypoints that leave the student's crop are not: a label has 0 there. The
-    visibility counts for every keypoint; the scores are the pose head's, since a keypoint may well
-    be visible and hard to place.
+    keypoint is visible, or None where keypoints alone are known: then it is not taught. Keypoints
+    that leave the student's crop are not visible: a label has 0 there. The visibility counts for
+    every keypoint; the scores are the pose head's, since a keypoint may well be visible and hard to
+    place.
 
     Args:
         head (nn.Module): The head.
@@ -29,6 +30,7 @@ class VisibilityTargetMaker(TargetMaker):
 
     def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.pose = target_maker_for(head.pose_head, confidence)
+        self.takes_keypoints = self.pose.takes_keypoints
         super().__init__(head, confidence)
 
     @staticmethod
@@ -44,6 +46,13 @@ class VisibilityTargetMaker(TargetMaker):
 
     def _joints(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
         return self.pose._joints(output[0])
+
+    def _decoded(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
+        return self.pose._decoded(output[0])
+
+    def _encoded(self, keypoints: Tensor, scores: Tensor) -> PseudoTargets:
+        targets = self.pose._encoded(keypoints, scores)
+        return targets._replace(maps=(targets.maps, None))
 
     def _carry(self, output: Tuple[Any, Tensor], matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
@@ -63,4 +72,6 @@ class VisibilityTargetMaker(TargetMaker):
         pose, visible = output
         maps, goal = targets.maps
         of_pose = self.pose._loss(pose, targets._replace(maps=maps), head.pose_head)
+        if goal is None:
+            return of_pose
         return of_pose + head.loss_module(visible, goal, torch.ones_like(goal))

@@ -80,6 +80,38 @@ def test_every_heads_targets_lie_where_the_joints_lie(name, kind):
 
 
 @pytest.mark.parametrize('name', HEADS)
+def test_every_head_is_taught_the_keypoints_of_a_labeler(name):
+    targets = pseudo_targets.target_maker_for(build(name))
+    first, second, in_teacher, in_student = seen_twice(1, udp=name == 'offsets', spread=200)
+    scores, weights = torch.rand(2, *in_teacher.shape[:2])
+    made = targets.of_keypoints(
+        torch.from_numpy(in_teacher), scores, first, second, FLIP_INDICES, weights)
+    torch.testing.assert_close(made.keypoints, torch.from_numpy(in_student), rtol=0, atol=.01)
+    assert made.scores.equal(renamed(scores))
+    counts = inside(made.keypoints)
+    torch.testing.assert_close(made.weights, renamed(weights) * counts)
+    assert 0 < counts.sum() < counts.numel()
+    near = inside(in_student, margin=3)
+    for goal in goals_of(name, made):
+        found = targets.decoded(as_output(name, [goal] * 4 if name != 'offsets' else [goal]))[0]
+        assert (found - made.keypoints)[near].abs().max() < (.1 if name == 'offsets' else 4.1)
+    own = made._replace(weights=counts.float())
+    assert targets.loss(as_output(name, goals_of(name, own)), own) == 0
+
+
+@pytest.mark.parametrize('name', CODECS)
+def test_a_labelers_keypoints_are_encoded_as_mmpose_does(name):
+    targets = targets_of(name)
+    keypoints = np.random.default_rng(0).uniform(-30, [222, 286], (2, 50, 2)).astype(np.float32)
+    same = identity_views(2, (False, ))
+    made = targets.of_keypoints(
+        torch.from_numpy(keypoints), torch.ones(2, 50), same, same, list(range(50)))
+    for maps, of_one in zip(made.maps, keypoints):
+        torch.testing.assert_close(maps, encode(codec_of(name), of_one), rtol=1e-4, atol=1e-4)
+    assert made.valid.eq(1).all() and made.valid.shape == (2, 1, 64, 48)
+
+
+@pytest.mark.parametrize('name', HEADS)
 def test_every_heads_loss_is_0_at_the_target_and_has_no_gradient_where_nothing_counts(name):
     head = build(name)
     targets = pseudo_targets.target_maker_for(head)

@@ -1,0 +1,9 @@
+# A second round without mixing: a fresh student learns from the first round's frozen teacher, from
+# its first step on, and its own average counts. `dev/benchmark_methods.py` fills in the checkpoint,
+# the teacher of `first_round` with the same labels.
+_base_ = './no_mixing.py'
+
+first_round = 'no_mixing'
+model = dict(
+    burn_in=0, ramp_up=0,
+    labeler=dict(config='{{ fileDirname }}/supervised.py', checkpoint='first_round.pth'))

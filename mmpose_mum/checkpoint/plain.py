@@ -1,0 +1,56 @@
+"""A plain model from a checkpoint: its own, or one of the two in a semi-supervised training's."""
+from typing import Any, Dict
+
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+MODELS_INSIDE = ('teacher', 'student')
+
+
+def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> Dict[str, Tensor]:
+    """Take one of the two models out of the weights of a semi-supervised one.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights of :class:`SemiSupervisedPoseEstimator` or of
+            :class:`DualPoseEstimator`.
+        model (str): ``'teacher'`` or ``'student'``.
+
+    Returns:
+        dict[str, Tensor]: The weights by the names that they have in the plain model.
+
+    Raises:
+        ValueError: If ``model`` is neither, or the weights hold no such model.
+    """
+    if model not in MODELS_INSIDE:
+        raise ValueError(f'model must be one of {MODELS_INSIDE}, got {model!r}')
+    prefix = model + '.'
+    found = {key[len(prefix):]: value for key, value in state_dict.items()
+             if key.startswith(prefix)}
+    if not found:
+        raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
+                         f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
+                         'no checkpoint of a semi-supervised training, or a plain one already')
+    return found
+
+
+def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Module:
+    """Build the plain model with its weights, in evaluation mode.
+
+    Args:
+        entries (dict): Of :func:`plain_config`.
+        weights (dict[str, Tensor]): All of the model's weights, by name.
+
+    Returns:
+        nn.Module: The estimator, on the CPU.
+
+    Raises:
+        ValueError: If the weights are not just those that the model has.
+    """
+    with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
+        model = MODELS.build(entries['model']).eval()
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"the config is not the checkpoint's: {str(error)[:1000]}") from error
+    return model

@@ -1,0 +1,122 @@
+"""A labeler that has been asked before: the json that it was exported to."""
+import os.path as osp
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from mmpose.utils.typing import ConfigType, SampleList
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...coco.layout import CocoJson, find_entry, read_coco
+from .base import Labeler, Seen, check_names, digest_of
+
+_NEAR = 1.  # pixels by which a box may differ: the json's are rounded
+
+
+class _Person(NamedTuple):
+    """A person of the json: parts of the image's path, box, keypoints, scores, and which count."""
+    parts: Tuple[str, ...]
+    box: NDArray[Any]
+    keypoints: NDArray[Any]
+    scores: NDArray[Any]
+    counts: NDArray[Any]
+
+
+class FileLabeler(Labeler):
+    """The keypoints that ``mmpose-mum export`` has written of the unlabeled people.
+
+    A large labeler need not run in every step. People are found by their image, whose path ends in
+    the json's ``file_name``, and their box. Keypoints that the json has not as labeled do not
+    count: let ``export --score-thr 0`` write all. Scores are as MMPose tells them.
+
+    Args:
+        file (str): The json.
+    """
+
+    def load(self, names: List[str], head: ConfigType, views: Any) -> None:
+        """Read the json; see the base class."""
+        if not osp.isfile(self.source):
+            raise FileNotFoundError(f'there is no json {self.source!r} of a labeler')
+        coco = read_coco(self.source)
+        self._people: Dict[str, List[_Person]] = defaultdict(list)
+        for annotation in coco.annotations:
+            image = find_entry(coco.images, annotation.get('image_id'))
+            if image is None:
+                raise ValueError(f'the annotation {annotation.get("id")} of {self.source!r} is of '
+                                 'no image that is listed')
+            parts = Path(image['file_name']).parts
+            self._people[parts[-1]].append(
+                self._person(parts, annotation, self._order(coco, annotation, names)))
+        people = [person for found in self._people.values() for person in found]
+        counted = sum(int(person.counts.sum()) for person in people)
+        print_log(f'the labeler {self.source!r} knows {len(people)} people, with {counted} of '
+                  f'{len(people) * len(names)} keypoints', 'current')
+        self.digest = digest_of(self.source)
+
+    def _order(self, coco: CocoJson, annotation: Dict[str, Any],
+               names: List[str]) -> List[int]:
+        """Return where the student's keypoints are in an annotation."""
+        category = find_entry(coco.categories, annotation.get('category_id')) or {}
+        known = list(category.get('keypoints') or ())
+        check_names(self.source, known, names)
+        return [known.index(name) for name in names]
+
+    def _person(self, parts: Tuple[str, ...], annotation: Dict[str, Any],
+                order: List[int]) -> _Person:
+        try:
+            x, y, width, height = annotation['bbox']
+            joints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
+            counts = joints[:, 2] > 0
+            scores = np.array(annotation.get('keypoint_scores', counts), dtype=float)[order]
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'the annotation {annotation.get("id")} of {self.source!r} needs a `bbox`, '
+                f'`keypoints` and `keypoint_scores` as `mmpose-mum export` writes them: {error!r}'
+            ) from error
+        return _Person(parts, np.array([x, y, x + width, y + height]), joints[:, :2], scores,
+                       counts)
+
+    def seen(self, images: Tensor, samples: SampleList) -> Seen:
+        """Look the people up; see the base class.
+
+        Raises:
+            ValueError: If one is not in the json.
+        """
+        told = []
+        for sample in samples:
+            person, warp_mat = self._find(sample), sample.warp_mat.astype(float)
+            points = person.keypoints @ warp_mat[:2, :2].T + warp_mat[:2, 2]
+            # In a mirrored view, left and right trade names.
+            index = sample.flip_indices if sample.flip else slice(None)
+            told.append([value[index] for value in (points, person.scores, person.counts)])
+        return Seen(*(torch.from_numpy(np.stack(values)).float().to(
+            images.device, non_blocking=True) for values in zip(*told)))
+
+    def _find(self, sample: Any) -> _Person:
+        parts, box = Path(osp.abspath(sample.img_path)).parts, box_in_image(sample)
+        candidates = [person for person in self._people.get(parts[-1], ())
+                      if parts[-len(person.parts):] == person.parts]
+        nearest = min(candidates, key=lambda person: np.abs(person.box - box).max(), default=None)
+        if nearest is None or np.abs(nearest.box - box).max() > _NEAR:
+            raise ValueError(
+                f'the labeler {self.source!r} does not know the person of {sample.img_path} with '
+                f'the box {box.round(2).tolist()} (x1, y1, x2, y2); it knows '
+                f'{[person.box.tolist() for person in candidates]} there. Let `mmpose-mum export` '
+                'write it of the very people that the training has')
+        return nearest
+
+
+def box_in_image(sample: Any) -> NDArray[Any]:
+    """Return the box (4, ) of a view's person in pixels of the image: x1, y1, x2, y2."""
+    x1, y1, x2, y2 = sample.gt_instances.bboxes[0].astype(float)
+    direction = (sample.flip_direction or '') if sample.flip else ''
+    height, width = sample.img_shape
+    if direction in ('horizontal', 'diagonal'):
+        x1, x2 = width - 1 - x2, width - 1 - x1
+    if direction in ('vertical', 'diagonal'):
+        y1, y2 = height - 1 - y2, height - 1 - y1
+    return np.array([x1, y1, x2, y2])

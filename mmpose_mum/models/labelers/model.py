@@ -1,0 +1,164 @@
+"""A labeler that is a frozen model of any kind: architecture, head, codec and input size."""
+from contextlib import nullcontext
+from typing import Any, ContextManager, Dict, List, NamedTuple, Optional
+
+import torch
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.utils.typing import ConfigType, SampleList
+from torch import Tensor, nn
+
+from ...checkpoint.keypoints import keypoint_names
+from ...checkpoint.plain import build_plain, plain_state_dict
+from ...checkpoint.safe_load import load_checkpoint
+from ...configs.metainfo import joints_of
+from ...configs.plain import plain_model, read_config
+from ...configs.shipped import find_config
+from ...functional.seeding import preserved
+from ..targets.base import target_maker_for
+from .base import Labeler, Seen, check_names, digest_of
+
+DTYPES = ('float32', 'float16', 'bfloat16')
+
+
+class ModelLabeler(Labeler):
+    """A top-down model from a config and a checkpoint of MMPose's.
+
+    Args:
+        config (str): A path, or ``mmpose::…`` for one of MMPose's: of a plain model, or of a
+            semi-supervised training.
+        checkpoint (str): Its weights; of a training, the teacher's. May come from a stranger.
+        dtype (str, optional): ``'float16'`` or ``'bfloat16'`` runs it under autocast, and
+            ``'float32'`` without. Defaults to what the training's own precision is.
+
+    Raises:
+        ValueError: If ``dtype`` is none of these.
+    """
+
+    def __init__(self, config: str, checkpoint: str, dtype: Optional[str] = None) -> None:
+        if dtype not in (None, *DTYPES):
+            raise ValueError(f"the labeler's dtype must be one of {DTYPES}, got {dtype!r}")
+        super().__init__(checkpoint)
+        self.config = config
+        self.dtype = dtype
+
+    def load(self, names: List[str], head: ConfigType, views: 'Normalization') -> None:
+        """Read the model; see the base class."""
+        full = read_config(find_config(self.config)).to_dict()
+        content = load_checkpoint(self.source)
+        weights = content['state_dict']
+        if any(key.startswith('teacher.') for key in weights):
+            weights = plain_state_dict(weights)
+        config = plain_model(full)
+        with preserved():  # a module draws its first weights
+            model = build_plain(
+                dict(model=config, default_scope=full.get('default_scope') or 'mmpose'), weights)
+        if not isinstance(model, TopdownPoseEstimator):
+            raise ValueError(f"the labeler's model {type(model).__name__} is not top-down: it "
+                             'would not see one person an image')
+        known = self._known(full, content)
+        check_names(self.source, known, names)
+        self._model, self._device = model.requires_grad_(False), torch.device('cpu')
+        self.digest = digest_of(self.source)
+        self._known_number = len(known)
+        self._targets = target_maker_for(model.head)
+        self.input_size = self._targets.input_size
+        own = Normalization.of(model.data_preprocessor)
+        self._normalized = None if views.same_as(own) else (views, own)
+        self._index = None if known == names else torch.tensor([known.index(x) for x in names])
+        # Then its output is one of the teacher's, and is carried over whole, with its doubts.
+        self.like_teacher = known == names and _settled(config['head']) == _settled(head)
+
+    def _known(self, full: Dict[str, Any], content: Dict[str, Any]) -> List[str]:
+        """Return its keypoints' names: the checkpoint's, or those of the config's test data."""
+        meta = content.get('meta')
+        known = keypoint_names(meta.get('dataset_meta')) if isinstance(meta, dict) else []
+        return known or keypoint_names(joints_of(dict(
+            full, test_dataloader=full.get('test_dataloader') or full.get('val_dataloader')
+            or full.get('train_dataloader') or {})))
+
+    def __call__(self, images: Tensor, samples: SampleList) -> Any:
+        """Look at the weak view; return its head's output if that is ``like_teacher``."""
+        return self._output(images) if self.like_teacher else self.seen(images, samples)
+
+    @torch.no_grad()
+    def _output(self, images: Tensor) -> Any:
+        if self._normalized is not None:
+            views, own = self._normalized
+            images = views.into(own, images)
+        if self._device != images.device:
+            self._device = images.device
+            self._model.to(images.device)
+        with self._precision(images.device):
+            return self._model(images, None, mode='tensor')
+
+    def _precision(self, device: torch.device) -> ContextManager[Any]:
+        if self.dtype is None:
+            return nullcontext()
+        if self.dtype == 'float32':
+            return torch.autocast(device.type, enabled=False)
+        return torch.autocast(device.type, dtype=getattr(torch, self.dtype))
+
+    def seen(self, images: Tensor, samples: SampleList) -> Seen:
+        """Look at the weak view; see the base class.
+
+        Raises:
+            ValueError: If the model tells another number of keypoints than it has names of.
+        """
+        keypoints, scores = self._targets.decoded(self._output(images))
+        if scores.shape[1] != self._known_number:
+            raise ValueError(
+                f'the labeler {self.source!r} has names of {self._known_number} keypoints, '
+                f'and tells {scores.shape[1]}: the metainfo of its config is not its own')
+        if self._index is None:
+            return Seen(keypoints, scores)
+        self._index = self._index.to(scores.device, non_blocking=True)
+        return Seen(keypoints.index_select(1, self._index), scores.index_select(1, self._index))
+
+
+class Normalization(NamedTuple):
+    """What one of MMPose's preprocessors makes of pixels.
+
+    Attributes:
+        turned: Whether it exchanges the first and the last channel.
+        mean: (3, 1, 1), on the CPU; 0 where it does not normalize.
+        std: Likewise; 1 where it does not.
+    """
+    turned: bool
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, preprocessor: nn.Module) -> 'Normalization':
+        """Look at a preprocessor, or at one around it that serves each branch."""
+        inner = getattr(preprocessor, 'data_preprocessor', preprocessor)
+        return cls(bool(getattr(inner, '_channel_conversion', False)), *(
+            getattr(inner, name, torch.full((3, 1, 1), value)).float().cpu()
+            for name, value in (('mean', 0.), ('std', 1.))))
+
+    def same_as(self, other: 'Normalization') -> bool:
+        """Tell whether both make the same of pixels."""
+        return self.turned == other.turned and self.mean.equal(other.mean) and (
+            self.std.equal(other.std))
+
+    def into(self, other: 'Normalization', images: Tensor) -> Tensor:
+        """Normalize images as another one does; pixels are integers, so that nothing is lost.
+
+        Args:
+            other (Normalization): The other one.
+            images (Tensor): (B, 3, H, W), normalized by this one.
+
+        Returns:
+            Tensor: float32 (B, 3, H, W).
+        """
+        mean, std, new_mean, new_std = (
+            x.to(images.device, non_blocking=True) for x in (*self[1:], *other[1:]))
+        pixels = (images.float() * std + mean).round()
+        return ((pixels if self.turned == other.turned else pixels.flip(1)) - new_mean) / new_std
+
+
+def _settled(node: Any) -> Any:
+    """Return a head's config without what says nothing of its output's meaning."""
+    if isinstance(node, dict):
+        return {key: _settled(value) for key, value in node.items()
+                if key not in ('_scope_', 'in_channels', 'init_cfg')}
+    return tuple(map(_settled, node)) if isinstance(node, (list, tuple)) else node

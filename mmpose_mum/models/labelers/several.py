@@ -1,0 +1,51 @@
+"""Several labelers as one, whose keypoints are averaged by how far they agree."""
+from typing import Any, List
+
+import numpy as np
+import torch
+from mmpose.utils.typing import ConfigType, SampleList
+from torch import Tensor
+
+from ...functional.agreement import average_by_agreement
+from .base import Labeler, Seen
+
+
+class SeveralLabelers(Labeler):
+    """Labelers of which each looks at the weak view; their keypoints are averaged.
+
+    By :func:`average_by_agreement`; what they agree on is each keypoint's weight.
+
+    Args:
+        labelers (list): At least two.
+    """
+
+    def __init__(self, labelers: List[Labeler]) -> None:
+        super().__init__(', '.join(labeler.source for labeler in labelers))
+        self.labelers = labelers
+
+    def load(self, names: List[str], head: ConfigType, views: Any) -> None:
+        """Read them; as for one."""
+        for labeler in self.labelers:
+            labeler.load(names, head, views)
+        sizes = {labeler.input_size for labeler in self.labelers if labeler.input_size}
+        if len(sizes) > 1:
+            raise ValueError('the labelers of a list look at one weak view, and need one input '
+                             f'size, but have {sorted(sizes)} (width, height)')
+        self.input_size = sizes.pop() if sizes else None
+        self.digest = ' '.join(labeler.digest for labeler in self.labelers)
+
+    def seen(self, images: Tensor, samples: SampleList) -> Seen:
+        """Look at the weak view; as for one."""
+        seen = [labeler.seen(images, samples) for labeler in self.labelers]
+        keypoints, scores = (torch.stack([getattr(x, name) for x in seen])
+                             for name in ('keypoints', 'scores'))
+        return Seen(*average_by_agreement(
+            keypoints, scores, box_sizes(samples).to(images.device, non_blocking=True)))
+
+
+def box_sizes(samples: SampleList) -> Tensor:
+    """Return the longer sides (B,) of people's boxes in pixels of their views, on the CPU."""
+    boxes = np.concatenate([sample.gt_instances.bboxes for sample in samples])
+    linear = np.stack([sample.metainfo['warp_mat'] for sample in samples])[:, :2, :2]
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(1) * np.sqrt(np.abs(np.linalg.det(linear)))
+    return torch.from_numpy(sides).float()

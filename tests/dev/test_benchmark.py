@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setitem(timing.CLOCKS, 'processor', lambda: clock.now)
+    monkeypatch.setitem(timing.CLOCKS, 'cpu', lambda: clock.now)
     monkeypatch.setattr(timing, 'SAMPLE_S', 0)  # one call a sample
     return clock
 

@@ -128,8 +128,8 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
             str(path), map_location='cpu', pickle_module=_PICKLE, weights_only=False)
     # A broken file can make the readers raise anything.
     except Exception as error:
-        raise ValueError(f'{str(path)!r} is refused, it is not a checkpoint that holds tensors '
-                         f'alone: {error}') from error
+        raise ValueError(f'{str(path)!r} is refused, as it is not a checkpoint that holds only '
+                         f'tensors: {error}') from error
     weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(key, str) and isinstance(value, torch.Tensor)

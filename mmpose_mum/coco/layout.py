@@ -83,8 +83,8 @@ def read_coco(path: str) -> CocoJson:
             f'it is {"a list" if isinstance(content, list) else shown(content)}'
         raise ValueError(
             f'{path!r} is not in COCO\'s layout, which has "images", "annotations" and '
-            f'"categories": {found}. (A detector\'s list of boxes serves as unlabeled people, as '
-            'their bbox_file)')
+            f'"categories": {found}. (A detector\'s list of boxes can be the bbox_file of '
+            'unlabeled people)')
     for key in ('images', 'annotations', 'categories'):
         entries = content.setdefault(key, [])
         wrong = [] if not isinstance(entries, list) else [
@@ -105,8 +105,8 @@ def read_coco(path: str) -> CocoJson:
         if first['file_name'] != image['file_name']:
             raise ValueError(
                 f'two images of {path!r} have the id {image["id"]!r}: {first["file_name"]!r} and '
-                f'{image["file_name"]!r}. It is not known which of them its annotations belong to: '
-                'give each image an id of its own (jsons that were pasted together need new ids)')
+                f'{image["file_name"]!r}. It is unclear which of them its annotations belong to: '
+                'give each image its own id (jsons that were merged need new ids)')
     categories = {category['id']: category for category in content['categories']}
     return CocoJson(path, images, content['annotations'], categories)
 
@@ -145,7 +145,7 @@ def require(path: str, kind: str, entries: Sequence[dict], fields: Sequence[Fiel
         found = f'is {shown(entry[field.name])}' if field.name in entry else 'is missing'
         more = f' ({len(wrong)} of {len(entries)} are like that)' if len(wrong) > 1 else ''
         raise ValueError(f'{path!r}: `{field.name}` of {_entry_name(kind, wrong[0], entry)} '
-                         f'{found}, and must be {field.needed}{more}')
+                         f'{found}, but must be {field.needed}{more}')
 
 
 def _entry_name(kind: str, place: int, entry: dict) -> str:

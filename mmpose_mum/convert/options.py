@@ -69,7 +69,7 @@ class Options:
         if self.max_iters < 1:
             raise ValueError(f'max_iters must be at least 1, got {self.max_iters}')
         if not self.ratio > 0:
-            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled one, got '
+            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled image, got '
                              f'{self.ratio}')
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f'batch_size must be at least 1 labeled image, got '
@@ -80,7 +80,7 @@ class Options:
         if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
             raise ValueError(
                 f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
-                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json, a "
+                f"detector's results, but unlabeled, {self.unlabeled!r}, is not such a json: a "
                 'list of {image_id, category_id, bbox, score}')
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', self.max_iters // 40)

@@ -54,7 +54,7 @@ class LoadUnlabeledImage(LoadImage):
                  **kwargs) -> None:
         super().__init__(**kwargs)
         if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
-            raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
+            raise ValueError('input_size makes OpenCV decode JPEGs at a reduced scale, in '
                              f'color: got imdecode_backend={self.imdecode_backend!r} and '
                              f'color_type={self.color_type!r}')
         self.input_size = input_size
@@ -129,5 +129,5 @@ class LoadUnlabeledImage(LoadImage):
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:
             self._left_out.add(path)
-            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} of '
+            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} in '
                           f'this process: {path} ({error})', stacklevel=4)

@@ -91,7 +91,7 @@ class SemiSupervisedSampler(Sampler):
             if slots == 0:
                 raise ValueError(
                     f'source_ratio {self.source_ratio} leaves the {name} source without a sample '
-                    f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+                    f'in a batch of {batch_size}: use a larger batch or another ratio')
 
     @property
     def stream(self) -> Dict[str, Union[int, bool, List[int]]]:
@@ -103,8 +103,8 @@ class SemiSupervisedSampler(Sampler):
         """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
         if self.batch_size is None:
             raise ValueError(
-                'the SemiSupervisedSampler does not know the batch size: train with a '
-                "ResumableTrainLoop, which hands on the dataloader's, or set sampler.batch_size")
+                'the SemiSupervisedSampler does not know the batch size: train with '
+                "ResumableTrainLoop, which sets it to the dataloader's, or set sampler.batch_size")
         streams = [
             self._stream(source, self.start_batch * slots)
             for source, slots in enumerate(self.per_batch)

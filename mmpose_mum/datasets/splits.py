@@ -121,13 +121,13 @@ class Source:
                     continue
                 known, number = (self.images if key == 'images' else annotations), entry.get('id')
                 if type(number) is not int:
-                    raise ValueError(f'an id in "{key}" is {number!r}, no whole number, in its '
-                                     f'entry {len(known)}')
+                    raise ValueError(f'entry {len(known)} of "{key}" has the id {number!r}, '
+                                     'expected a whole number')
                 if number in known:
                     raise ValueError(f'"{key}" has the id {number} twice')
                 if isinstance(entry.get('image_id'), (list, dict)):
                     raise ValueError(f'`image_id` of the annotation {number} is '
-                                     f'{entry["image_id"]!r}, no whole number')
+                                     f'{entry["image_id"]!r}, expected a whole number')
                 known[number] = (start, end) if key == 'images' else Annotation(
                     number, entry.get('image_id'), start, end, _check_usable(entry),
                     json.dumps({key: entry[key] for key in kept if key in entry}))
@@ -212,7 +212,7 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
     lines = [line.split('#')[0].strip() for line in text.splitlines()]
     wrong = [line for line in lines if not re.fullmatch(r'(-?\d+)?', line)]
     if wrong:
-        raise ValueError(f'{path} has the line {wrong[0][:80]!r}, which is not the id of an image')
+        raise ValueError(f'{path} has the line {wrong[0][:80]!r}, expected an image id')
     ids = [int(line) for line in lines if line]
     if not ids:
         raise ValueError(f'{path} has no id')
@@ -256,7 +256,7 @@ def draw_split(source: Source, drawn: Dict[str, str], ids: Iterable[int] = ()) -
     split = Split(name, drawn, kind, ids)
     if not any(a.usable for a in source.labeled(split)[1]):
         raise ValueError(f'{name} labels {len(ids)} images in which nobody has a labeled keypoint: '
-                         'label more')
+                         'choose more images')
     return split
 
 
@@ -290,8 +290,8 @@ def check_split(path, source: Source) -> None:
     header, ids = read_ids(path)
     keys = ('protocol', *PARAMETERS.get(header.get('protocol', ''), ()))
     if len(keys) == 1 or not set(keys) <= set(header):
-        raise ValueError(f'{path} does not say how it was drawn: it does not begin with the line '
-                         f'{FORMAT!r} and the lines below it')
+        raise ValueError(f'{path} does not say how it was drawn: it must begin with the line '
+                         f'{FORMAT!r} and the header lines below it')
     try:
         split = draw_split(source, {key: header[key] for key in keys}, ids)
     except ValueError as error:
@@ -301,5 +301,5 @@ def check_split(path, source: Source) -> None:
              for key, value in found.items() if key != 'source' and header.get(key) != value]
     if wrong:
         same = 'the same' if ids == split.ids else 'other'
-        raise ValueError(f'{path} is of another file or split, which gives {same} ids. '
+        raise ValueError(f'{path} belongs to another file or split, which gives {same} ids. '
                          f'It says {"; ".join(wrong)}')

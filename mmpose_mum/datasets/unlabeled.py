@@ -190,10 +190,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             known = next(iter(coco.images), None)
             raise ValueError(
                 f'no unlabeled person in {self.ann_file!r}: it has {len(coco.images)} images and '
-                f'{sum(left_out.values())} annotations that count, none with a usable `bbox`'
+                f'{sum(left_out.values())} matching annotations, none with a usable `bbox`'
                 + (f' (left out: {told})' if told else '')
-                + ('' if stray is None else f'. An `image_id` is {stray!r}, an image\'s `id` '
-                   f'{known!r}: a number and text are not the same')
+                + ('' if stray is None else f'. An `image_id` is {stray!r}, but an image\'s '
+                   f'`id` {known!r}: a number and text differ')
                 + '. Leave ann_file empty to take every image of the folder as one person')
         return people
 
@@ -216,12 +216,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         told = {key: f'{category_name(coco, key)} ({found[key]} annotations)' for key in found}
         if not set(found) & set(counted):
             raise ValueError(
-                f'no unlabeled person in {self.ann_file!r}: the categories that count are '
-                f'{counted}, those found {", ".join(told.values())}: set bbox_category_ids')
+                f'no unlabeled person in {self.ann_file!r}: expected the categories {counted}, '
+                f'found {", ".join(told.values())}: set bbox_category_ids')
         print_log(f'{self.ann_file}: {", ".join(told[key] for key in found if key in counted)} '
-                  f'count as people; left out: '
+                  f'are used as people; left out: '
                   f'{", ".join(told[key] for key in found if key not in counted)}. '
-                  'bbox_category_ids says which count', 'current')
+                  'Set bbox_category_ids to choose', 'current')
         return counted
 
     def _hidden(self, annotation: dict) -> dict:

@@ -78,8 +78,8 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
     own = _unlabeled_of(cfg.to_dict())
     if unlabeled is None:
         if own is None:
-            raise ValueError(f'{cfg.filename} has no unlabeled people: say by --unlabeled where '
-                             'they are')
+            raise ValueError(f'{cfg.filename} has no unlabeled people: give them with '
+                             '--unlabeled')
         source = own
     else:
         source = _source(unlabeled, images or (image_folder(own) if own else None))
@@ -182,8 +182,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
             continue
         path, scores = person['path'], person['scores']
         if not np.isfinite(scores).all():
-            raise ValueError(f'the scores of a person in {path} are not numbers: the weights of '
-                             'the checkpoint are broken. Take an earlier one')
+            raise ValueError(f'the scores of a person in {path} are NaN or infinite: the weights '
+                             'of the checkpoint are broken. Use an earlier one')
         x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
         category = _id_of(person['category'], categories)
         key = (path, category, x1, y1, x2, y2)
@@ -289,7 +289,7 @@ def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
     json = unlabeled.lower().endswith('.json')
     if json and not images:
-        raise ValueError('--unlabeled is a json: say by --unlabeled-images where its images are')
+        raise ValueError('--unlabeled is a json: give its folder of images with --unlabeled-images')
     if json and not osp.isdir(images or ''):
         raise FileNotFoundError(f'--unlabeled-images: there is no folder {images!r}')
     return dict(type='UnlabeledPoseDataset', **places_of(unlabeled, images or ''))
@@ -308,6 +308,6 @@ def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
                 {*step['meta_keys'], 'img_id', 'img_path', 'ori_shape', 'category_id'}))
         steps.append(step)
     if not any(step['type'] == 'LoadUnlabeledImage' for step in steps):
-        raise ValueError('the pipeline of the test data has no LoadImage: it is none of a top-down '
-                         "model's")
+        raise ValueError('the pipeline of the test data has no LoadImage, so it is not that of a '
+                         'top-down model')
     return steps

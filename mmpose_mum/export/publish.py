@@ -57,7 +57,7 @@ def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> D
     if not found:
         raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
                          f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
-                         'no checkpoint of a semi-supervised training, or a plain one already')
+                         'not of a semi-supervised training, or already a plain one')
     return found
 
 
@@ -166,10 +166,10 @@ def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
         with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
             meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
     except AttributeError as error:  # no METAINFO
-        raise ValueError("the config's test data do not say which keypoints there are: give them a "
+        raise ValueError("the config's test data do not say which keypoints there are: add a "
                          'metainfo') from error
     except (AssertionError, KeyError) as error:  # as MMPose puts it
-        raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"
+        raise ValueError(f"the metainfo of the config's test data is wrong: {error!r}"
                          ) from error
     return _builtin(meta)
 
@@ -212,8 +212,8 @@ def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, 
     found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))
     same = set(map(str, found)) == set(map(str, wanted))
     raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
-                     f'than {other}: {found} instead of {wanted}. A model knows them by their '
-                     'place: give the config that it was trained with')
+                     f'than {other}: {found} instead of {wanted}. Their order matters to a '
+                     'model: give the config that it was trained with')
 
 
 def _builtin(node: Any) -> Any:

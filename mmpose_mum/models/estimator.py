@@ -179,8 +179,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
     @property
     def targets(self) -> TargetMaker:
         """The old name of ``target_maker``, kept for one release."""
-        warnings.warn('model.targets is model.target_maker now; the old name goes in the next '
-                      'release', DeprecationWarning, stacklevel=2)
+        warnings.warn('model.targets is model.target_maker now; the next release removes the '
+                      'old name', DeprecationWarning, stacklevel=2)
         return self.target_maker
 
     def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
@@ -346,8 +346,8 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType) -> BaseModel:
     """Build the estimator, with the MixUnMix neck before its own one where asked to."""
     config = copy.deepcopy(config)
     if config.get('head') is None:
-        raise ValueError(f"the estimator {config.get('type')} has no head: there is nothing that a "
-                         'teacher could tell a student. Give it one, as MMPose\'s configs do')
+        raise ValueError(f"the estimator {config.get('type')} has no head, which pseudo "
+                         'targets need. Give it one, as in MMPose\'s configs')
     if mix_unmix is not None:
         # MMPose moves an old config's `input_transform` from the head to a neck if there is none,
         # so this must have happened before one is put there.
@@ -385,9 +385,9 @@ def _check_branches(inputs: Any) -> None:
     sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
     if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
         raise ValueError(
-            f'a training batch needs images in each of the branches {BRANCHES}, the last two '
-            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler with '
-            'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
+            f'a training batch needs images in each of the branches {BRANCHES}, as many in the '
+            f'second as in the third, but got {sizes}. Use SemiSupervisedSampler in the '
+            'dataloader, and a PoseMultiBranch in the pipelines of both sources')
 
 
 def _scale(loss: Any, weight: float) -> Any:

@@ -36,7 +36,7 @@ def parse_models(texts: Sequence[str]) -> Models:
         name, _, files = text.partition('=')
         config, _, checkpoint = files.partition(':')
         if not (name and config and checkpoint) or name in models:
-            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
+            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, each with another name')
         if not Path(config).is_file():
             raise ValueError(f'{text}: there is no config {config}')
         models[name] = Config.fromfile(config), find_checkpoint(Path(checkpoint))
@@ -49,7 +49,7 @@ def find_checkpoint(path: Path) -> Path:
         saved = Path((path / 'last_checkpoint').read_text().strip())
         path = saved if saved.is_file() else path / saved.name  # the work dir may have moved
     if not path.is_file():
-        raise ValueError(f'{path} is no checkpoint, and no work dir with a last_checkpoint')
+        raise ValueError(f'{path} is neither a checkpoint nor a work dir with a last_checkpoint')
     return path
 
 

@@ -42,8 +42,8 @@ def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
                 model, name = (model, name) if model in ('teacher', 'student') else ('', key)
                 metrics.setdefault(name, {}).setdefault(model, {})[entry['step']] = value
     if not series and not metrics:
-        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, as MMEngine logs by '
-                         'LocalVisBackend: is it the work dir of a run?')
+        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, which MMEngine writes '
+                         'with LocalVisBackend: is it the work dir of a run?')
     return series, metrics
 
 

@@ -36,7 +36,7 @@ def _read_lines(path: Path) -> List[dict]:
             entry = json.loads(line)
         except ValueError:
             if number == len(lines):
-                print(f'{path}: the last line is cut off and left out')
+                print(f'{path}: the last line is truncated and left out')
                 break
             entry = None
         if not isinstance(entry, dict) or 'step' not in entry:

@@ -27,7 +27,7 @@ def test_publishes_and_names_the_files(run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert [path.suffix for path in files] == ['.pth', '.py']
     assert all(str(path) in said for path in files) and 'need this package: TorsoPCK' in said
-    assert f'does not name {run.parents[1]} of this machine: it has data instead' in said
+    assert f'the config has data instead of {run.parents[1]}' in said
     refused(run, tmp_path / 'out' / 'model.pth', match=f'{files[1].name} exists already')
     # The student is another model; the config may lie elsewhere.
     main(['publish', str(run), str(tmp_path / 'out' / 'model.pth'), '--which', 'student',

@@ -26,7 +26,7 @@ def write_images(folder, *, good=3):
 def test_unlabeled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
     load = LoadUnlabeledImage()
     for count, path in enumerate([*write_images(tmp_path), str(tmp_path / 'missing.jpg')], 1):
-        with pytest.warns(UserWarning, match=rf'(?s)number {count} of this process: .*{path}'):
+        with pytest.warns(UserWarning, match=rf'(?s)number {count} in this process: .*{path}'):
             assert load(dict(img_path=path)) is None
         with warnings.catch_warnings():  # once a file
             warnings.simplefilter('error')

@@ -109,7 +109,7 @@ def test_what_cannot_be_meant_is_told():
             ('no TopdownAffine.*input_size=', dict(labeled=dict(LABELED, pipeline=uncropped))),
             ('CocoDataset has no pipeline', dict(
                 labeled=dict(LABELED, pipeline=[]), input_size=SIZE)),
-            (r"without branches.*\['LoadImage', .*Leave the pipeline out", dict(
+            (r"without branches.*\['LoadImage', .*Remove the pipeline", dict(
                 unlabeled=dict(LABELED, ann_file='b.json'))),
             ("'NoDataset' is not registered", dict(labeled=dict(LABELED, type='NoDataset')))):
         with pytest.raises(ValueError, match=message):

@@ -247,7 +247,7 @@ def test_a_text_tells_its_split_and_no_other(read, tmp_path, drawn):
 
     with pytest.raises(ValueError, match='gives the same ids. It says source-sha256'):
         check_split(path, read(content))  # the same, but for the blanks
-    with pytest.raises(ValueError, match='of another file or split|does not have 1 of the 2'):
+    with pytest.raises(ValueError, match='to another file or split|does not have 1 of the 2'):
         check_split(path, read(dict(coco([9, 3, 2, 1], [person(40, 1), person(41, 1)]))))
     text = path.read_text()
     for old, new, message in [

@@ -163,7 +163,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     with pytest.raises(ValueError, match='1 images and 0 annotations.*Leave ann_file empty'):
         UnlabeledPoseDataset(**coco(tmp_path, []))
     (tmp_path / 'boxes.json').write_text('[{"image_id": 1, "bbox": [0, 0, 5, 5], "score": 1}]')
-    with pytest.raises(ValueError, match='boxes.json.*COCO.*as their bbox_file'):
+    with pytest.raises(ValueError, match='boxes.json.*COCO.*can be the bbox_file'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'boxes.json'))
 
 

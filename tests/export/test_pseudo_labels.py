@@ -107,7 +107,7 @@ def test_batches_and_a_plain_model_change_nothing(run, cfg, model, tmp_path):
     assert found['images'] == expected['images']
     for one, other in zip(found['annotations'], expected['annotations']):
         assert np.allclose(one['keypoint_scores'], other['keypoint_scores'], atol=2e-4)
-    with pytest.raises(ValueError, match='no unlabeled people: say by --unlabeled'):
+    with pytest.raises(ValueError, match='no unlabeled people: give them with --unlabeled'):
         find_people(plain)
 
 

@@ -123,9 +123,9 @@ class SafeCheckpointHook(CheckpointHook):
             return
         unknown = [key for key in self.key_indicators if key not in ('auto', *metrics)]
         if unknown and metrics:  # MMEngine warns of a validation without any
-            raise ValueError(f'save_best={", ".join(unknown)!r} was not measured by this '
-                             f'validation, but {", ".join(metrics)}. Set default_hooks.checkpoint.'
-                             'save_best to one of these, or val_evaluator to what measures it')
+            raise ValueError(f'save_best={", ".join(unknown)!r} is no metric of this validation, '
+                             f'which has {", ".join(metrics)}. Set default_hooks.checkpoint.'
+                             'save_best to one of these, or add the metric to val_evaluator')
         hub, previous = runner.message_hub, self._best
         infos = {key: hub.get_info(key) for key in list(hub.runtime_info)
                  if key.startswith(('best_score', 'best_ckpt'))}
@@ -143,7 +143,7 @@ class SafeCheckpointHook(CheckpointHook):
         for path in previous.values():
             if path and path not in best.values():
                 self._delete(path)
-                runner.logger.info(f'The previous best checkpoint {path} is removed')
+                runner.logger.info(f'Removed the previous best checkpoint {path}')
 
     @property
     def _best(self) -> Dict[str, Optional[str]]:
@@ -169,8 +169,8 @@ class SafeCheckpointHook(CheckpointHook):
         try:
             save()
         except OSError as error:
-            runner.logger.error(f'A checkpoint could not be written. {error}. The training goes '
-                                f'on; {left}.')
+            runner.logger.error(f'A checkpoint could not be written. {error}. The training '
+                                f'continues; {left}.')
             return error
         return None
 

@@ -75,9 +75,9 @@ class EMANHook(Hook):
         """Refuse MMEngine's average beside this one."""
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ValueError(
-                "custom_hooks has an EMAHook beside EMANHook, most likely the original config's. "
-                'It would average student and teacher once more, and this average would be '
-                'validated and saved in their place: leave it out; `mmpose-mum convert` does')
+                "custom_hooks has both EMAHook and EMANHook. EMAHook, most likely the original "
+                "config's, would average both models again, and validate and save that average. "
+                'Remove EMAHook: EMANHook replaces it')
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimizer's steps."""
@@ -87,8 +87,8 @@ class EMANHook(Hook):
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._burn_in = self._burn_in_of(model)
         if self.statistics == 'own' and getattr(model, 'teacher_mode', 'eval') != 'train':
-            raise ValueError("EMANHook has statistics='own', and a teacher in evaluation mode "
-                             "gathers none: give the model teacher_mode='train'")
+            raise ValueError("EMANHook has statistics='own', but a teacher in evaluation mode "
+                             "gathers none: set teacher_mode='train' in the model")
         self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
                              own_buffers=self.statistics == 'own')
         hub = runner.message_hub
@@ -104,8 +104,8 @@ class EMANHook(Hook):
         known = getattr(model, 'burn_in', self.burn_in)
         if self.burn_in not in (None, known):
             raise ValueError(
-                f'EMANHook has burn_in={self.burn_in} and the model burn_in={known}, and both mean '
-                'the same iterations. Leave it out of EMANHook, which takes it from the model')
+                f'EMANHook has burn_in={self.burn_in}, but the model has burn_in={known}, and both '
+                'mean the same iterations. Remove it from EMANHook, which takes it from the model')
         return known or 0
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:

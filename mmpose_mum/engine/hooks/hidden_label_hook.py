@@ -108,7 +108,7 @@ class HiddenLabelHook(Hook):
         runner.visualizer.add_scalars(values, step=runner.iter)
         joints = sum(total[:len(names)])
         if not joints:
-            print_log('hidden keypoints: none of them lay inside a weak view', 'current')
+            print_log('hidden keypoints: none was inside a weak view', 'current')
             return
         by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}

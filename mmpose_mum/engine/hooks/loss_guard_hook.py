@@ -115,19 +115,19 @@ class LossGuardHook(Hook):
         last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
         if self.action == 'stop':
             raise RuntimeError(
-                f'{what}. Stopped before teacher and checkpoint took it over. {last}. If the '
+                f'{what}. Stopped before it reached the teacher or a checkpoint. {last}. If the '
                 'images and labels are right, lower the learning rate or clip the gradients '
-                "(optim_wrapper.clip_grad); LossGuardHook's action='skip' leaves such steps out")
+                "(optim_wrapper.clip_grad). LossGuardHook's action='skip' skips such steps")
         ema_update_(self._buffers, self._kept, 0.)
         self.skipped += 1
         self._in_a_row += 1
         # MMEngine drops the warnings of all processes but the first.
-        print_log(f'{what}. The step is left out, number {self.skipped} of this run',
+        print_log(f'{what}. This step is skipped, number {self.skipped} of this run',
                   'current', logging.ERROR if bad else logging.WARNING)
         if self._in_a_row >= self.max_in_a_row:
             raise RuntimeError(
-                f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Look '
-                'at the images and labels; else lower the learning rate, or clip the gradients '
+                f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Check '
+                'the images and labels, lower the learning rate, or clip the gradients '
                 '(optim_wrapper.clip_grad)')
 
 

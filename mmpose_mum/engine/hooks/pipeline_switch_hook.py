@@ -39,7 +39,7 @@ class LabeledPipelineSwitchHook(Hook):
         """Look for the labeled branches, and switch at once after a resume behind the switch."""
         if not list(_labeled_branches(runner.train_dataloader.dataset)):
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
-                             '`sup` in the training data, whose pipeline it could exchange')
+                             '`sup` in the training data, whose pipeline it could replace')
         if runner.iter >= self.switch_iter:
             # The loop itself is about to skip as many batches as were trained before the resume.
             self._switch(runner, start_batch=0)
@@ -54,7 +54,7 @@ class LabeledPipelineSwitchHook(Hook):
             # One each, as they were: a pipeline may hold a state.
             branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
         self._has_switched = True
-        runner.logger.info(f'The labeled images have their second pipeline from iteration '
+        runner.logger.info(f'The labeled images use their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')
         restart_data(runner.train_loop, start_batch)
 
@@ -65,7 +65,7 @@ class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
 
     def __init__(self, *args, **kwargs) -> None:
         warnings.warn('LabelledPipelineSwitchHook is LabeledPipelineSwitchHook now; the old name '
-                      'goes in the next release', DeprecationWarning, stacklevel=2)
+                      'is removed in the next release', DeprecationWarning, stacklevel=2)
         super().__init__(*args, **kwargs)
 
 

@@ -69,7 +69,8 @@ class PseudoLabelVisualizationHook(Hook):
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
         model.watchers.append(self._watch)
         if model.burn_in >= self.interval:
-            print_log(f'panels begin behind the burn-in of {model.burn_in} iterations', 'current')
+            print_log(f'the first panel appears after the burn-in of {model.burn_in} iterations',
+                      'current')
 
     def after_train(self, runner) -> None:
         """Watch no longer."""

@@ -84,7 +84,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             raise ValueError(
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
-                'switch_pipeline=…) in its place, as `mmpose-mum convert` does')
+                'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()
@@ -110,8 +110,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             changed = {key: (value, sampler.stream.get(key)) for key, value in before.items()
                        if value != sampler.stream.get(key)}
             if changed:
-                print_log('the data are not those that the checkpoint was trained on, so the '
-                          'training goes on with others than without the stop: ' + '; '.join(
+                print_log('the data have changed since the checkpoint, so the training continues '
+                          'with other samples than it would have without the stop: ' + '; '.join(
                               f'{_WORDS.get(key, key)} were {old} and are {new}'
                               for key, (old, new) in changed.items()), 'current',
                           WARNING)
@@ -177,9 +177,9 @@ def _share_batch_size(dataloader: DataLoader) -> None:
         sampler.batch_size = got
     if got != sampler.batch_size or got is None:
         raise ValueError(
-            f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
-            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size alone, '
-            'without train_dataloader.sampler.batch_size and without a batch_sampler')
+            f'the dataloader makes batches of {got}, but its {type(sampler).__name__} has '
+            f'batch_size={sampler.batch_size}: set train_dataloader.batch_size only, without '
+            'train_dataloader.sampler.batch_size and without a batch_sampler')
 
 
 class _Unread:

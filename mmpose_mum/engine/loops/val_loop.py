@@ -103,7 +103,7 @@ def _settings_of(model: nn.Module) -> dict:
         raise TypeError(
             f'TeacherStudentOnePassValLoop validates a model that has a teacher, a student and a '
             f'semi_test_cfg, and {type(model).__name__} has no {" and no ".join(missing)}. Set '
-            "val_cfg=dict(type='ValLoop') to validate a plain model")
+            "val_cfg=dict(type='ValLoop') for a plain model")
     return model.semi_test_cfg
 
 

@@ -135,10 +135,10 @@ class MixUnMix(BaseModule):
         if share >= 0.01:
             rows, columns = self.grid
             warnings.warn(
-                f'a grid of {rows}×{columns} tiles does not divide the maps: what is mixed at '
-                f'{site!r} on {mixed[0]}×{mixed[1]} pixels and unmixed on {unmixed[0]}×'
+                f'a grid of {rows}×{columns} tiles does not divide the maps: mixing at '
+                f'{site!r} on {mixed[0]}×{mixed[1]} pixels and unmixing on {unmixed[0]}×'
                 f"{unmixed[1]} sends {share:.1%} of each image to the wrong person. grid='auto' "
-                'takes a grid that fits', stacklevel=2)
+                'chooses a grid that fits', stacklevel=2)
 
     @contextmanager
     def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:
@@ -192,7 +192,7 @@ class MixUnMix(BaseModule):
             _, behind, leaving = self._inspected[self._site]
             outputs = len(tensors_of(feats))
             if outputs != len(behind):
-                raise RuntimeError(f'the backbone has {outputs} outputs now, and had {len(behind)} '
+                raise RuntimeError(f'the backbone has {outputs} outputs now, but had {len(behind)} '
                                    'in evaluation mode, when its mixing sites were checked')
             plan = iter(zip(behind, leaving))
 
@@ -209,8 +209,8 @@ class MixUnMix(BaseModule):
             if recomputes(module):
                 raise RuntimeError(
                     f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
-                    'forward is run again in the backward pass (activation_checkpointing). Name '
-                    'modules there that begin at a site, or lie between two')
+                    'forward runs again in the backward pass (activation_checkpointing). Name '
+                    'modules there that begin at a site or lie between two')
 
     def _mix(self, site: str, _module: nn.Module,
              args: Tuple[Any, ...]) -> Optional[Tuple[Any, ...]]:

@@ -163,7 +163,7 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     where = f'cannot mix {traced.backbone} at {site!r}: '
     for name in traced.checkpointing:
         if name and site.startswith(name + '.'):
-            raise ValueError(where + f'it lies inside {name!r}, whose forward is run again in the '
+            raise ValueError(where + f'it lies inside {name!r}, whose forward runs again in the '
                              'backward pass (with_cp=True). Mix at its entrance, or set '
                              'with_cp=False')
     calls = traced.calls.get(site, [])
@@ -179,9 +179,9 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
         raise ValueError(where + 'no output of the backbone comes from behind it')
     for i, output in enumerate(traced.outputs):
         if behind[i] and _reaches(output, {traced.image}, past=nodes):
-            raise ValueError(where + f'output {i} also depends on what passes beside it, so it '
-                             'would hold mixed and unmixed parts at once. Mix before the branches '
-                             'part, or where all of them enter')
+            raise ValueError(where + f'output {i} also depends on a path around it, so it would '
+                             'hold mixed and unmixed parts at once. Mix before the branches split, '
+                             'or where all of them enter')
     entering = [_patches(x, traced.input_size, call.sizes, grid, where) for x in call.tensors]
     leaving = [_patches(x, traced.input_size, (), grid, where) if is_behind else None
                for x, is_behind in zip(traced.outputs, behind)]

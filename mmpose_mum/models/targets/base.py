@@ -94,7 +94,7 @@ class TargetMaker:
                              f'{self.mode!r}')
         if (self.threshold is None) == (self.mode == 'threshold'):
             raise ValueError(f'confidence has threshold={self.threshold} with mode='
-                             f'{self.mode!r}; a threshold belongs to mode="threshold" alone')
+                             f'{self.mode!r}; a threshold needs mode="threshold"')
 
     @classmethod
     def fits(cls, head: nn.Module) -> bool:
@@ -204,7 +204,7 @@ class TargetMaker:
         codec = getattr(head, 'decoder', None)
         if codec is None:
             raise ValueError(f'the head {type(head).__name__} has no codec: set its `decoder`, '
-                             'which tells where its output lies in the input')
+                             'which says where its output lies in the input')
         return codec
 
     def _input_size(self, codec: Any) -> Tuple[int, int]:
@@ -237,8 +237,8 @@ def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = Non
         if kind.fits(head):
             return kind(head, confidence)
     names = sorted({known.__name__ for kind in _KINDS for known in kind.heads})
-    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported; those '
-                     f'of {", ".join(names)} and of heads derived from them are')
+    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported, only '
+                     f'those of {", ".join(names)} and of heads derived from them')
 
 
 def detached_where(keep: Tensor, output: Tensor) -> Tensor:

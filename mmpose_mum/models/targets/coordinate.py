@@ -117,8 +117,8 @@ class RegressionTargetMaker(TargetMaker):
         if self.mode != 'none':
             raise ValueError(
                 f'confidence mode {self.mode!r} needs to know how sure the teacher is, and '
-                f'{type(head).__name__} tells coordinates alone. Leave `confidence` out, or take '
-                'RLEHead, which also predicts how far its coordinates may be off')
+                f'{type(head).__name__} predicts only coordinates. Remove `confidence`, or use '
+                'RLEHead, which also predicts how far off its coordinates may be')
 
     def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
         coordinates = self._coordinates(output)

@@ -240,7 +240,7 @@ def input_to_heatmap(codec: Any) -> NDArray[Any]:
         name == 'UDPHeatmap' and codec.heatmap_type == 'gaussian')
     if not plain:
         raise ValueError(
-            f'the codec {name} makes no heatmaps of one channel a keypoint, which this head has; '
+            f'the codec {name} makes no heatmaps with one channel per keypoint, as needed here; '
             "MSRAHeatmap, MegviiHeatmap and UDPHeatmap(heatmap_type='gaussian') do")
     matrix = _scaling(codec.scale_factor)
     if name == 'MegviiHeatmap':

@@ -70,8 +70,8 @@ def list_images(source: str, frame_rate: float) -> List[str]:
     reports = _reports(source, broken, ignored, hidden)
     if not names:
         raise ValueError(
-            f'no unlabeled image or video in {source!r} or its subfolders: looked for files ending in '
-            + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
+            f'no unlabeled image or video in {source!r} or its subfolders: looked for files that '
+            + 'end in ' + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
     for report, level in reports.items():
         print_log(report, 'current', level)
     return names

@@ -154,7 +154,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*data_prefix=dict\(img="):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='nowhere'))
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(ValueError, match=r'empty.*below it: looked for files that end in \.jpg'):
+    with pytest.raises(ValueError, match=r'empty.*subfolders: looked for files that end in \.jpg'):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='empty'))
     with pytest.raises(FileNotFoundError, match='json of the unlabeled set.*none.json'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'none.json'))

@@ -1,4 +1,4 @@
-"""Draws one image of the demo: a person in a cluttered scene, the joints and what shows of them.
+"""Draw one image of the demo: a person in a cluttered scene, with keypoints and visibility.
 
 Every image is drawn by a generator of its own, seeded by (seed, split, index): it does not depend
 on the other images, nor on how many there are.
@@ -139,7 +139,7 @@ def render_demo_sample(seed: int, split: str, index: int,
             turned by 90° for people that are wider than tall.
 
     Returns:
-        The image, its person's joints and visible pixels.
+        The image, its person's keypoints and visible pixels.
     """
     rng = np.random.default_rng((seed, SPLITS.index(split), index))
     person = sample_person(rng)

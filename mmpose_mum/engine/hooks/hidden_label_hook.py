@@ -30,7 +30,7 @@ class HiddenLabelHook(Hook):
     At each validation and at the end of the training, the shares since the last time go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
 
-    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<joint>`` of each keypoint;
+    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<keypoint>`` of each keypoint;
     * ``hidden/confidence_0.3-0.4``, the share of right keypoints among those whose score lies in
       that bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
     * ``hidden/share_0.3-0.4``, the share of the keypoints that lies in that bin.

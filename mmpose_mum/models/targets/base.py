@@ -20,9 +20,9 @@ class PseudoTargets(NamedTuple):
         keypoints: (B, K, 2), the teacher's keypoints in pixels of the student's input.
         scores: (B, K), how sure the teacher is of them, see :class:`TargetMaker`.
         weights: (B, K) float, each keypoint's weight in the loss.
-        maps: What else the head's loss compares the output with: for heads with one heatmap a
-            joint (B, K, h, w); other things for other heads, see there; None for those whose loss
-            needs the keypoints alone.
+        maps: What else the head's loss compares the output with: for heads with one heatmap per
+            keypoint (B, K, h, w); for other heads see there; None for those whose loss needs only
+            the keypoints.
         valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None where
             that does not matter, since the maps were made from the keypoints.
     """

@@ -9,8 +9,9 @@ ARGS ?=
 demo: setup  ## train on the embedded demo: supervised against Pose-MUM
 	@$(PY) dev/demo.py $(ARGS)
 
-test: setup  ## run the tests (ARGS='-m slow' for the long ones)
-	@$(PY) -m pytest $(ARGS)
+# A process per core with one thread each is faster than one process with all of them.
+test: setup  ## run the tests (ARGS='-m slow' for the long ones, '-n 0' in one process)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 bench: setup  ## measure time and memory (ARGS='--device cuda'): docs/performance.md
 	@for part in ops step launches memory options loader validation; do $(PY) dev/benchmark.py $$part $(ARGS) || exit; done

@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'dev'))
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'dev'))
 
 import stacks  # noqa: E402
 from setup_errors import SetupError  # noqa: E402
@@ -85,3 +87,13 @@ def test_a_set_that_does_not_exist_is_refused():
 )
 def test_the_capability_that_nvidia_smi_prints(text, capability):
     assert stacks.read_capability(text) == capability
+
+def test_the_workflow_runs_each_set_on_its_first_and_last_python():
+    workflow = yaml.safe_load((ROOT / '.github/workflows/tests.yml').read_text())
+    tried = {name: [] for name in stacks.STACKS}
+    for entry in workflow['jobs']['tests']['strategy']['matrix']['include']:
+        stack = stacks.STACKS[entry['stack']]
+        assert f"torch=={entry['pytorch']}\n" in (ROOT / stack.requirements).read_text()
+        tried[stack.name].append(tuple(map(int, entry['python'].split('.'))))
+    for name, stack in stacks.STACKS.items():
+        assert (min(tried[name]), max(tried[name])) == stack.pythons

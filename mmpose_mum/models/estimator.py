@@ -28,7 +28,7 @@ Losses = Dict[str, Union[Tensor, List[Tensor]]]  # by name; MMPose's heads may g
 
 @MODELS.register_module()
 class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
-    """MMDetection's ``MultiBranchDataPreprocessor`` that tells which branch a batch lacks.
+    """MMDetection's ``MultiBranchDataPreprocessor`` that says which branch a batch lacks.
 
     Args:
         data_preprocessor (dict): Config of the preprocessor of every branch, one of MMPose's.
@@ -50,19 +50,19 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     A batch has three branches: ``sup``, labeled images; ``unsup_teacher`` and ``unsup_student``,
     a weak and a strong view of the same unlabeled images. The student learns the first by its
-    head's own loss, and from the third it has to reproduce what the teacher sees in the second,
+    head's own loss, and from the third it must reproduce what the teacher predicts in the second,
     with the images' tiles mixed on the way through its backbone. The teacher follows by
     :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
 
     Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
-    into both. Weights to start from belong into the estimator's own ``init_cfg``.
+    into both. Put initial weights into the estimator's own ``init_cfg``.
 
     Args:
         estimator (dict): Config of the top-down estimator, as MMPose has it.
         mix_unmix (dict, optional): Config of the :class:`MixUnMix` neck to put between the
             student's backbone and its own neck. Defaults to None: no mixing.
         sup_weight (float): Weight of the labeled images' loss.
-        unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
+        unsup_weight (float): Weight of the unlabeled images' loss, in the same unit.
             MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
             many unlabeled as labeled images count N times as much there.
         burn_in (int): Iterations at the start that train on labeled images alone.
@@ -149,7 +149,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self._register_load_state_dict_pre_hook(self._take_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
-        """Set the student's mode; the teacher stays in evaluation mode, unless told otherwise."""
+        """Set the student's mode; the teacher stays in the mode ``teacher_mode``."""
         super().train(mode)
         self.teacher.train(mode and (self.trains_teacher or self.teacher_mode == 'train'))
         return self

@@ -1,4 +1,4 @@
-"""Pseudo targets of heads whose output is heatmaps, in the plane or in depth."""
+"""Pseudo targets of heads whose output is heatmaps, in 2D or in 3D."""
 from functools import reduce
 from operator import add
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -31,8 +31,8 @@ class HeatmapTargetMaker(TargetMaker):
         confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps of one
-            channel a keypoint.
+        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps with one
+            channel per keypoint.
     """
 
     heads = (HeatmapHead, )
@@ -100,7 +100,7 @@ class HeatmapTargetMaker(TargetMaker):
 
 
 class StagedTargetMaker(HeatmapTargetMaker):
-    """Targets of CPMHead: what the teacher's last stage sees is the target of every stage.
+    """Targets of CPMHead: the teacher's last stage is the target of every stage.
 
     Args:
         head (nn.Module): The head.

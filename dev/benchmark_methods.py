@@ -49,7 +49,7 @@ def parse_args(args=None):
                         help='each draws the labels and starts the training')
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--json', type=Path, required=True,
-                        help='where the records go, beside those that are there already')
+                        help='file for the records; existing ones stay')
     parser.add_argument('--metric', default='PCK', help='what counts, as the log calls it without '
                         '"student/" and "teacher/"')
     parser.add_argument('--jobs', type=int, default=1, help='trainings at a time')
@@ -238,7 +238,7 @@ def main(args=None) -> None:
         errors = train_all(waiting, trainer, args.jobs, on_record)
     except KeyboardInterrupt:
         raise SystemExit(f'benchmark: stopped; {done} of {len(runs)} runs are finished, the same '
-                         'command goes on from here') from None
+                         'command continues from here') from None
     print('\n' + main_table(records))
     if errors:
         raise SystemExit('\n\n'.join(errors) + f'\n\nbenchmark: {len(errors)} of {len(runs)} runs '

@@ -14,7 +14,7 @@ def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -
     Args:
         checkpoint (dict): As loaded; one without names, as of a backbone, fits.
         metainfo (dict, optional): The dataset's.
-        resumes (bool): Whether the run goes on with it; another run may start from a network of
+        resumes (bool): Whether the run continues with it; another run may start from a network of
             other keypoints.
 
     Raises:

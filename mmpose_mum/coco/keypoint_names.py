@@ -1,4 +1,4 @@
-"""Keypoints of a json and of a config, compared by name: MMPose believes them by position."""
+"""Keypoints of a json and of a config, compared by name, as MMPose goes by position."""
 import re
 from typing import NamedTuple, Sequence, Tuple
 

@@ -30,7 +30,7 @@ from .layout import (
 )
 
 _LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
-_WHOLE = 'a whole number, which MMPose needs: number them anew, annotations with their images'
+_WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
 _IMAGE_FIELDS = [Field('id', _WHOLE, is_whole)]
 _SIZE_FIELDS = [
     Field(name, f'the {name} of the image as it is shown, in pixels', lambda value: is_number(
@@ -158,7 +158,7 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
             found[key] = listed, compare_names(listed, names)
         else:
             _warn(f'{coco.path!r}: its category {category_name(coco, key)} lists {len(listed)} '
-                  f'keypoints, and the config has {len(names)}. They are believed by their place')
+                  f'keypoints, but the config has {len(names)}. They are taken by their order')
     right = any(not (mismatch.misplaced or mismatch.unknown) for _, mismatch in found.values())
     for key, (listed, mismatch) in found.items():
         wrong = sorted(mismatch.misplaced + mismatch.unknown)
@@ -224,7 +224,7 @@ def _check_ids(coco: CocoJson) -> None:
                 f'{coco.path!r}: two annotations have the id {annotation["id"]}, of the images '
                 f'{other["image_id"]} and {annotation["image_id"]}, and {count} ids in all are '
                 "repeated. COCO's readers go by the id, and would put the same person on both "
-                'images: number the annotations anew, over all images')
+                'images: renumber the annotations over all images')
 
 
 def _check_counts(coco: CocoJson, people: List[dict], names: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ def load_json(path: str) -> Any:
 
 
 def read_coco(path: str) -> CocoJson:
-    """Read a json in COCO's layout, and check that its entries can be told apart.
+    """Read a json in COCO's layout, and check that its entries can be distinguished.
 
     Args:
         path (str): The json.

@@ -1,4 +1,4 @@
-"""The training data of a converted config: the original's labeled set beside an unlabeled one."""
+"""The training data of a converted config: the original's labeled set and an unlabeled set."""
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config

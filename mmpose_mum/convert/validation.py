@@ -48,7 +48,7 @@ def _dataloader(cfg: Config, base: Base, options: Options) -> dict:
     changes: Dict[str, Any] = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
     if 'datasets' in owner.of(cfg):
         changes = dict(test_mode=True, pipeline=shortest(owner / 'pipeline', cfg))
-    # What a wrapper or a combination says beside the dataset goes.
+    # What a wrapper or a combination says besides the dataset is dropped.
     return dict(dataset=replaced(cfg, owner, options.val, images, _delete_=True, **changes))
 
 

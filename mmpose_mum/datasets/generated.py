@@ -64,7 +64,7 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
 
 
 def _hands(random: np.random.Generator, keypoints: np.ndarray) -> dict:
-    """Make what InterHand's samples hold beside other datasets'; depths in millimeters."""
+    """Make what only InterHand's samples hold; depths in millimeters."""
     depth = random.uniform(-100, 100, (*keypoints.shape[:2], 1))
     return dict(
         rotation=0,

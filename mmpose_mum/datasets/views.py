@@ -151,7 +151,7 @@ class WarpTopdownAffine(TopdownAffine):
 
 def _warp_matrix(center: np.ndarray, scale: np.ndarray, rotation: float,
                  output_size: Tuple[int, int]) -> np.ndarray:
-    """Return what MMPose's ``get_warp_matrix`` does, to the bit, in a third of its time.
+    """Return the same bits as MMPose's ``get_warp_matrix``, in a third of its time.
 
     Args:
         center (np.ndarray): Of the box, (2, ), in pixels of the image.

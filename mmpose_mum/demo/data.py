@@ -12,7 +12,7 @@ from ..files.whole import write_whole
 from .poses import JOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
-VERSION = 1  # to be raised whenever the images change, so that old ones are drawn anew
+VERSION = 1  # to be raised whenever the images change, so that old ones are drawn again
 STAMP = 'demo.json'
 
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8),

@@ -10,7 +10,7 @@ from .video import Video, split_frame_name
 
 _LOOKED_AT = 20  # images of a set
 _RESIZED = ('If the images were resized after the json was written, resize the boxes and keypoints '
-            'likewise, or take the original images. If boxes and keypoints are right as they are, '
+            'too, or use the original images. If boxes and keypoints are right as they are, '
             'correct "width" and "height" in the json')
 _LYING = ('EXIF data rotate the image when it is read, but the box belongs to the unrotated '
           'image. Remove the EXIF orientation (exiftool -Orientation= FILE), or export the '
@@ -95,8 +95,8 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
             a warning counts them. Defaults to True.
 
     Raises:
-        ValueError: If sizes are wrong, or the boxes are of images that lie, or MMPose would read an
-            image lying. The message names the first file, both sizes and the remedy.
+        ValueError: If sizes are wrong, or boxes belong to unrotated images, or MMPose would not
+            rotate an image. The message names the first file, both sizes and the remedy.
     """
     # By path.
     looked: Dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Draw the same validation people as several models predict them, beside the ground truth."""
+"""Draw the same validation people as several models predict them, next to the ground truth."""
 from pathlib import Path
 from textwrap import shorten
 from typing import Dict, Optional, Sequence, Tuple
@@ -30,7 +30,7 @@ class PanelVisualizer(PoseLocalVisualizer):
 
 
 def parse_models(texts: Sequence[str]) -> Models:
-    """Read NAME=CONFIG:CHECKPOINT of each model; all must be so, and there."""
+    """Read NAME=CONFIG:CHECKPOINT of each model, all of which must exist."""
     models = {}
     for text in texts:
         name, _, files = text.partition('=')
@@ -76,7 +76,7 @@ def check_joints(models: Models) -> None:
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
-    """Build a model with all weights of the checkpoint, which must be just those it has."""
+    """Build a model and load the checkpoint, whose weights must match exactly."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
     try:
@@ -131,7 +131,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
     Args:
         models (dict): Name → config and checkpoint.
         num (int): People, spread evenly over the set from its first to its last.
-        indices (Sequence[int], optional): These people instead.
+        indices (Sequence[int], optional): Indices of people to draw instead.
         which (str, optional): ``'teacher'`` or ``'student'``, for semi-supervised models.
 
     Returns:

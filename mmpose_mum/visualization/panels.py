@@ -208,7 +208,7 @@ def _compose(columns: List[Tiles], title: str, size: Tuple[int, int]) -> np.ndar
 
 def _write(panel: np.ndarray, words: Sequence[Tuple[str, Color]], at: Tuple[int, int],
            width: int) -> None:
-    """Write words beside one another, small enough for a width in pixels."""
+    """Write words side by side, small enough for a width in pixels."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, .45
 
     def length(text):

@@ -7,7 +7,7 @@ from ..files.json_text import decode_text
 
 
 def read_scalars(work_dir: Path) -> List[dict]:
-    """Read what a run has logged; a part before a resume holds up to where the later one begins.
+    """Read what a run has logged; the part before a resume ends where the later part begins.
 
     Args:
         work_dir (Path): With ``*/vis_data/scalars.json`` by MMEngine's LocalVisBackend, one for
@@ -18,8 +18,8 @@ def read_scalars(work_dir: Path) -> List[dict]:
         Empty if there are none.
 
     Raises:
-        ValueError: If a file has another line than such an entry. A last one that was cut off, as
-            when a run is killed, is left out and told.
+        ValueError: If a line is no such entry. A truncated last line, as of a killed run, is left
+            out with a message.
     """
     entries: List[dict] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):

@@ -192,7 +192,7 @@ def spreads(sums: Tensor) -> List[float]:
 
 
 def _finite_mean(rows: np.ndarray) -> np.ndarray:
-    """Average rows, of which a step that was left out may have spoilt some."""
+    """Average the finite rows; those of a skipped step may not be finite."""
     finite = rows[np.isfinite(rows).all(1)]
     return finite.mean(0) if len(finite) else np.full(rows.shape[1], np.nan)
 

@@ -101,7 +101,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return runner.model
 
     def _place_sampler(self) -> None:
-        """Let the sampler go on where the checkpoint's was, and say so if it cannot."""
+        """Continue the sampler where the checkpoint's stopped, and log if it cannot."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         restart_data(self, self._iter)
         before = hub.get_info(_STREAM)
@@ -170,7 +170,7 @@ def _share_batch_size(dataloader: DataLoader) -> None:
     PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
 
     Raises:
-        ValueError: If the sampler has been told another size, or the loader has none.
+        ValueError: If the sampler has another size, or the loader has none.
     """
     got, sampler = dataloader.batch_size, dataloader.sampler
     if sampler.batch_size is None:

@@ -96,7 +96,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
 
 
 def _settings_of(model: nn.Module) -> dict:
-    """Return the dict in which the model is told which of its two models predicts."""
+    """Return the dict whose ``predict_on`` says which of the two models predicts."""
     model = unwrapped(model)
     missing = [name for name in (*MODELS, 'semi_test_cfg') if not hasattr(model, name)]
     if missing:

@@ -174,7 +174,7 @@ class MixUnMix(BaseModule):
             self._site = self.permutation = None
 
     def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Unmix the backbone's outputs that come from behind the site, then run the inner neck.
+        """Unmix the backbone's outputs that depend on the site, then run the inner neck.
 
         Args:
             feats (Tensor | Sequence[Tensor]): Outputs of the backbone, each (B, C, H, W) with its

@@ -52,7 +52,7 @@ class Call(NamedTuple):
     """One entrance of a module in a traced forward."""
 
     tensors: List[Tensor]  # the floating point ones among the positional arguments
-    nodes: List[Any]  # their nodes of autograd's graph, which nothing but this module uses
+    nodes: List[Any]  # their nodes of autograd's graph, which only this module uses
     sizes: List[Tuple[int, int]]  # pairs of integers among the arguments
     image: bool  # whether what enters is the backbone's input itself
 
@@ -72,7 +72,7 @@ class Site(NamedTuple):
     """How a backbone is mixed and unmixed at one site."""
 
     entering: List[Optional[Patches]]  # of each floating point tensor; None for feature maps
-    behind: List[bool]  # for each output, whether it comes from behind the site
+    behind: List[bool]  # for each output, whether it depends on the site
     leaving: List[Optional[Patches]]  # of each output that does; None for feature maps
 
 
@@ -176,7 +176,7 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     nodes = set(call.nodes)
     behind = [_reaches(output, nodes) for output in traced.outputs]
     if not any(behind):
-        raise ValueError(where + 'no output of the backbone comes from behind it')
+        raise ValueError(where + 'no output of the backbone depends on it')
     for i, output in enumerate(traced.outputs):
         if behind[i] and _reaches(output, {traced.image}, past=nodes):
             raise ValueError(where + f'output {i} also depends on a path around it, so it would '

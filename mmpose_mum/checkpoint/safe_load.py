@@ -70,7 +70,7 @@ _TENSOR_PARTS = {
         torch._utils._rebuild_tensor, torch._utils._rebuild_tensor_v2)},
     ('torch._utils', '_rebuild_parameter'): _Function(torch._utils._rebuild_parameter),
 }
-# What MMEngine's Runner saves besides them (logs, numbers, keypoint metainfo), by top-level module …
+# What else MMEngine's Runner saves (logs, numbers, keypoint metainfo), by top-level module …
 _IGNORED_MODULES = {'numpy', '_codecs', 'datetime', 'pathlib', 'mmengine', 'mmcv', 'mmdet',
                     'mmpose', 'mmpretrain', 'mmpose_mum'}
 # … and by name, Python 2's included: the pickles of torch.save are such that it can read them.

@@ -75,7 +75,7 @@ def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
     main(['plot', str(tmp_path), '-o', str(out)])
     assert cv2.imread(str(out)).std() > 10
     said = capsys.readouterr().out
-    assert 'not logged' not in said and '--metric could be AUC' in said
+    assert 'not logged' not in said and 'for others use --metric: AUC' in said
 
 
 def test_what_a_run_has_not_logged_is_told(tmp_path, capsys):

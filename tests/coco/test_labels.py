@@ -75,7 +75,7 @@ WRONG = [
     (person(id=0), 'two annotations have the id 0, of the images 0 and 2, and 1 in all'),
     (person(category_id=None), '`category_id` of the annotation with the id 4 is missing'),
     (person(bbox=[]), r'`bbox` of the annotation with the id 4 is \[\]'),
-    (person(bbox=[1, 2, 3]), r'`bbox` of .* 4 is \[1, 2, 3\], and must be x, y, width and height'),
+    (person(bbox=[1, 2, 3]), r'`bbox` of .* 4 is \[1, 2, 3\], but must be x, y, width and height'),
     (person(bbox=['1', '2', '3', '4']), '`bbox` of the annotation with the id 4'),
     (null('bbox'), '`bbox` of the annotation with the id 4 is None'),
     (null('keypoints'), '`keypoints` of the annotation with the id 4 is None'),

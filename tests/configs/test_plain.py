@@ -36,7 +36,7 @@ def test_the_config_beside_a_checkpoint_is_found_or_else_the_last_runs(tmp_path)
     (tmp_path / 'one.py').touch()
     assert find_config(checkpoint) == tmp_path / 'one.py'
     (tmp_path / 'two.py').touch()
-    with pytest.raises(ValueError, match='several configs beside .* one.py, two.py'):
+    with pytest.raises(ValueError, match='several configs next to .* one.py, two.py'):
         find_config(checkpoint)
 
 

@@ -313,7 +313,7 @@ def test_any_json_of_detections_is_a_set_or_an_error_that_names_it(content, with
     (coco(annotations=7), '"annotations" must be a list'),
     (coco(images=[dict(id=1)]), "`file_name` of the image with the id 1 is missing"),
     (coco(images=[dict(file_name='a.png')]), "`id` of the image number 0.*is missing"),
-    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with.*is \[1\], and must'),
+    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with.*is \[1\], but must'),
     (coco(images=[dict(id=1, file_name=5)]), '`file_name` of the image.* 1 is 5')], ids=str)
 def test_a_json_in_another_layout_names_file_and_entry(tmp_path, content, words):
     with pytest.raises(ValueError, match=words) as error:

@@ -158,7 +158,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='empty'))
     with pytest.raises(FileNotFoundError, match='json of the unlabeled set.*none.json'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'none.json'))
-    with pytest.raises(ValueError, match='1 images and 1 annotations that count, none with'):
+    with pytest.raises(ValueError, match='1 images and 1 matching annotations, none with'):
         UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[0, 0, 0, 0])]))
     with pytest.raises(ValueError, match='1 images and 0 annotations.*Leave ann_file empty'):
         UnlabeledPoseDataset(**coco(tmp_path, []))

@@ -75,7 +75,7 @@ def test_outputs_behind_a_site(config, site, expected):
     (CPM, 'stem', 'output 1 also depends on a path around it'),
     (CPM, 'cpm_stages.0', 'output 2 also depends on a path around it'),
     (HRNET, 'transition1', 'enters the site 0 times'),
-    (MOBILENET, 'conv2', 'no output of the backbone comes from behind it'),
+    (MOBILENET, 'conv2', 'no output of the backbone depends on it'),
     (SWIN, 'stages.1.blocks.0.attn', 'output 1 also depends on a path around it'),
     (SWIN, 'stages.1.blocks.0.norm1', 'output 1 also depends on a path around it'),
 ])

@@ -220,7 +220,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         Returns:
             dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
             has been weighted by; ``teacher_confidence``, the mean score of the teacher's keypoints;
-            ``joints_used``, the share of keypoints that count; ``joint_distance``, the mean
+            ``keypoints_used``, the share that count; ``keypoint_distance``, the mean
             distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
@@ -328,8 +328,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
             teacher_confidence=targets.scores.mean(),
-            joints_used=used,
-            joint_distance=distance)
+            keypoints_used=used,
+            keypoint_distance=distance)
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""

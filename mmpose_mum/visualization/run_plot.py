@@ -117,8 +117,8 @@ def plots(series: Series, metrics: Dict[str, Series],
            (lambda axes: lines(axes, models, sorted(models))) if models else None)
     yield 'weight of the unlabeled images', PLUGIN, over_time('unsup_weight')
     yield ('shares: confidence, use, agreement', PLUGIN,
-           over_time('teacher_confidence', 'joints_used', 'unsup/agreement'))
-    yield 'student to target, in pixels', PLUGIN, over_time('joint_distance')
+           over_time('teacher_confidence', 'keypoints_used', 'unsup/agreement'))
+    yield 'student to target, in pixels', PLUGIN, over_time('keypoint_distance')
     for pair in PAIRS:
         if pair and not below(series, pair):
             continue

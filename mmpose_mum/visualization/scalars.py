@@ -5,6 +5,10 @@ from typing import List
 
 from ..files.json_text import decode_text
 
+# Scalars of older runs, for one release: old name → new name, also with a dual model's prefix.
+_RENAMED = {pair + old: pair + new for pair in ('', 'second_') for old, new in (
+    ('joints_used', 'keypoints_used'), ('joint_distance', 'keypoint_distance'))}
+
 
 def read_scalars(work_dir: Path) -> List[dict]:
     """Read what a run has logged; the part before a resume ends where the later part begins.
@@ -14,8 +18,8 @@ def read_scalars(work_dir: Path) -> List[dict]:
             each start.
 
     Returns:
-        list[dict]: The entries in the order in which they were logged, each with its ``step``.
-        Empty if there are none.
+        list[dict]: The entries in the order in which they were logged, each with its ``step``, and
+        old names replaced with new ones. Empty if there are none.
 
     Raises:
         ValueError: If a line is no such entry. A truncated last line, as of a killed run, is left
@@ -42,5 +46,5 @@ def _read_lines(path: Path) -> List[dict]:
         if not isinstance(entry, dict) or 'step' not in entry:
             raise ValueError(f'{path}, line {number}: expected a JSON object with a step, as '
                              f'MMEngine writes it, got {line[:60]!r}')
-        entries.append(entry)
+        entries.append({_RENAMED.get(key, key): value for key, value in entry.items()})
     return entries

@@ -27,7 +27,7 @@ def write(work_dir, folder, entries):
 
 def unlabeled(prefix=''):
     return {prefix + key: .1 for key in (
-        'unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used', 'joint_distance')}
+        'unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used', 'keypoint_distance')}
 
 
 def by_hook(step, prefix=''):

@@ -16,7 +16,7 @@ from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
-FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used')
+FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used')
 _BEST = 'pseudo_labels_at_their_best'  # in the checkpoint's message hub
 
 # Healthy runs of 2,000 to 4,000 steps on Leeds Sports, of five methods, had confidences of 0.15
@@ -44,7 +44,7 @@ class PseudoLabelMonitorHook(Hook):
 
     After the burn-in, over the last ``window`` iterations:
 
-    * **no signal**: ``unsup_loss`` was exactly 0, or no keypoint counted (``joints_used``);
+    * **no signal**: ``unsup_loss`` was exactly 0, or no keypoint counted (``keypoints_used``);
     * **background**: ``teacher_confidence`` is near 0, or has fallen to a quarter of its highest
       mean while ``unsup_loss``, divided by its weight, has fallen too: both models agree on
       background;

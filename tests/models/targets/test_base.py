@@ -49,8 +49,8 @@ def test_a_head_derived_from_a_supported_one_is_taken():
 def test_another_head_is_refused_with_a_list_of_the_supported_ones():
     with pytest.raises(ValueError, match='of the head Linear are not supported, only '
                        'those of CPMHead, DSNTHead, HeatmapHead, IntegralRegressionHead, '
-                       'InternetHead, MSPNHead, RLEHead, RTMCCHead, RTMWHead, RegressionHead, SimCCHead, '
-                       'VisPredictHead and of heads derived'):
+                       'InternetHead, MSPNHead, RLEHead, RTMCCHead, RTMWHead, RegressionHead, '
+                       'SimCCHead, VisPredictHead and of heads derived'):
         target_maker_for(nn.Linear(2, 2))
 
 

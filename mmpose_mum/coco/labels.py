@@ -222,8 +222,8 @@ def _check_ids(coco: CocoJson) -> None:
             count = len(coco.annotations) - len({a['id'] for a in coco.annotations})
             raise ValueError(
                 f'{coco.path!r}: two annotations have the id {annotation["id"]}, of the images '
-                f'{other["image_id"]} and {annotation["image_id"]}, and {count} ids in all are '
-                "repeated. COCO's readers go by the id, and would put the same person on both "
+                f'{other["image_id"]} and {annotation["image_id"]} ({count} repeated ids in all). '
+                "COCO's readers go by the id, and would put the same person on both "
                 'images: renumber the annotations over all images')
 
 

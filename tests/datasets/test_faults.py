@@ -113,9 +113,9 @@ def unreadable_files():
 def test_what_is_no_image_is_skipped_by_name_and_count(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     load = LoadUnlabeledImage()
-    with pytest.warns(UserWarning, match=rf'(?s)cannot be read, number 1 of this.*{name} \('):
+    with pytest.warns(UserWarning, match=rf'(?s)cannot be read, number 1 in this.*{name} \('):
         assert load(dict(img_path=str(tmp_path / name))) is None
-    with pytest.warns(UserWarning, match=r'(?s)number 2 of this process: .*missing\.jpg'):
+    with pytest.warns(UserWarning, match=r'(?s)number 2 in this process: .*missing\.jpg'):
         assert load(dict(img_path=str(tmp_path / 'missing.jpg'))) is None
 
 

@@ -115,7 +115,7 @@ def test_a_frame_of_a_video_is_an_image(tmp_path):
     assert results['img_path'] == f'{tmp_path}/a.avi#000007'
     np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
     for name in ('a.avi#000009', 'none.avi#000000'):
-        with pytest.warns(UserWarning, match=rf'(?s)number 1 of this process: .*{name} \('):
+        with pytest.warns(UserWarning, match=rf'(?s)number 1 in this process: .*{name} \('):
             assert LoadUnlabeledImage()(dict(img_path=f'{tmp_path}/{name}')) is None
 
 

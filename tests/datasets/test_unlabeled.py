@@ -116,7 +116,7 @@ def test_categories_that_are_people(tmp_path, log, names, chosen, kept):
 
 
 def test_categories_none_of_which_is_there_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"\[7\], those found 1 'ball' \(1 annotations\)"):
+    with pytest.raises(ValueError, match=r"\[7\], found 1 'ball' \(1 annotations\)"):
         UnlabeledPoseDataset(bbox_category_ids=[7], **coco(
             tmp_path, [dict(bbox=[1, 1, 20, 20], category_id=1)],
             categories=[dict(id=1, name='ball')]))
@@ -223,7 +223,7 @@ def test_a_frame_that_is_broken_is_left_out_as_an_image_is(tmp_path):
     whole = (tmp_path / 'clip.avi').read_bytes()
     (tmp_path / 'clip.avi').write_bytes(whole[:len(whole) // 2])
     np.random.seed(0)
-    with pytest.warns(UserWarning, match=r'number 1 of this process: .*clip\.avi#000029'):
+    with pytest.warns(UserWarning, match=r'number 1 in this process: .*clip\.avi#000029'):
         sample = dataset[29]
     assert sample['inputs']['unsup_teacher'].shape == (3, 64, 48)
 

@@ -1,4 +1,4 @@
-"""Labels in COCO's layout, checked as a whole before MMPose reads them and drops or breaks."""
+"""Labels in COCO's layout, checked as a whole before MMPose reads them."""
 import codecs
 import logging
 import math
@@ -100,9 +100,9 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
     Args:
         dataset (BaseCocoStyleDataset): The dataset, which need not be initialized.
         what (str): The set's name, for the log.
-        own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a
-            keypoint's name that is another than the json's is an error: whoever wrote the one can
-            change it. MMPose's own names may differ from their data's, so they are warned about.
+        own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a keypoint
+            name that differs from the json's is an error, as the user can change it. MMPose's own
+            names may differ from their data, so these are warnings.
 
     Returns:
         CocoJson: What was read.

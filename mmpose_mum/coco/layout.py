@@ -41,7 +41,7 @@ class CocoJson(NamedTuple):
 def load_json(path: str) -> Any:
     """Read a json from wherever MMEngine's backends read.
 
-    Numbers that are not finite are let through: MMEngine and COCO's tools do, too.
+    NaN and infinite numbers are accepted, as in MMEngine and COCO's tools.
 
     Args:
         path (str): The json.
@@ -51,7 +51,7 @@ def load_json(path: str) -> Any:
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If it is no json. The message names the file and what it is instead.
+        ValueError: If it is no json. The message names the file and says what it is.
     """
     text = decode_json_text(fileio.get(path), repr(path))
     try:
@@ -175,19 +175,19 @@ def category_name(coco: CocoJson, key: Any) -> str:
 
 
 def is_beyond(box: Sequence[float], image: dict) -> bool:
-    """Whether x, y, width and height reach far beyond an image, as those of corners may."""
+    """Whether x, y, width and height reach far beyond an image, as corners would."""
     x, y, w, h = box
     return any(is_number(image.get(key)) and end > 1.1 * image[key]
                for key, end in (('width', x + w), ('height', y + h)))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number that float32 can hold, and no truth value."""
+    """Whether a value is a number that float32 can hold, and no bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e38
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number, such as 1 or 1.0, and no truth value."""
+    """Whether a value is a whole number, such as 1 or 1.0, and no bool."""
     return is_number(value) and value == int(value)
 
 

@@ -1,4 +1,4 @@
-"""Write what a model makes of unlabeled people as a COCO json, for people to correct."""
+"""Write a model's keypoints of unlabeled people as a COCO json, to be corrected."""
 import os
 import os.path as osp
 from collections import Counter
@@ -157,8 +157,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
               score_thr: float) -> Tuple[Dict[str, Any], Counter]:
     """Collect predictions in COCO's layout.
 
-    A keypoint counts as labeled if its score reaches the threshold and it lies in the image. All
-    others are zeros, as COCO has it; what their score was remains in ``keypoint_scores``.
+    A keypoint is written as labeled if its score reaches the threshold and it is inside the image.
+    All others are zeros, as in COCO. All scores are kept in ``keypoint_scores``.
 
     Args:
         predictions (Iterable): Of :func:`predict`.
@@ -170,7 +170,7 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People,
         ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
 
     Raises:
-        ValueError: If no image can be read, or a score is not a number.
+        ValueError: If no image can be read, or a score is NaN or infinite.
     """
     images: Dict[str, dict] = {}
     annotations: Dict[tuple, dict] = {}

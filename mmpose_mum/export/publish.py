@@ -27,7 +27,7 @@ class Published(NamedTuple):
         checkpoint: Path of the weights.
         config: Path of the config.
         left_out: Types of the config's metrics that need the plugin.
-        moved: Folder of this machine that the config had → what stands for it there.
+        moved: Folder of this machine in the training's config → what replaces it.
     """
     checkpoint: Path
     config: Path
@@ -91,7 +91,7 @@ def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Modul
         nn.Module: The estimator, on the CPU.
 
     Raises:
-        ValueError: If the weights are not just those that the model has.
+        ValueError: If the weights are not exactly those of the model.
     """
     with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
         model = MODELS.build(entries['model']).eval()
@@ -107,7 +107,7 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     """Write a plain model's checkpoint and config, named by the checkpoint's hash.
 
     Args:
-        checkpoint (Path): Of a semi-supervised training; may come from a stranger.
+        checkpoint (Path): Of a semi-supervised training. It is read safely.
         out (Path): ``NAME.pth`` becomes ``NAME-0123abcd.pth`` and ``NAME-0123abcd.py``.
         which (str): ``'teacher'`` or ``'student'``.
         config (Path, optional): The training's. Defaults to what is found in the work dir.
@@ -118,8 +118,8 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     Raises:
         FileNotFoundError: If an input is missing.
         FileExistsError: If the output exists.
-        ValueError: If an input is not what it should be.
-        OSError: If the output cannot be written. Nothing of it is left.
+        ValueError: If an input is wrong.
+        OSError: If the output cannot be written. No partial file is left.
     """
     if out.suffix != '.pth':
         raise ValueError(f'the checkpoint to write must end in .pth, got {str(out)!r}')
@@ -151,7 +151,7 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
 
 
 def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the keypoints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
+    """Return the keypoints' metainfo as MMPose parses it, in lists: ``weights_only`` bans arrays.
 
     Args:
         entries (dict): Of :func:`plain_config`.
@@ -175,7 +175,7 @@ def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
-    """Return what a dataset's config, the first of several in it, or its type tells of keypoints.
+    """Return the keypoints of a dataset's config, of the first in it, or of its type.
 
     Args:
         dataset (dict): Config of a dataset.
@@ -196,7 +196,7 @@ def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
         checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
 
     Raises:
-        ValueError: If they differ, if only in their order.
+        ValueError: If they differ, even if only in their order.
     """
     meta = checkpoint.get('meta')
     trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
@@ -206,7 +206,7 @@ def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
 
 
 def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:
-    """Raise ValueError, with both lists, unless two things name their keypoints alike by id."""
+    """Raise ValueError, with both lists, unless both have the same keypoint names by id."""
     if names == expected:
         return
     found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))

@@ -105,7 +105,7 @@ def test_the_teacher_is_the_burn_ins_copy_before_its_average(demo, tmp_path):
 
 
 def test_a_loader_batch_that_is_not_the_samplers_is_an_error(demo, tmp_path):
-    with pytest.raises(ValueError, match='SemiSupervisedSampler in the dataloader'):
+    with pytest.raises(ValueError, match='its SemiSupervisedSampler has batch_size'):
         run('pose_mum', demo, tmp_path, 1, **{
             'train_dataloader.batch_size': 4, 'train_dataloader.sampler.batch_size': 64})
 

@@ -53,13 +53,13 @@ def parse_args(args=None):
                         help='each draws the labels and starts the training')
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--json', type=Path, required=True,
-                        help='where the records go, beside those that are there already')
-    parser.add_argument('--metric', default='PCK', help='what counts, as the log calls it without '
-                        '"student/" and "teacher/"')
-    parser.add_argument('--jobs', type=int, default=1, help='trainings at a time')
+                        help='file for the records; existing ones stay')
+    parser.add_argument('--metric', default='PCK', help='metric to compare, without "student/" and '
+                        '"teacher/" (default: PCK)')
+    parser.add_argument('--jobs', type=int, default=1, help='trainings at a time (default: 1)')
     parser.add_argument('--hold-out', type=int, default=0, metavar='N', help='to choose settings: '
-                        'keep N people with labels from the training, and validate on them; such '
-                        'records need a --json of their own')
+                        'keep N labeled people out of the training, and validate on them; such '
+                        'records need their own --json')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction,
                         help='changes to every config, key=value, before seed and labels')
     args = parser.parse_args(args)
@@ -258,7 +258,7 @@ def main(args=None) -> None:
         errors = train_all(waiting, trainer, args.jobs, on_record)
     except KeyboardInterrupt:
         raise SystemExit(f'benchmark: stopped; {done} of {len(runs)} runs are finished, the same '
-                         'command goes on from here') from None
+                         'command continues from here') from None
     print('\n' + main_table(records))
     if errors:
         raise SystemExit('\n\n'.join(errors) + f'\n\nbenchmark: {len(errors)} of {len(runs)} runs '

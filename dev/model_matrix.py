@@ -3,15 +3,14 @@
     python dev/model_matrix.py --json docs/model_matrix.json [--jobs 2] [--only PATTERN …]
 
 Each config is converted by ``mmpose_mum.semi_supervised``, built without pretrained weights and
-trained at its own input size, two optimizer steps on two labeled and two unlabeled samples that
-are generated in the layout of its dataset. Each step mixes at one site; mixing at the others is
-tried by a backward pass alone. The unlabeled loss has to have a finite gradient that is not 0 with
-mixing at every site, and the teacher none. The teacher then predicts, and is exported to a plain
-MMPose checkpoint, which the original config has to load with ``strict=True`` and to predict the
-same from, bit for bit.
+trained at its own input size: two optimizer steps on two labeled and two unlabeled samples, which
+are generated in the layout of its dataset. Each step mixes at one site; a backward pass alone
+tries the others. With mixing at every site, the gradient of the unlabeled loss must be finite and
+not 0, and the teacher must have none. The teacher then predicts, and is exported to a plain MMPose
+checkpoint. The original config must load it with ``strict=True`` and predict the same, bit for bit.
 
-Results are kept after each config; those that have one are left out the next time, unless
-``--retry`` asks for the failed ones again. The exit status is 1 if a config failed.
+Results are saved after each config. The next run skips configs with a result; ``--retry`` repeats
+the failed ones. The exit status is 1 if a config failed.
 """
 import argparse
 import fnmatch

@@ -6,13 +6,13 @@ DIR holds small sets in MMPose's own formats, such as MMPose's ``tests/data``:
 
     coco/test_coco.json, coco/test_coco_det_AP_H_56.json, mpii/test_mpii.json, aic/test_aic.json
 
-and the images beside them. A config keeps its model, its crops and all of its settings but those
-that this takes: data, batches of 4 (+ 4), two steps of which the first may be a burn-in, four
-people to evaluate, and no weights to start from. COCO's people stand for the demo's as well, AIC's
-for Leeds Sports', whose 14 keypoints they share in another order.
+and their images. A config keeps its model, its crops and all other settings except these: data,
+batches of 4 (+ 4), two steps of which the first may be a burn-in, four people to evaluate, and no
+initial weights. COCO's people are also used for the demo, AIC's for Leeds Sports, which has the
+same 14 keypoints in another order.
 
-With ``--json``, results are kept after each config, and one that passed is left out when the tool
-is started again, unless what it says has changed. The exit status is 1 if a config failed.
+With ``--json``, results are saved after each config. The next run skips a config that passed,
+unless the config has changed. The exit status is 1 if a config failed.
 """
 import argparse
 import fnmatch

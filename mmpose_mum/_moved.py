@@ -119,7 +119,7 @@ class OldPaths(MetaPathFinder, Loader):
         """Fill the module, and say where its contents are now."""
         successors = [f'{PACKAGE}.{name}' for name in MODULES[module.__name__.partition('.')[2]]]
         warnings.warn(f'{module.__name__} has moved to {" and ".join(successors)}; the old path '
-                      'goes in the next release', DeprecationWarning, stacklevel=2)
+                      'is removed in the next release', DeprecationWarning, stacklevel=2)
         for successor in map(import_module, successors):
             vars(module).update({name: value for name, value in vars(successor).items()
                                  if not name.startswith('__')})

@@ -1,6 +1,6 @@
 """What the host must provide: one table of it, and the check at the package's import.
 
-Only the standard library is imported here, so that a broken host can still be told what is wrong.
+Only the standard library is imported here, so the check works even if the host is broken.
 """
 
 import re
@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Callable, Optional
 
 # What the host must provide, in the order of import: the lower bound (None: any) and the usual
-# remedy. Only import names count, so forks do as well; upper bounds are the host's own to tell.
+# remedy. Only import names count, so forks work too. The host checks upper bounds itself.
 HOST = {
     'torch': ('2.1', 'pip install torch==2.1.2 torchvision==0.16.2'),
     'mmengine': ('0.10.0', 'pip install mmengine==0.10.7'),
-    'mmcv': ('2.0.1', 'install mmcv 2.1.0, by a wheel that was built for this PyTorch'),
+    'mmcv': ('2.0.1', 'install mmcv 2.1.0 from a wheel that was built for this PyTorch'),
     'mmcv.ops': (
         None,
         'this mmcv was built without its ops or for another PyTorch; uninstall it and install a '
@@ -27,7 +27,7 @@ HOST = {
 
 
 def numbers_of(version):
-    """Returns a version's leading numbers, to compare: ``'2.1.0+cpu'`` → ``(2, 1)``."""
+    """Return a version's leading numbers, to compare: ``'2.1.0+cpu'`` → ``(2, 1)``."""
     leading = re.match(r'v?(\d+(?:\.\d+)*)', str(version))
     numbers = [int(number) for number in leading.group(1).split('.')] if leading else []
     while numbers and numbers[-1] == 0:  # 2.0 and 2.0.0 are the same
@@ -36,15 +36,15 @@ def numbers_of(version):
 
 
 def problem_with(name: str, load: Callable = import_module) -> Optional[str]:
-    """Says what is wrong with one module of the host, and what to do.
+    """Return what is wrong with one module of the host, and what to do.
 
     Args:
         name (str): A key of ``HOST``.
         load (Callable): Imports a module by its name.
 
     Returns:
-        str | None: None if it is there, loads and is new enough. The host's packages refuse
-        versions of one another by an AssertionError; that counts as not loading.
+        str | None: None if it is installed, can be imported and is new enough. The host's packages
+        refuse versions of one another with an AssertionError; that counts as not importable.
     """
     minimum, remedy = HOST[name]
     try:
@@ -56,17 +56,17 @@ def problem_with(name: str, load: Callable = import_module) -> Optional[str]:
         if not minimum or numbers_of(version) >= numbers_of(minimum):
             return None
         found = f'mmpose_mum needs {name} >= {minimum}, but {version} is installed.'
-    return f'{found}\nTo mend it: {remedy}'
+    return f'{found}\nTo fix it: {remedy}'
 
 
 def check_host(load: Callable = import_module) -> None:
-    """Imports what the host must provide and compares versions.
+    """Import what the host must provide, and compare versions.
 
     Args:
         load (Callable): Imports a module by its name.
 
     Raises:
-        ImportError: If something is missing, does not load or is too old.
+        ImportError: If something is missing, cannot be imported or is too old.
     """
     for name in HOST:
         problem = problem_with(name, load)

@@ -96,13 +96,13 @@ def write_data(dataset, joints: int):
 
 
 def test_there_are_configs_in_the_docs():
-    assert {page.name for page, _ in BLOCKS} >= {'README.md', 'custom_data.md'}
+    assert {page.name for page, _ in BLOCKS} >= {'config.md', 'custom_data.md'}
     shown = {block['file'] for _, block in BLOCKS}
     assert {f'examples/{path.name}' for path in (ROOT / 'docs/examples').glob('*.py')} <= shown
 
 
-def test_the_readmes_config_is_short():
-    (text, ) = [block['text'] for page, block in BLOCKS if page.name == 'README.md']
+def test_the_config_by_hand_is_short():
+    (text, ) = [block['text'] for page, block in BLOCKS if page.name == 'config.md']
     assert len([line for line in text.splitlines() if line]) <= 20
 
 

@@ -74,7 +74,7 @@ def test_pose_mum_config_trains_validates_stores_and_resumes(demo, tmp_path):
     assert len(logged['train/sup_loss_kpt']) == 5
     # After the burn-in the unlabeled images count, ever more.
     assert logged['train/unsup_weight'] == pytest.approx([4 / 3, 8 / 3, 4])
-    for key in ('unsup_loss', 'teacher_confidence', 'joints_used', 'joint_distance'):
+    for key in ('unsup_loss', 'teacher_confidence', 'keypoints_used', 'keypoint_distance'):
         assert len(logged['train/' + key]) == 3 and np.isfinite(logged['train/' + key]).all()
     for model in ('teacher', 'student'):
         assert f'val/{model}/coco/AP' in logged
@@ -105,7 +105,7 @@ def test_the_teacher_is_the_burn_ins_copy_before_its_average(demo, tmp_path):
 
 
 def test_a_loader_batch_that_is_not_the_samplers_is_an_error(demo, tmp_path):
-    with pytest.raises(ValueError, match='SemiSupervisedSampler with its own batch_size'):
+    with pytest.raises(ValueError, match='its SemiSupervisedSampler has batch_size'):
         run('pose_mum', demo, tmp_path, 1, **{
             'train_dataloader.batch_size': 4, 'train_dataloader.sampler.batch_size': 64})
 
@@ -173,7 +173,7 @@ def test_the_unsupervised_branch_alone_teaches_the_student_what_the_teacher_sees
     distances = []
     for _ in range(300):
         logged = model.train().train_step(batch(1, 12), optim_wrapper)
-        distances.append(logged['joint_distance'].item())
+        distances.append(logged['keypoint_distance'].item())
     after = error(model)
     assert teachers_error < 8 < 20 < before
     assert np.mean(distances[-10:]) < .5 * np.mean(distances[:10])

@@ -9,7 +9,7 @@ semi_pose_cons = dict(
     joint_cutout=dict(num_joints=5, half_size=(10, 20), jitter=10))
 # The network itself, as it was a step ago.
 semi_pose_cons_hook = dict(momentum=0., statistics='copy')
-# SSHPE's views change no colors. Its hard one is the easy one and a second affine map upon it,
-# which are a single, wider one here.
+# SSHPE's views change no colors. Its hard view is a second affine map on top of the easy one;
+# here it is a single, wider map.
 semi_affine_views = dict(weak=dict(rotate_factor=60.), strong=dict(photometric=None))
 semi_pose_dual = dict(type='DualPoseEstimator', sup_weight=0.5)

@@ -6,7 +6,7 @@ semi_coco_hooks = dict(
     checkpoint=dict(_base_.semi_checkpoint, save_best='teacher/coco/AP'))
 semi_coco_unlabeled = dict(data_root='data/coco/', data_prefix=dict(img='train2017/'))
 
-# A percentage of train2017 labeled: 200,000 iterations, which nobody has tuned.
+# A percentage of train2017 labeled: 200,000 iterations, not tuned.
 semi_coco_train_cfg = dict(_base_.semi_train_loop, max_iters=200000, val_interval=5000)
 semi_coco_steps = dict(
     type='MultiStepLR', milestones=[140000, 180000], gamma=0.1, by_epoch=False)

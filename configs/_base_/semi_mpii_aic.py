@@ -1,9 +1,9 @@
 # Labeled MPII, unlabeled AI Challenger with its annotators' boxes, × 1.25 as everywhere.
 #
-# No keypoint of AIC's is read, so its people get MPII's metainfo: all that the views take from it
-# are the pairs that a flip swaps, and those must be the model's. To look at AIC's 14 keypoints as
-# hidden labels (keep_hidden) they would first have to be mapped to MPII's 16 in the json: MMPose's
-# KeypointConverter does that to labeled samples only, and there is no pelvis or thorax in AIC.
+# AIC's keypoints are not read, so its people get MPII's metainfo. The views only need the pairs
+# that a flip swaps, and those must be the model's. To use AIC's 14 keypoints as hidden labels
+# (keep_hidden), map them to MPII's 16 in the json first: MMPose's KeypointConverter converts only
+# labeled samples, and AIC has no pelvis or thorax.
 _base_ = './semi_sshpe.py'
 
 semi_mpii_metainfo = dict(from_file='configs/_base_/datasets/mpii.py')

@@ -50,7 +50,7 @@ val_pipeline = [
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='PackPoseInputs')
 ]
-# On two cores a worker process costs more than it brings.
+# On two cores a worker process costs more than it saves.
 train_dataloader = dict(
     batch_size=32, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True))
 val_dataloader = dict(

@@ -62,7 +62,7 @@ def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:
                 rows.append(compare(
                     f'{images} at {size[0]}×{size[1]}, {args.workers} workers',
                     *passes(*sets, args), goal=GOAL, rounds=args.rounds, warm_up=1,
-                    samples=args.people, clock='wall' if args.workers else 'processor'))
+                    samples=args.people, clock='wall' if args.workers else 'cpu'))
     return rows
 
 

@@ -28,7 +28,7 @@ from mmpose_mum.files.whole import write_whole
 
 Call = Callable[[], Any]
 SAMPLE_S = 2e-3  # a sample repeats its call for about so long: far above the clock's own cost
-CLOCKS = dict(processor=time.process_time, wall=time.perf_counter)
+CLOCKS = dict(cpu=time.process_time, wall=time.perf_counter)
 
 
 def compare(name: str,
@@ -40,7 +40,7 @@ def compare(name: str,
             rounds: int = 41,
             warm_up: int = 3,
             samples: int = 1,
-            clock: str = 'processor',
+            clock: str = 'cpu',
             **details: Any) -> Dict[str, Any]:
     """Time ``subject`` against ``reference``.
 
@@ -58,7 +58,7 @@ def compare(name: str,
         warm_up (int): Calls of each beforehand, at least 1; the last one tells how many of them
             make a sample.
         samples (int): What one call works through, by which the times are divided: images, say.
-        clock (str): ``'processor'``, the time that all threads of this process computed, or
+        clock (str): ``'cpu'``, the CPU time of all threads of this process, or
             ``'wall'``: for calls that wait for other processes. A GPU has its own.
         **details: Put into the row as they are.
 
@@ -149,7 +149,7 @@ def where(device: str = 'cpu') -> Dict[str, Any]:
         load=round(os.getloadavg()[0], 1),
         malloc={name: value for name, value in os.environ.items() if name.startswith('MALLOC_')},
         machine=dict(
-            processor=_processor(),
+            cpu=_cpu(),
             cores=os.cpu_count(),
             gpu=torch.cuda.get_device_name(device) if on_gpu else None,
             system=platform.system(),
@@ -236,7 +236,7 @@ def _quartiles(values: Sequence[float]) -> List[float]:
     return [first, third]
 
 
-def _processor() -> str:
+def _cpu() -> str:
     try:
         with open('/proc/cpuinfo') as f:
             return next(line.split(':')[1].strip() for line in f if line.startswith('model name'))

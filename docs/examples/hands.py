@@ -1,4 +1,4 @@
-"""OneHand10K: labeled hands, and a COCO json that has nothing but boxes of more hands."""
+"""OneHand10K: labeled hands, and a COCO json with boxes of more hands."""
 
 _base_ = [
     'mmpose::hand_2d_keypoint/topdown_heatmap/onehand10k/'

@@ -14,7 +14,7 @@ def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -
     Args:
         checkpoint (dict): As loaded; one without names, as of a backbone, fits.
         metainfo (dict, optional): The dataset's.
-        resumes (bool): Whether the run goes on with it; another run may start from a network of
+        resumes (bool): Whether the run continues with it; another run may start from a network of
             other keypoints.
 
     Raises:
@@ -29,9 +29,9 @@ def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -
     if reordered:
         raise ValueError(
             f'the checkpoint\'s keypoints are the dataset\'s in another order: {lists}. Give the '
-            'dataset a metainfo and jsons in the order of the checkpoint. To train anew from its '
-            "backbone alone, name it in the backbone's init_cfg (type='Pretrained', "
-            "prefix='backbone.') in place of load_from")
+            'dataset a metainfo and jsons in the order of the checkpoint. To train again from its '
+            "backbone only, name it in the backbone's init_cfg (type='Pretrained', "
+            "prefix='backbone.') instead of load_from")
     if resumes:
         raise ValueError(
             f'a run cannot be resumed with other keypoints: {lists}. Take the metainfo that it was '
@@ -39,8 +39,8 @@ def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -
     if len(saved) == len(names):
         changed = ', '.join(f'{i}: {old!r} is now {new!r}'
                             for i, (old, new) in enumerate(zip(saved, names)) if old != new)
-        print_log(f'the checkpoint was trained on other keypoints, whose outputs go on as those of '
-                  f'the same position ({changed})', 'current', WARNING)
+        print_log(f'the checkpoint was trained on other keypoints; each output is now that of the '
+                  f'keypoint at the same position ({changed})', 'current', WARNING)
 
 
 def keypoint_names(metainfo: Optional[dict]) -> List[str]:

@@ -30,7 +30,7 @@ def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> D
     if not found:
         raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
                          f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
-                         'no checkpoint of a semi-supervised training, or a plain one already')
+                         'not of a semi-supervised training, or already a plain one')
     return found
 
 
@@ -45,7 +45,7 @@ def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Modul
         nn.Module: The estimator, on the CPU.
 
     Raises:
-        ValueError: If the weights are not just those that the model has.
+        ValueError: If the weights are not exactly those of the model.
     """
     with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
         model = MODELS.build(entries['model']).eval()

@@ -1,9 +1,9 @@
-"""What MMEngine's checkpoints hold beside tensors, made known to PyTorch's safe loading.
+"""Let PyTorch's safe loading accept what MMEngine's checkpoints hold besides tensors.
 
-PyTorch 2.6 and later load with ``weights_only=True`` unless they are told otherwise, and MMEngine
-tells them nothing: they would refuse what its Runner saves, so that no training could be resumed.
-Importing ``mmpose_mum`` allows just that much, and safety stays on: nothing that is allowed here
-runs what a file names, or allocates what a file does not hold.
+PyTorch 2.6 and later load with ``weights_only=True`` by default, and MMEngine keeps this default.
+So they would refuse what its Runner saves, and no training could be resumed. Importing
+``mmpose_mum`` allows just that much. Loading stays safe: nothing that is allowed here runs what a
+file names, or allocates more than the file holds.
 """
 import datetime
 import pickle
@@ -63,9 +63,9 @@ def _scalar(dtype: np.dtype, content: bytes) -> np.generic:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let PyTorch load MMEngine's checkpoints safely; where it does so by default, as of 2.6.
+    """Let PyTorch load MMEngine's checkpoints safely, from 2.6 on, where this is the default.
 
-    PyTorch fills no ``defaultdict`` and no ``deque``, whatever it is told. MMEngine saves none.
+    PyTorch never fills a ``defaultdict`` or a ``deque``. MMEngine saves none.
     """
     if not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'):  # of PyTorch 2.6
         return

@@ -11,7 +11,7 @@ ZIP_MAGIC = b'PK\x03\x04'
 
 
 class Ignored:
-    """Stands for whatever a checkpoint holds beside tensors; takes everything and does nothing."""
+    """Stand for what a checkpoint holds besides tensors; accept everything and do nothing."""
 
     def __init__(self, *args, **kwargs) -> None:
         pass
@@ -70,7 +70,7 @@ _TENSOR_PARTS = {
         torch._utils._rebuild_tensor, torch._utils._rebuild_tensor_v2)},
     ('torch._utils', '_rebuild_parameter'): _Function(torch._utils._rebuild_parameter),
 }
-# What MMEngine's Runner saves beside them (logs, numbers, keypoint metainfo), by top-level module …
+# What else MMEngine's Runner saves (logs, numbers, keypoint metainfo), by top-level module …
 _IGNORED_MODULES = {'numpy', '_codecs', 'datetime', 'pathlib', 'mmengine', 'mmcv', 'mmdet',
                     'mmpose', 'mmpretrain', 'mmpose_mum'}
 # … and by name, Python 2's included: the pickles of torch.save are such that it can read them.
@@ -84,7 +84,7 @@ _IGNORED_NAMES = {
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Python's unpickler that knows tensors, ignores what is known to lie beside them, or refuses.
+    """Python's unpickler for tensors, which ignores known other objects and refuses the rest.
 
     Nothing is looked up by the name that the file gives, so nothing is imported or called.
     """
@@ -102,12 +102,11 @@ _PICKLE = SimpleNamespace(__name__='mmpose_mum.checkpoint.safe_load', Unpickler=
 
 
 def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
-    """Read a checkpoint, whoever made it.
+    """Read a checkpoint safely, even if you do not trust it.
 
-    MMEngine's Runner saves objects beside the tensors, which ``torch.load(weights_only=True)``
-    refuses, unless PyTorch is of version 2.6 or later, and knows them by ``safe_globals``. Here
-    they come back as :class:`Ignored`, on any version and without being imported; any other than
-    those that are expected make the file refused.
+    MMEngine's Runner saves objects besides the tensors. ``torch.load(weights_only=True)`` refuses
+    them, except from PyTorch 2.6 on with ``safe_globals``. Here they come back as :class:`Ignored`,
+    on any version and without being imported. A file with any unexpected object is refused.
 
     Args:
         path (str | Path): What ``torch.save`` wrote, as by MMEngine's Runner.
@@ -128,8 +127,8 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
             str(path), map_location='cpu', pickle_module=_PICKLE, weights_only=False)
     # A broken file can make the readers raise anything.
     except Exception as error:
-        raise ValueError(f'{str(path)!r} is refused, it is not a checkpoint that holds tensors '
-                         f'alone: {error}') from error
+        raise ValueError(f'{str(path)!r} is refused, as it is not a checkpoint that holds only '
+                         f'tensors: {error}') from error
     weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(key, str) and isinstance(value, torch.Tensor)

@@ -1,8 +1,8 @@
 """The command ``mmpose-mum``: a module here for each verb, whose docstring is the verb's help.
 
-Such a module has ``add_arguments(parser)`` and ``run(args)``, and imports what takes time only
-when it runs. An error that the user can mend is raised as ImportError, OSError or ValueError. A
-verb with ``NEEDS_HOST = False`` runs although MMPose and its kin do not load.
+Such a module has ``add_arguments(parser)`` and ``run(args)``, and imports slow modules only when it
+runs. An error that the user can fix is raised as ImportError, OSError or ValueError. A verb with
+``NEEDS_HOST = False`` runs even if MMPose and its dependencies cannot be imported.
 """
 import sys
 import warnings
@@ -26,13 +26,13 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         args (Sequence[str], optional): The verb and its arguments, by default the command line's.
 
     Raises:
-        SystemExit: With an error that is told in one message (exit code 1), or at a command line
-            that is not right (exit code 2).
+        SystemExit: With an error in one message (exit code 1), or for a wrong command line (exit
+            code 2).
     """
     args = sys.argv[1:] if args is None else args
     parser = ArgumentParser(
         prog='mmpose-mum', description="Semi-supervised training of MMPose's top-down models.",
-        epilog='`mmpose-mum VERB --help` tells more, with an example.')
+        epilog='`mmpose-mum VERB --help` explains a verb, with an example.')
     parser.add_argument('--version', action='version', version=__version__)
     parsers = parser.add_subparsers(dest='verb', metavar='VERB', title='verbs', required=True)
     for verb in VERBS:
@@ -62,13 +62,13 @@ def run_script(path: str) -> None:
     """Run the verb that a script of ``tools/`` stands for, with the command line's arguments.
 
     Args:
-        path (str): The script, which is named after a verb, or as it was before there were verbs.
+        path (str): The script. Its name is a verb, or an old name from before there were verbs.
     """
     name, args = Path(path).stem, sys.argv[1:]
     if name in SCRIPTS:
         command = SCRIPTS[name]
-        warnings.warn(f'tools/{name}.py is now `mmpose-mum {" ".join(command)}`; the script goes '
-                      'in the next release', DeprecationWarning, stacklevel=2)
+        warnings.warn(f'tools/{name}.py is now `mmpose-mum {" ".join(command)}`; the next release '
+                      'removes the script', DeprecationWarning, stacklevel=2)
         for i, (flag, equals, value) in enumerate(arg.partition('=') for arg in args):
             args[i] = SCRIPT_FLAGS.get(flag, flag) + equals + value
     else:

@@ -13,13 +13,13 @@ def add_out(parser: ArgumentParser, what: str, **options) -> None:
 
 def add_device(parser: ArgumentParser) -> None:
     """Add ``--device``."""
-    parser.add_argument('--device', help='such as cuda:0; by default the best there is')
+    parser.add_argument('--device', help='such as cuda:0; by default the best available')
 
 
 def add_force(parser: ArgumentParser) -> None:
     """Add ``--force``."""
     parser.add_argument('--force', action='store_true', default=False,
-                        help='overwrite what is there already')
+                        help='overwrite existing files')
 
 
 def positive(text: str) -> int:
@@ -37,7 +37,7 @@ def image_path(text: str) -> Path:
 
 
 def write_image(image, path: Path) -> None:
-    """Write a BGR image, in a folder that need not be there yet.
+    """Write a BGR image; its folder is made if it is missing.
 
     Raises:
         OSError: If it cannot be written.

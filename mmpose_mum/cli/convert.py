@@ -1,11 +1,11 @@
-r"""Write the Pose-MUM config of a top-down model of MMPose's kind.
+r"""Write the Pose-MUM config of a top-down model.
 
     mmpose-mum convert \
         mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py \
         --labeled labels.json --labeled-images images/ --val val.json \
         --unlabeled folder/of/people --out my_config.py
 
-What is written inherits from the original, and is meant to be read and changed.
+The new config inherits from the original. Read it and change it as you like.
 """
 from argparse import SUPPRESS, ArgumentParser, Namespace
 
@@ -13,33 +13,33 @@ from ._shared import add_force, add_out
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes; what is not given is as in ``Options``."""
+    """Add the arguments of the verb; their defaults are those of ``Options``."""
     parser.argument_default = SUPPRESS
-    parser.add_argument('config', help="the original: a path, or mmpose::… for one of MMPose's")
+    parser.add_argument('config', help='the original: a path, or mmpose::… for a config of MMPose')
     parser.add_argument('--unlabeled', required=True,
                         help='folder of images or videos with one person each, a video, or a '
                         "json: COCO's, or a detector's results")
-    parser.add_argument('--labeled', help="json to use in place of the original's")
-    parser.add_argument('--labeled-images', help='folder of the images in --labeled; defaults to '
+    parser.add_argument('--labeled', help="json to train on; by default the original's")
+    parser.add_argument('--labeled-images', help='folder of the images in --labeled; by default '
                         "the original's")
     parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
-                        'json; defaults to that of the labeled ones')
+                        'json; by default that of the labeled ones')
     parser.add_argument('--unlabeled-ann-file', help="json in COCO's layout that names the images, "
                         "if --unlabeled is a detector's results with numbers as image_id")
-    parser.add_argument('--val', help="json to validate and test on in place of the original's, "
-                        'with its boxes')
-    parser.add_argument('--val-images', help='folder of the images in --val; defaults to '
-                        "--labeled-images, or else to the original's")
-    add_out(parser, 'the config to write', type=str)
+    parser.add_argument('--val', help='json to validate and test on, with its boxes; by default '
+                        "the original's")
+    parser.add_argument('--val-images', help='folder of the images in --val; by default '
+                        "--labeled-images, or else the original's")
+    add_out(parser, 'config to write', type=str)
     parser.add_argument('--batch-size', type=int,
-                        help="labeled images per GPU; defaults to the original's")
-    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled one, on top; '
-                        'defaults to 1')
-    parser.add_argument('--max-iters', type=int, help='defaults to 200000')
-    parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; defaults '
-                        'to a fortieth of --max-iters')
+                        help="labeled images per GPU; by default the original's")
+    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled image, in '
+                        'addition; by default 1')
+    parser.add_argument('--max-iters', type=int, help='iterations to train; by default 200000')
+    parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; by '
+                        'default a fortieth of --max-iters')
     parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
-                        'backbone; defaults to what is found')
+                        'backbone; by default chosen automatically')
     parser.add_argument('--labeler', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='a trained top-down model of any kind that makes the targets in place '
                         'of the teacher; it knows all keypoints, by name. --burn-in is 0 then')
@@ -71,11 +71,11 @@ def summary(cfg, options, original, out: str, people: list) -> str:
     if options.labeler:
         lines.insert(3, f'  labeler   {options.labeler[0]}, with {options.labeler[1]}')
     if unlabeled < 2:
-        lines.append('  NOTE      a single unlabeled image has none to be mixed with: give a '
+        lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {out}']
     if scale and scale != labeled + unlabeled:
-        lines.append(f"The learning rate is the original's, for {scale} images a step on all GPUs; "
-                     '--auto-scale-lr fits it to yours.')
+        lines.append(f"The learning rate is the original's, for {scale} images per step on all "
+                     'GPUs. --auto-scale-lr adapts it to your batch.')
     return '\n'.join(lines)

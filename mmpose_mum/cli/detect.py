@@ -1,13 +1,13 @@
-"""Find people in images and videos, by a detector of MMDetection.
+"""Find people in images and videos with an MMDetection model.
 
     mmpose-mum detect FOLDER --config DET_CONFIG --checkpoint FILE --out boxes.json
 
-A detector's config and checkpoint come by
+To download a detector's config and checkpoint:
 ``mim download mmdet --config rtmdet_m_8xb32-300e_coco --dest .``
 
 The result is for UnlabeledPoseDataset's ``bbox_file``: a json in COCO's result format. Its
-``image_id`` is the image's path below the folder, ``clip.mp4#000120`` for a frame of a video; its
-``category_id`` is 1. Started again after an interruption, the command goes on where it was.
+``image_id`` is the image's path below the folder, or ``clip.mp4#000120`` for a video frame. Its
+``category_id`` is 1. After an interruption, the same command continues where it stopped.
 """
 import json
 from argparse import ArgumentParser, Namespace
@@ -16,16 +16,18 @@ from ._shared import add_device, add_out
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Add the arguments of the verb."""
     parser.add_argument('source', help='a folder of images and videos, or one of them')
     parser.add_argument('--config', required=True, help="a detector's config")
     parser.add_argument('--checkpoint', required=True, help="the detector's weights")
     add_out(parser, 'json to write')
-    parser.add_argument('--score-thr', type=float, default=0.3, help='lowest score to keep')
+    parser.add_argument('--score-thr', type=float, default=0.3,
+                        help='lowest score of a box to keep (default: 0.3)')
     parser.add_argument('--category', nargs='+', default=['person'],
-                        help="the detector's classes that count, by name or index from 0")
+                        help="the detector's classes to keep, by name or by index from 0 "
+                        '(default: person)')
     parser.add_argument('--frame-rate', type=float, default=1.,
-                        help='frames to take per second of a video')
+                        help='frames to take per second of a video (default: 1)')
     add_device(parser)
 
 
@@ -58,7 +60,7 @@ def run(args: Namespace) -> None:
         part.unlink()
         raise ValueError(f'found no {" or ".join(args.category)} with a score of at least '
                          f'{args.score_thr:g} in {len(names)} images, {unreadable} of which '
-                         'cannot be read: nothing written')
+                         'cannot be read. Nothing was written')
     write_whole(json.dumps(result), args.out)
     part.unlink()
     print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images, {unreadable} of '

@@ -1,10 +1,10 @@
-"""Tell what is wrong with this environment, and what to do.
+"""Check this environment, and say what is wrong and what to do.
 
     mmpose-mum doctor
 
-Paste what it prints into a bug report: it names versions and devices, and no user or home folder.
-It imports the packages and takes one training step of a tiny model on each kind of device. The exit
-code is 1 if something that training needs is missing or does not fit.
+Paste the output into a bug report. It has versions and devices, but no user name or home folder.
+The command imports the packages and runs one training step of a tiny model on each kind of device.
+The exit code is 1 if something that training needs is missing or does not fit.
 """
 import os
 import platform
@@ -21,22 +21,22 @@ from typing import Iterator, List, Optional, Tuple
 from ..host import HOST, problem_with
 
 NEEDS_HOST = False
-# The distributions that a report is read for, those that only some configs need last.
+# The distributions to report; those that only some configs need come last.
 DISTRIBUTIONS = ('mmpose_mum', 'torch', 'torchvision', 'numpy', 'opencv-python',
                  'opencv-python-headless', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'pycocotools',
                  'xtcocotools', 'openmim', 'setuptools', 'mmpretrain', 'albumentations')
-REMEDY = 'To mend it: '  # what `problem_with` puts between a problem and what to do
+REMEDY = 'To fix it: '  # what `problem_with` puts between a problem and what to do
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes: nothing."""
+    """Add the arguments of the verb: none."""
 
 
 def run(args: Namespace) -> None:
     """Print the report.
 
     Raises:
-        SystemExit: With exit code 1, if there is something to mend.
+        SystemExit: With exit code 1, if there is something to fix.
     """
     warnings.simplefilter('ignore')  # the report is what this prints
     for name, fact in facts():
@@ -131,7 +131,7 @@ def mim_problems() -> Iterator[str]:
     except Exception as error:
         remedy = 'pip install "setuptools<81", which has it' if 'pkg_resources' in str(error) \
             else 'pip install openmim==0.3.9'
-        yield (f'MIM cannot be imported, and so `mim train` does not run: {type(error).__name__}: '
+        yield (f'MIM cannot be imported, so `mim train` does not run: {type(error).__name__}: '
                f'{error}\n{REMEDY}{remedy}')
         return
     for name in ('mmpose', 'mmpose_mum'):
@@ -139,11 +139,11 @@ def mim_problems() -> Iterator[str]:
             configs = Path(installed_path(name), '.mim', 'configs')
         except Exception:  # it raises many kinds
             yield (f'MIM does not find {name}, as pip has not installed it.\n{REMEDY}pip install '
-                   f'{name}; of a checkout, `pip install -e .`')
+                   f'{name}; in its checkout, `pip install -e .`')
             continue
         if not configs.exists():
             yield (f'MIM looks for the configs of {name} in {configs}, which does not exist.\n'
-                   f'{REMEDY}install {name} by pip once more; of a checkout, `pip install -e .`')
+                   f'{REMEDY}install {name} with pip again; in its checkout, `pip install -e .`')
 
 
 def gpu_problems() -> Iterator[str]:
@@ -153,7 +153,7 @@ def gpu_problems() -> Iterator[str]:
         if shutil.which('nvidia-smi'):
             built = torch.version.cuda
             yield ('this machine has an NVIDIA driver, but PyTorch sees no GPU.\n' + REMEDY + (
-                f'see whether `nvidia-smi` lists the GPU, and whether its driver supports CUDA '
+                f'check whether `nvidia-smi` lists the GPU, and whether its driver supports CUDA '
                 f'{built}' if built else 'install a PyTorch that is built for CUDA'))
         return
     architectures = torch.cuda.get_arch_list()
@@ -201,7 +201,7 @@ def step_problems() -> Iterator[str]:
             model.parse_losses(losses)[0].backward()
             print(f'{"training step":24}works on {device}')
     except Exception as error:
-        yield (f'a tiny model takes no training step: {type(error).__name__}: {error}\n'
+        yield (f'a training step of a tiny model fails: {type(error).__name__}: {error}\n'
                f'{REMEDY}report it, with this text')
 
 

@@ -2,11 +2,11 @@
 
     mmpose-mum export CONFIG CHECKPOINT --out people.json
 
-The json is to be corrected and trained with. Of a semi-supervised run it is the teacher's, of the
-people that it was trained with; a plain model, such as ``mmpose-mum publish`` writes, is told where
-there are some. A keypoint whose score is too low, or that lies outside of the image, is written as
-not labeled; the scores of all keypoints are kept as ``keypoint_scores``. The checkpoint may come
-from a stranger; a config is a program.
+Correct the json and train with it. Of a semi-supervised run, the teacher predicts the unlabeled
+people of its config. A plain model, such as ``mmpose-mum publish`` writes, needs ``--unlabeled``. A
+keypoint with a low score or outside the image is written as not labeled. The scores of all
+keypoints are kept as ``keypoint_scores``. The checkpoint is read safely, even if you do not trust
+it. The config is a program that runs.
 """
 import json
 from argparse import ArgumentParser, Namespace
@@ -16,18 +16,19 @@ from ._shared import add_device, add_force, add_out, positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes."""
-    parser.add_argument('config', help='of a semi-supervised training, or a plain one')
-    parser.add_argument('checkpoint', help='of either')
+    """Add the arguments of the verb."""
+    parser.add_argument('config', help='config of a semi-supervised training or of a plain model')
+    parser.add_argument('checkpoint', help='checkpoint of that config')
     add_out(parser, 'json to write')
     parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
-                        "video, or a json: COCO's, or a detector's results; defaults to the "
+                        "video, or a json: COCO's, or a detector's results; by default the "
                         "config's")
     parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
-                        "json; defaults to the config's")
+                        "json; by default the config's")
     parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='lowest score of a keypoint to write')
-    parser.add_argument('--batch-size', type=positive, default=32)
+                        help='lowest score of a keypoint to write as labeled (default: 0.3)')
+    parser.add_argument('--batch-size', type=positive, default=32,
+                        help='people per forward (default: 32)')
     add_device(parser)
     add_force(parser)
 
@@ -55,8 +56,7 @@ def run(args: Namespace) -> None:
         print(f'left out {count["skipped"]} people: their image cannot be read, or they are not '
               'in it')
     if count['repeated']:
-        print(f'left out {count["repeated"]} people who are there already, with the same box in '
-              'the same image')
+        print(f'left out {count["repeated"]} repeated people, with the same box in the same image')
     if count['frames']:
-        print(f'{count["frames"]} are frames of videos, which annotation tools do not open by such '
-              'names')
+        print(f'{count["frames"]} images are video frames, whose names annotation tools do not '
+              'open: extract them first')

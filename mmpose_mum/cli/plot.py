@@ -1,18 +1,26 @@
-"""Draw how a semi-supervised run went, from its work dir.
+"""Draw how a semi-supervised run went.
 
     mmpose-mum plot WORK_DIR --out run.png
 
-It draws from the scalars that were logged: losses and the unlabeled images' weight; the teacher's
-confidence, the share of keypoints used and the distance of student and target; a metric of teacher
-and student. With a PseudoLabelVisualizationHook also how sure the teacher was over time, and
-keypoint by keypoint how many counted and in how many of these the student agreed. What a run has
-not logged is left out and told.
+It draws the logged scalars:
 
-With ``--hidden`` it draws instead how right the teacher's targets were in one or more runs with a
-HiddenLabelHook, each given as NAME=WORK_DIR: the share of right keypoints over the iterations;
-against the teacher's confidence, with the share of all keypoints in each bin as faint bars; and of
-each keypoint. The last two show the last readout. Runs of the same name, as of several seeds, are
-averaged over the readouts that all have.
+* the losses and the weight of the unlabeled images;
+* the teacher's confidence, the share of keypoints used, and the distance of student and target;
+* a metric of teacher and student;
+* with a PseudoLabelVisualizationHook, the teacher's confidence over time, and for each keypoint how
+  often it was used and how often the student agreed.
+
+It names what a run has not logged and leaves it out.
+
+With ``--hidden`` it draws how right the teacher's targets were in runs with a HiddenLabelHook, each
+given as NAME=WORK_DIR. It draws the share of right keypoints
+
+* over the iterations;
+* by the teacher's confidence, with the share of all keypoints in each bin as faint bars;
+* for each keypoint.
+
+The last two show the last readout. Runs with the same name, such as several seeds, are averaged
+over the readouts that all of them have.
 """
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
@@ -21,13 +29,13 @@ from ._shared import add_out
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Add the arguments of the verb."""
     parser.add_argument('runs', nargs='+', metavar='WORK_DIR',
-                        help="a run's work dir, whose resumed parts are put together; with "
-                        '--hidden one or more NAME=WORK_DIR')
+                        help='work dir of a run, resumed or not; with --hidden one or more '
+                        'NAME=WORK_DIR')
     add_out(parser, 'PNG to write', default=Path('run.png'))
     parser.add_argument('--metric', help="metric without the model's name, such as coco/AR; by "
-                        'default the first that was logged')
+                        'default the first one logged')
     parser.add_argument('--hidden', action='store_true',
                         help="draw how right the teacher's targets were")
 
@@ -35,9 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Read the runs and write the image."""
     if args.hidden and args.metric:
-        raise ArgumentError(None, '--metric goes without --hidden')
+        raise ArgumentError(None, '--metric cannot be combined with --hidden')
     if not args.hidden and len(args.runs) > 1:
-        raise ArgumentError(None, 'several runs go with --hidden only')
+        raise ArgumentError(None, 'several runs need --hidden')
     if args.hidden:
         plot_hidden(args)
     else:
@@ -59,7 +67,7 @@ def plot_run(args: Namespace) -> None:
         print(f'not logged: {"; ".join(titles)} ({hint})')
     others = [name for name in metrics if name != metric]
     if others:
-        print(f'metric: {metric}; --metric could be {", ".join(others)}')
+        print(f'metric: {metric}; for others use --metric: {", ".join(others)}')
 
 
 def plot_hidden(args: Namespace) -> None:

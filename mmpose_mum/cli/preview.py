@@ -1,10 +1,10 @@
-"""Draw what a training would do with the unlabeled people.
+"""Draw what the training does with unlabeled people.
 
     mmpose-mum preview CONFIG --checkpoint CHECKPOINT --out branches.png
 
-The panels are those of PseudoLabelVisualizationHook, for people spread over the unlabeled source:
-weak and strong view, mixed tiles, heatmaps, used and rejected keypoints. The model is in evaluation
-mode, and learns nothing.
+The panels are those of PseudoLabelVisualizationHook: weak and strong view, mixed tiles, heatmaps,
+used and rejected keypoints. The people are spread over the unlabeled source. The model is in
+evaluation mode and does not change.
 """
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -13,16 +13,19 @@ from ._shared import add_out, image_path, positive, write_image
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Add the arguments of the verb."""
     from mmengine.config import DictAction
     parser.add_argument('config', help='a semi-supervised config')
-    parser.add_argument('--checkpoint', help='weights of the wrapper or of a plain model')
+    parser.add_argument('--checkpoint', help='of a semi-supervised training or a plain model; by '
+                        'default random weights')
     add_out(parser, 'PNG or JPG to write', type=image_path, default=Path('branches.png'))
-    parser.add_argument('--num', type=positive, default=4, help='rows, one person each')
-    parser.add_argument('--height', type=positive, default=192, help='height of a tile, in pixels')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--num', type=positive, default=4,
+                        help='rows, one person each (default: 4)')
+    parser.add_argument('--height', type=positive, default=192,
+                        help='height of a panel, in pixels (default: 192)')
+    parser.add_argument('--seed', type=int, default=0, help='of views and tiles (default: 0)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction,
-                        help='changes of the config, as MMPose takes them')
+                        help="changes of the config, KEY=VALUE as in MMPose's tools")
 
 
 def run(args: Namespace) -> None:

@@ -2,32 +2,31 @@
 
     mmpose-mum split person_keypoints_train2017.json --out semi_anns --percent 1 5 10 20 --folds 5
 
-writes ….F@P.json, as ….1@10.json, so that others can redo it. In place of the percents may stand
+writes ….F@P.json, such as ….1@10.json, so that others can reproduce it. Instead of ``--percent``:
 
     --protocol sshpe --num 1000 5000 10000    for ….sshpe@1000.json and so on
     --image-ids mine.txt                      for ….mine.json
-    --check ….1@10.txt                        to tell whether the json gives this split
+    --check ….1@10.txt                        to check whether the json gives this split
 
-Every split is three files: the labeled json, ``…-unlabeled.json`` and ``….txt``. The text lists
-the labeled ids below a header with what they came from: it can be published, checked by
-``--check``, and given to ``--image-ids`` (unless it lists people). Files that are there with other
-content are left alone, and that is an error, unless ``--force`` is given.
+Every split has three files: the labeled json, ``…-unlabeled.json`` and ``….txt``. The text lists
+the labeled ids below a header that says where they came from. You can publish it, check it with
+``--check``, and give it to ``--image-ids`` (unless it lists people). An existing file with other
+content is an error; ``--force`` overwrites it.
 
-* ``--percent`` draws images, of *all* images of the json, as semi-supervised detection does it. In
-  COCO's train2017 only about half of them have a person with keypoints; as every image is as
-  likely, P % of the images still have about P % of the labels. Folds are drawn independently;
-  within a fold a larger percentage contains the smaller ones. The order is that of a hash of seed,
-  fold and id, not a random generator's, so that no version of anything matters and jsons of the
-  same images are split alike. Labeled images keep their annotations as they are; the unlabeled ones
-  keep every box, also of people without any labeled keypoint, since to know which those are takes
-  labels.
-* ``--protocol sshpe`` is the benchmark of Semi_Human_Pose (ICCV 2021): labeled are the first N
-  *people*, by the json's order of images, so that the last image may keep only some of its people.
-  Unlabeled are all people of the json, the labeled ones included. People who are a crowd, or have
-  no area, no box or no labeled keypoint, are in neither. The text lists ids of annotations.
-* ``--image-ids`` takes a text file with an image's id a line; ``#`` starts a comment.
+* ``--percent`` draws from *all* images of the json, as in semi-supervised detection. In COCO's
+  train2017 only about half of them have a person with keypoints. All images are equally likely, so
+  P % of the images have about P % of the labels. Folds are drawn independently. Within a fold a
+  larger percentage contains the smaller ones. The order is a hash of seed, fold and id, not a
+  random generator's. So it is the same in every version, and for all jsons of the same images.
+  Labeled images keep their annotations. Unlabeled images keep every box, even of people without a
+  labeled keypoint, as only labels tell who these are.
+* ``--protocol sshpe`` is the benchmark of Semi_Human_Pose (ICCV 2021). The first N *people* are
+  labeled, in the json's order of images, so the last image may keep only some of its people. All
+  people of the json are unlabeled, including the labeled ones. Crowds and people without an area, a
+  box or a labeled keypoint are in neither. The text lists ids of annotations.
+* ``--image-ids`` takes a text file with one image id per line; ``#`` starts a comment.
 
-Unlabeled annotations have nothing but the id, the image's, the category's, box, area and iscrowd.
+Unlabeled annotations keep only their id, image id, category id, box, area and iscrowd.
 """
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
@@ -36,20 +35,20 @@ from ._shared import add_force, positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Add the arguments of the verb."""
     parser.add_argument('annotations', nargs='+', help='COCO keypoint json')
     parser.add_argument('-o', '--out', type=Path, help='folder to write to')
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--percent', nargs='+', metavar='P', help='percent of the images to label')
-    what.add_argument('--protocol', choices=['sshpe'], help="a benchmark's own split")
-    what.add_argument('--image-ids', metavar='TXT', help='file of the ids of the images to label')
-    what.add_argument('--check', metavar='TXT', help='tell whether the json gives this split')
-    parser.add_argument('--folds', type=positive, help='number of draws by --percent (default: 1)')
-    parser.add_argument('--seed', type=int, help='of the draws by --percent (default: 0)')
-    parser.add_argument('--num', type=int, nargs='+', help='people to label by --protocol sshpe '
+    what.add_argument('--protocol', choices=['sshpe'], help='split of a benchmark')
+    what.add_argument('--image-ids', metavar='TXT', help='file with the ids of images to label')
+    what.add_argument('--check', metavar='TXT', help='check whether the json gives this split')
+    parser.add_argument('--folds', type=positive, help='draws with --percent (default: 1)')
+    parser.add_argument('--seed', type=int, help='of the draws with --percent (default: 0)')
+    parser.add_argument('--num', type=int, nargs='+', help='people to label with --protocol sshpe '
                         '(default: 1000 5000 10000)')
-    parser.add_argument('--keep-hidden', action='store_true', help="leave the unlabeled people's "
-                        'keypoints in their json, for diagnosis')
+    parser.add_argument('--keep-hidden', action='store_true', help="keep the unlabeled people's "
+                        'keypoints in their json, for HiddenLabelHook')
     add_force(parser)
 
 
@@ -61,7 +60,7 @@ def run(args: Namespace) -> None:
     for path in args.annotations:
         source = Source(path, args.keep_hidden)
         if source.strays:
-            print(f'left out {source.strays} annotations of {path}, whose images it lacks')
+            print(f'left out {source.strays} annotations of {path} whose images are not listed')
         if args.check:
             check_split(args.check, source)
             print(f'{args.check}: {path} gives this split')
@@ -73,20 +72,21 @@ def run(args: Namespace) -> None:
 
 
 def check_arguments(args: Namespace) -> None:
-    """Raise ArgumentError if arguments do not go together."""
+    """Raise ArgumentError if arguments cannot be combined."""
     if (args.folds, args.seed) != (None, None) and not args.percent:
-        raise ArgumentError(None, '--folds and --seed go with --percent only')
+        raise ArgumentError(None, '--folds and --seed need --percent')
     if args.num is not None and not args.protocol:
-        raise ArgumentError(None, '--num goes with --protocol sshpe only')
+        raise ArgumentError(None, '--num needs --protocol sshpe')
     if not args.check and not args.out:
         raise ArgumentError(None, '--out is missing')
     names = [Path(path).name for path in args.annotations]
     if len(set(names)) < len(names):
-        raise ArgumentError(None, 'two of the jsons have the same name, and so would their splits')
+        raise ArgumentError(None, 'two jsons have the same name, and their splits would too: '
+                            'rename one')
 
 
 def wanted_splits(args: Namespace, source) -> list:
-    """Draw all splits of a source that the command line asks for."""
+    """Draw all requested splits of a source."""
     from ..datasets.splits import draw_split, read_ids
     if args.percent:
         return [
@@ -100,6 +100,6 @@ def wanted_splits(args: Namespace, source) -> list:
     if header.get('ids', 'images') != 'images':
         raise ValueError(f'{args.image_ids} lists ids of annotations, not of images')
     name = Path(args.image_ids).stem
-    if name.startswith(source.stem + '.'):  # a text that this command has written
+    if name.startswith(source.stem + '.'):  # a text that this command wrote
         name = name[len(source.stem) + 1:]
     return [draw_split(source, dict(protocol='image-ids', list=name), ids)]

@@ -1,1 +1,1 @@
-"""Jsons in COCO's layout: read, and checked entry by entry before anything believes them."""
+"""Jsons in COCO's layout: read, and checked entry by entry before they are used."""

@@ -1,4 +1,4 @@
-"""Keypoints of a json and of a config, compared by name: MMPose believes them by position."""
+"""Keypoints of a json and of a config, compared by name, as MMPose goes by position."""
 import re
 from typing import NamedTuple, Sequence, Tuple
 
@@ -11,10 +11,10 @@ class Mismatch(NamedTuple):
 
     Attributes:
         misplaced: Names that the other list has at another place.
-        unknown: Names that the other list does not have, and that are not another way of writing
-            the name at their place.
-        shared: Whether any name is the other list's. If not, one of them is in another language,
-            or numbered, and says nothing.
+        unknown: Names that the other list does not have, and that are no other spelling of the name
+            at their place.
+        shared: Whether the lists share any name. If not, one of them is in another language or
+            numbered, which shows nothing.
     """
     misplaced: Tuple[int, ...]
     unknown: Tuple[int, ...]
@@ -22,10 +22,10 @@ class Mismatch(NamedTuple):
 
 
 def compare_names(names: Sequence[str], expected: Sequence[str]) -> Mismatch:
-    """Compare the names of keypoints, whatever way they are written.
+    """Compare the names of keypoints, regardless of spelling.
 
-    ``L_Eye`` is ``left_eye``, ``Head top`` is ``top_head``, and ``L_F_Paw`` may well be
-    ``left_front_paw``: words count, not their order, and at its own place a name may be short for
+    ``L_Eye`` is ``left_eye``, ``Head top`` is ``top_head``, and ``L_F_Paw`` may be
+    ``left_front_paw``. Words count, not their order, and at the same place a name may be short for
     the other.
 
     Args:

@@ -1,4 +1,4 @@
-"""Labels in COCO's layout, checked as a whole before MMPose reads them and drops or breaks."""
+"""Labels in COCO's layout, checked as a whole before MMPose reads them."""
 import codecs
 import logging
 import math
@@ -30,7 +30,7 @@ from .layout import (
 )
 
 _LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
-_WHOLE = 'a whole number, which MMPose needs: number them anew, annotations with their images'
+_WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
 _IMAGE_FIELDS = [Field('id', _WHOLE, is_whole)]
 _SIZE_FIELDS = [
     Field(name, f'the {name} of the image as it is shown, in pixels', lambda value: is_number(
@@ -100,9 +100,9 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
     Args:
         dataset (BaseCocoStyleDataset): The dataset, which need not be initialized.
         what (str): The set's name, for the log.
-        own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a
-            keypoint's name that is another than the json's is an error: whoever wrote the one can
-            change it. MMPose's own names may differ from their data's, so they are warned about.
+        own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a keypoint
+            name that differs from the json's is an error, as the user can change it. MMPose's own
+            names may differ from their data, so these are warnings.
 
     Returns:
         CocoJson: What was read.
@@ -113,7 +113,7 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
                                 f'(looked for {osp.abspath(path)!r}): set data_root and ann_file')
     if fileio.get(path).startswith(codecs.BOM_UTF8):
         raise ValueError(f"{path!r} begins with a byte order mark, which MMPose's reader of labels "
-                         'refuses: save it as UTF-8 without one (tail -c +4 FILE > NEW_FILE)')
+                         'cannot read: save it as UTF-8 without one (tail -c +4 FILE > NEW_FILE)')
     coco = read_coco(path)
     require(path, 'image', list(coco.images.values()), _IMAGE_FIELDS)
     require(path, 'annotation', coco.annotations, _ANNOTATION_FIELDS)
@@ -182,7 +182,7 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
             found[key] = listed, compare_names(listed, names)
         else:
             _warn(f'{coco.path!r}: its category {category_name(coco, key)} lists {len(listed)} '
-                  f'keypoints, and the config has {len(names)}. They are believed by their place')
+                  f'keypoints, but the config has {len(names)}. They are taken by their order')
     right = any(not (mismatch.misplaced or mismatch.unknown) for _, mismatch in found.values())
     for key, (listed, mismatch) in found.items():
         wrong = sorted(mismatch.misplaced + mismatch.unknown)
@@ -193,15 +193,15 @@ def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: boo
         text = (f'{coco.path!r} names other keypoints than the config, or in another order: of its '
                 f'category {category_name(coco, key)}, {pairs}')
         if right:
-            raise ValueError(f'{text}. Another category has the keypoints of the config: take the '
-                             'annotations of this one out')
+            raise ValueError(f'{text}. Another category has the keypoints of the config: remove '
+                             'the annotations of this one')
         if mismatch.misplaced or (mismatch.shared and own_metainfo):
             raise ValueError(
-                f'{text}. MMPose goes by their place. Bring the keypoints of the json, in '
+                f'{text}. MMPose goes by their order. Bring the keypoints of the json, in '
                 '"categories" and in each annotation, into the order of the metainfo (keypoint_'
-                "info), or write the metainfo and the model's head in the order of the json; where "
-                'only the wording differs, make the names the same')
-        _warn(f'{text}. They are believed by their place')
+                "info), or write the metainfo and the model's head in the order of the json. If "
+                'only the spelling differs, make the names the same')
+        _warn(f'{text}. They are taken by their order')
 
 
 def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
@@ -246,9 +246,9 @@ def _check_ids(coco: CocoJson) -> None:
             count = len(coco.annotations) - len({a['id'] for a in coco.annotations})
             raise ValueError(
                 f'{coco.path!r}: two annotations have the id {annotation["id"]}, of the images '
-                f'{other["image_id"]} and {annotation["image_id"]}, and {count} in all have one '
-                "that occurred before. COCO's readers go by the id, and would put the same person "
-                'on both images: number the annotations anew, through all images')
+                f'{other["image_id"]} and {annotation["image_id"]} ({count} repeated ids in all). '
+                "COCO's readers go by the id, and would put the same person on both "
+                'images: renumber the annotations over all images')
 
 
 def _check_counts(coco: CocoJson, people: List[dict], names: Sequence[str]) -> None:
@@ -264,8 +264,8 @@ def _check_counts(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
         f'{coco.path!r}: `keypoints` of the annotation {first["id"]} (image {first["image_id"]}, '
         f'category {category_name(coco, first["category_id"])}) has {found} numbers'
         f'{"" if found % 3 else f", for {found // 3} keypoints"}, and the {len(names)} keypoints '
-        f'of the metainfo need {needed}. So it is with {len(wrong)} of {len(people)} annotations. '
-        + ('Annotations of other categories do not belong into a json of labels: take them out'
+        f'of the metainfo need {needed}. This concerns {len(wrong)} of {len(people)} annotations. '
+        + ('Annotations of other categories do not belong in a json of labels: remove them'
            if len({person['category_id'] for person in people}) > 1 and len(wrong) < len(people)
            else "The metainfo (keypoint_info) and the head's outputs must be the json's keypoints"
            + (f', which are {listed}' if listed else '')))
@@ -282,8 +282,8 @@ def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
                 raise ValueError(
                     f'{coco.path!r}: keypoint {i} ({name!r}) of the annotation {person["id"]} is '
                     f'{shown(points[3 * i:3 * i + 3])}; it must be x and y in pixels and a '
-                    'visibility of 0 (not labeled), 1 (hidden) or 2 (visible). Where nothing is '
-                    'known write 0, 0, 0')
+                    'visibility of 0 (not labeled), 1 (hidden) or 2 (visible). Write 0, 0, 0 '
+                    'for an unknown keypoint')
 
 
 def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) -> None:
@@ -294,8 +294,8 @@ def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) 
     missing = missing_images([image['path'] for image in found], _LOOKED_FOR)
     if missing:
         raise ValueError(f'{missing} of the {what} set {dataset.ann_file!r} do not exist. The '
-                         f'folder is {folder!r}: data_root and data_prefix (or, of the converter, '
-                         f'--{what}-images) say where they are')
+                         f'folder is {folder!r}: set data_root and data_prefix (or, for the '
+                         f'converter, --{what}-images)')
     check_sizes(found, f'the {what} set {dataset.ann_file!r}')
 
 
@@ -316,7 +316,7 @@ def _check_units(coco: CocoJson, people: List[dict]) -> None:
             raise ValueError(
                 f'{coco.path!r}: no number in any `{field}` is larger than 1 (the annotation '
                 f'{labeled[0]["id"]} has {shown(labeled[0][field])}). They look like shares '
-                "of the image's size; COCO's layout has pixels")
+                "of the image's size, but COCO's layout has pixels")
     corners = sum(is_beyond(person['bbox'], coco.images[person['image_id']]) for person in labeled)
     if 10 * corners > len(labeled):
         _warn(f'{coco.path!r}: {corners} of {len(labeled)} boxes reach beyond their image. Are '
@@ -360,16 +360,16 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     if not people:
         raise ValueError(
             f'the {what} set is empty: {coco.path!r} has {len(coco.annotations)} annotations, and '
-            f'nobody to learn from (left out: {told or "nobody"}). Annotations need a `bbox`, '
+            f'nobody to learn from (left out: {told or "nobody"}). An annotation needs a `bbox`, '
             '`keypoints` and at least one labeled keypoint')
     if told:
         print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '
-                  f'{coco.path!r} count; left out: {told}', 'current')
+                  f'{coco.path!r} are used; left out: {told}', 'current')
     idle = sum(not any(person['keypoints'][2::3]) for person in people)
     if idle:
         _warn(f'{coco.path!r}: {idle} people of the {what} set have no labeled keypoint (each '
-              'visibility is 0) and count all the same: nothing is learned from them. Write '
-              'num_keypoints=0, and MMPose leaves them out')
+              'visibility is 0) but are used: nothing is learned from them. With '
+              'num_keypoints=0 MMPose leaves them out')
     deleted = sum(bool(person.get('deleted')) for person in people)
     if deleted:
         _warn(f'{coco.path!r}: {deleted} people of the {what} set are marked as deleted, and count '

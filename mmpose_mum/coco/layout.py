@@ -41,7 +41,7 @@ class CocoJson(NamedTuple):
 def load_json(path: str) -> Any:
     """Read a json from wherever MMEngine's backends read.
 
-    Numbers that are not finite are let through: MMEngine and COCO's tools do, too.
+    NaN and infinite numbers are accepted, as in MMEngine and COCO's tools.
 
     Args:
         path (str): The json.
@@ -51,7 +51,7 @@ def load_json(path: str) -> Any:
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If it is no json. The message names the file and what it is instead.
+        ValueError: If it is no json. The message names the file and says what it is.
     """
     text = decode_json_text(fileio.get(path), repr(path))
     try:
@@ -64,7 +64,7 @@ def load_json(path: str) -> Any:
 
 
 def read_coco(path: str) -> CocoJson:
-    """Read a json in COCO's layout, and check that its entries can be told apart.
+    """Read a json in COCO's layout, and check that its entries can be distinguished.
 
     Args:
         path (str): The json.
@@ -83,8 +83,8 @@ def read_coco(path: str) -> CocoJson:
             f'it is {"a list" if isinstance(content, list) else shown(content)}'
         raise ValueError(
             f'{path!r} is not in COCO\'s layout, which has "images", "annotations" and '
-            f'"categories": {found}. (A detector\'s list of boxes serves as unlabeled people, as '
-            'their bbox_file)')
+            f'"categories": {found}. (A detector\'s list of boxes can be the bbox_file of '
+            'unlabeled people)')
     for key in ('images', 'annotations', 'categories'):
         entries = content.setdefault(key, [])
         wrong = [] if not isinstance(entries, list) else [
@@ -105,8 +105,8 @@ def read_coco(path: str) -> CocoJson:
         if first['file_name'] != image['file_name']:
             raise ValueError(
                 f'two images of {path!r} have the id {image["id"]!r}: {first["file_name"]!r} and '
-                f'{image["file_name"]!r}. It is not known which of them its annotations belong to: '
-                'give each image an id of its own (jsons that were pasted together need new ids)')
+                f'{image["file_name"]!r}. It is unclear which of them its annotations belong to: '
+                'give each image its own id (jsons that were merged need new ids)')
     categories = {category['id']: category for category in content['categories']}
     return CocoJson(path, images, content['annotations'], categories)
 
@@ -145,7 +145,7 @@ def require(path: str, kind: str, entries: Sequence[dict], fields: Sequence[Fiel
         found = f'is {shown(entry[field.name])}' if field.name in entry else 'is missing'
         more = f' ({len(wrong)} of {len(entries)} are like that)' if len(wrong) > 1 else ''
         raise ValueError(f'{path!r}: `{field.name}` of {_entry_name(kind, wrong[0], entry)} '
-                         f'{found}, and must be {field.needed}{more}')
+                         f'{found}, but must be {field.needed}{more}')
 
 
 def _entry_name(kind: str, place: int, entry: dict) -> str:
@@ -175,19 +175,19 @@ def category_name(coco: CocoJson, key: Any) -> str:
 
 
 def is_beyond(box: Sequence[float], image: dict) -> bool:
-    """Whether x, y, width and height reach far beyond an image, as those of corners may."""
+    """Whether x, y, width and height reach far beyond an image, as corners would."""
     x, y, w, h = box
     return any(is_number(image.get(key)) and end > 1.1 * image[key]
                for key, end in (('width', x + w), ('height', y + h)))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number that float32 can hold, and no truth value."""
+    """Whether a value is a number that float32 can hold, and no bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e38
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number, such as 1 or 1.0, and no truth value."""
+    """Whether a value is a whole number, such as 1 or 1.0, and no bool."""
     return is_number(value) and value == int(value)
 
 

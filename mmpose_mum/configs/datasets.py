@@ -1,4 +1,4 @@
-"""The one walk of datasets that wrap or combine others, as configs or as they are built."""
+"""Walk through datasets that wrap or combine others, as configs or built."""
 import os.path as osp
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
 

@@ -10,7 +10,7 @@ from .datasets import find_owner, leaves
 
 
 def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the keypoints' metainfo as MMPose parses it, in lists: arrays are no ``weights_only``.
+    """Return the keypoints' metainfo as MMPose parses it, in lists: ``weights_only`` bans arrays.
 
     Args:
         entries (dict): Of :func:`plain_config`.
@@ -25,16 +25,16 @@ def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
         with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
             meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
     except AttributeError as error:  # no METAINFO
-        raise ValueError("the config's test data do not say which keypoints there are: give them a "
+        raise ValueError("the config's test data do not say which keypoints there are: add a "
                          'metainfo') from error
     except (AssertionError, KeyError) as error:  # as MMPose puts it
-        raise ValueError(f"the metainfo of the config's test data is not right: {error!r}"
+        raise ValueError(f"the metainfo of the config's test data is wrong: {error!r}"
                          ) from error
     return _builtin(meta)
 
 
 def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
-    """Return what a dataset's config, the first of several in it, or its type tells of keypoints.
+    """Return the keypoints of a dataset's config, of the first in it, or of its type.
 
     Args:
         dataset (dict): Config of a dataset.

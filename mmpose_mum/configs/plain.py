@@ -73,12 +73,12 @@ def find_config(checkpoint: Path) -> Path:
     """
     beside = sorted(checkpoint.parent.glob('*.py'))
     if len(beside) > 1:
-        raise ValueError(f'there are several configs beside {checkpoint}, '
-                         f'{", ".join(path.name for path in beside)}: say which by --config')
+        raise ValueError(f'there are several configs next to {checkpoint}, '
+                         f'{", ".join(path.name for path in beside)}: choose one with --config')
     found = beside or sorted(checkpoint.parent.glob('*/vis_data/config.py'))
     if not found:
-        raise ValueError(f'there is no config beside {checkpoint}, and no */vis_data/config.py: '
-                         'give the one that it was trained with by --config')
+        raise ValueError(f'there is no config next to {checkpoint}, and no */vis_data/config.py: '
+                         'give the one that it was trained with as --config')
     return found[-1]
 
 

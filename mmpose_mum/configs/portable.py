@@ -11,10 +11,10 @@ _ABSOLUTE = re.compile(r'[~/\\]|[A-Za-z]:[\\/]|[A-Za-z][\w+.-]*://')
 
 
 def portable(entries: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, str]]:
-    """Leave out a machine's ways to its files, and put ``data`` in place of its folders.
+    """Remove a machine's file clients, and replace its folders with ``data``.
 
-    Relative paths, which are MMPose's custom, stay as they are. Absolute ones keep what lies below
-    the outermost folder. There may be several such folders: they become ``data/1``, ``data/2``, ….
+    Relative paths, which are usual in MMPose, stay as they are. Absolute ones keep what lies below
+    the outermost folder. Several such folders become ``data/1``, ``data/2``, ….
 
     Args:
         entries (dict): Name → value of builtin types, of :func:`plain_config`.

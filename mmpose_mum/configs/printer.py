@@ -45,7 +45,7 @@ def parts(node: Any) -> Parts:
         return re.sub(r'\.0$', '.', repr(node)), [], ''
     if isinstance(node, (str, int, type(None))):
         return repr(node), [], ''
-    raise ValueError(f'{node!r}, which cannot be written down')
+    raise ValueError(f'{node!r}, which cannot be written to a config')
 
 
 @parts.register(dict)

@@ -16,7 +16,7 @@ def find_config(path: str) -> str:
     """
     package, separator, name = path.partition('::')
     if separator and package != 'mmpose':
-        raise ValueError(f'{path!r} is of {package}; only configs of mmpose and paths are read')
+        raise ValueError(f'{path!r} is of {package}: expected a path, or a config of mmpose')
     found = osp.join(shipped_configs(), name) if separator else path
     if not osp.isfile(found):
         raise FileNotFoundError(f'there is no config {path!r}: {osp.abspath(found)} does not exist')

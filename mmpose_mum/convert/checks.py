@@ -49,7 +49,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
                                 f'for {osp.abspath(options.labeler[1])!r})')
     if not osp.isdir(options.unlabeled) and not options.unlabeled.lower().endswith(
             ('.json', *VIDEO_SUFFIXES)):
-        raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, no json and no video '
+        raise ValueError(f'--unlabeled: {options.unlabeled!r} is no folder, json or video '
                          f'({", ".join(VIDEO_SUFFIXES)})')
     if osp.exists(out) and not force:
         raise ValueError(f'{out!r} exists already; --force overwrites it')
@@ -78,7 +78,7 @@ def check_training(cfg: Config, labeled: bool) -> str:
     unlabeled = sources[SOURCE_NAMES[1]].get_data_info(0)['img_path']
     if not split_frame_name(unlabeled) and not isfile(unlabeled):
         raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
-                         f'{similar_name(unlabeled)}; --unlabeled-images says where the images are')
+                         f'{similar_name(unlabeled)}; give their folder with --unlabeled-images')
     return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
 
 
@@ -97,19 +97,19 @@ def check_validation(cfg: Config) -> str:
     files = [*_files(cfg.val_dataloader.dataset), *(metric.get('ann_file') for metric in metrics)]
     for path in files:
         if path and not exists(path):
-            raise ValueError(f'the validation reads {path!r}, which does not exist; --val gives '
-                             'it a json of yours, with boxes')
+            raise ValueError(f'the validation reads {path!r}, which does not exist; give '
+                             'a json of yours, with boxes, with --val')
     check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
         person = dataset.get_data_info(0)
     except (IndexError, ValueError) as error:  # MMEngine's, serializing nothing
-        raise ValueError(f'nobody to validate on was found in {files[0]!r} ({error}). Annotations '
-                         'need a `bbox`, `keypoints` and at least one labeled keypoint; --val '
-                         'gives another json') from error
+        raise ValueError(f'found nobody to validate on in {files[0]!r} ({error}). Annotations '
+                         'need a `bbox`, `keypoints` and at least one labeled keypoint. Give '
+                         'another json with --val') from error
     if not isfile(person['img_path']):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
-                         'exist; the folder is given by --val-images, or --val gives another json')
+                         'exist; give the folder with --val-images, or another json with --val')
     return f'{len(dataset)} people to validate on'
 
 
@@ -185,6 +185,6 @@ def write_config(path: str, options: Options, out: str,
         os.remove(out) if before is None else Path(out).write_bytes(before)
         told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
         raise ValueError(
-            f'{out} cannot be trained, and is not written: '
+            f'{out} is not written, as it cannot be trained: '
             f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error
     return written, original, people

@@ -67,15 +67,15 @@ def _check(cfg: Config) -> None:
     """Raise ValueError unless the config trains a top-down model."""
     model = cfg.get('model')
     if not model or 'type' not in model:
-        raise ValueError('the config has no model: it is no training config of MMPose')
+        raise ValueError('the config has no model, so it is no training config of MMPose')
     if not isinstance(model['type'], str):
-        raise ValueError('the config is of the new style, which imports classes and not names '
-                         '(`with read_base():`); convert its twin of the old style, which MMPose '
-                         'has for each of its top-down models')
+        raise ValueError('the config has the new style, which imports classes (`with '
+                         'read_base():`). Convert the same config in the old style; MMPose has '
+                         'one for each of its top-down models')
     if name_of(model) in _SEMI_SUPERVISED:
         raise ValueError(f'the config is semi-supervised already: its model is {model["type"]}')
     if name_of(model) != 'TopdownPoseEstimator':
         raise ValueError(f'the model {model["type"]} is not top-down: only TopdownPoseEstimator '
-                         'sees one person an image, which mixing and pseudo targets need')
+                         'sees one person per image, which mixing and pseudo targets need')
     if not cfg.get('train_dataloader') or not cfg.get('train_cfg'):
-        raise ValueError('the config has no training (train_dataloader and train_cfg)')
+        raise ValueError('the config has no training: train_dataloader or train_cfg is missing')

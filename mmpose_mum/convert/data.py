@@ -1,4 +1,4 @@
-"""The training data of a converted config: the original's labeled set beside an unlabeled one."""
+"""The training data of a converted config: the original's labeled set and an unlabeled set."""
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config
@@ -60,8 +60,8 @@ def input_size(cfg: Config) -> Tuple[int, int]:
     """
     affine = _step(cfg, 'TopdownAffine')
     if affine is None:
-        raise ValueError('the training pipeline has no TopdownAffine, by which top-down models get '
-                         f'one person each: {[name_of(step) for step in _pipeline(cfg)]}')
+        raise ValueError('the training pipeline has no TopdownAffine, which crops one person for '
+                         f'a top-down model: {[name_of(step) for step in _pipeline(cfg)]}')
     return tuple(affine['input_size'])
 
 

@@ -1,4 +1,4 @@
-"""What a conversion may be told, with the defaults of ``configs/_base_/semi_supervised.py``."""
+"""The options of a conversion, with the defaults of ``configs/_base_/semi_supervised.py``."""
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple, Union
 
@@ -10,13 +10,13 @@ from ..functional.ema import momentum_for
 class Options:
     """Options of :func:`mmpose_mum.semi_supervised`; all but ``unlabeled`` may be left out.
 
-    Paths are written into the config as they are given, so relative ones count from the folder in
-    which the training is started, as ``data/coco/`` does in MMPose's own configs.
+    Paths are written into the config unchanged. So relative ones start in the folder in which the
+    training is started, like ``data/coco/`` in MMPose's own configs.
 
     Args:
         unlabeled (str): A folder of images or videos with one person each, a video, or a json:
             COCO's layout, or a detector's results. See :class:`UnlabeledPoseDataset`.
-        labeled (str, optional): Annotations to use in place of the original's, in the layout that
+        labeled (str, optional): Annotations to use instead of the original's, in the layout that
             its dataset reads. If the original combines several datasets, it replaces all of them
             and has COCO's layout with the keypoints of the combination. Defaults to the original's.
         labeled_images (str, optional): Folder of the images in ``labeled``. Defaults to that of
@@ -24,20 +24,20 @@ class Options:
         unlabeled_images (str, optional): Folder of the images, if ``unlabeled`` is a json.
             Defaults to that of the labeled images.
         unlabeled_ann_file (str, optional): A json in COCO's layout that names the images, if
-            ``unlabeled`` is a detector's results with ``image_id`` s that are its images' numbers.
-        val (str, optional): Annotations to validate and test on in place of the original's, in the
-            layout that its dataset reads; boxes are theirs as well, not a detector's. A combination
-            is replaced as by ``labeled``. Defaults to the original's.
+            ``unlabeled`` is a detector's results with numbers as ``image_id`` s.
+        val (str, optional): Annotations to validate and test on instead of the original's, in the
+            layout that its dataset reads. Their boxes are used, not a detector's. A combination is
+            replaced as with ``labeled``. Defaults to the original's.
         val_images (str, optional): Folder of the images in ``val``. Defaults to
             ``labeled_images`` or else to that of the original's (first) dataset for validation.
         batch_size (int, optional): Labeled images per batch and GPU. Defaults to the original's.
-        ratio (float): Unlabeled images per labeled image; they come on top.
+        ratio (float): Unlabeled images per labeled image, in addition to it.
         max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
-        burn_in (int, optional): Iterations on labeled images alone; as many follow in which the
-            unlabeled ones' weight rises. Defaults to a fortieth of ``max_iters``, and to 0 with a
-            labeler, which knows its trade from the start.
-        momentum (float, optional): The teacher's. Defaults to what the length of the training
-            asks for, see :func:`functional.ema.momentum_for`.
+        burn_in (int, optional): Iterations on labeled images alone. In as many more, the weight of
+            the unlabeled images rises. Defaults to a fortieth of ``max_iters``, or to 0 with
+            a labeler, which is trained already.
+        momentum (float, optional): The teacher's. By default it depends on the length of the
+            training, see :func:`functional.ema.momentum_for`.
         sites (Sequence[str], optional): Where to mix. Defaults to what
             :func:`mmpose_mum.models.mixing.default_sites.default_sites` finds in the backbone.
         grid (tuple[int, int] | str): Rows and columns of tiles. Defaults to those that divide the
@@ -49,7 +49,8 @@ class Options:
     Raises:
         ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
             ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections,
-            or ``labeler`` is not two paths; the components that get the others check them.
+            or ``labeler`` is not two paths.
+            The components check the other options.
     """
 
     unlabeled: str
@@ -73,7 +74,7 @@ class Options:
         if self.max_iters < 1:
             raise ValueError(f'max_iters must be at least 1, got {self.max_iters}')
         if not self.ratio > 0:
-            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled one, got '
+            raise ValueError(f'ratio must be more than 0 unlabeled images per labeled image, got '
                              f'{self.ratio}')
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f'batch_size must be at least 1 labeled image, got '
@@ -87,7 +88,7 @@ class Options:
         if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
             raise ValueError(
                 f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
-                f"detector's results, and unlabeled, {self.unlabeled!r}, is not such a json, a "
+                f"detector's results, but unlabeled, {self.unlabeled!r}, is not such a json: a "
                 'list of {image_id, category_id, bbox, score}')
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', 0 if self.labeler else self.max_iters // 40)

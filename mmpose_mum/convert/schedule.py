@@ -93,8 +93,8 @@ def _param_scheduler(cfg: Config, options: Options) -> List[Any]:
 def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any:
     """Return a scheduler in iterations of the new training."""
     if name_of(scheduler).startswith('ReduceOnPlateau'):
-        raise ValueError(f'{name_of(scheduler)} goes by the epochs that are validated, and a '
-                         'training by iterations has none: give the original another scheduler, '
+        raise ValueError(f'{name_of(scheduler)} depends on validated epochs, and a training '
+                         'by iterations has none: give the original another scheduler, '
                          'such as MultiStepLR')
     if scheduler.get('by_epoch', True):
         factor = _iters_per_epoch(cfg, options)

@@ -27,7 +27,7 @@ def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     if options.val is None:
         return {}
     if not cfg.get('val_dataloader'):
-        raise ValueError('val is given, but the config has no val_dataloader to use it in')
+        raise ValueError('val is given, but the config has no val_dataloader that could use it')
     overrides: Dict[str, Any] = {}
     for phase in ('val', 'test'):
         for part, make in dict(dataloader=_dataloader, evaluator=_evaluator).items():
@@ -48,7 +48,7 @@ def _dataloader(cfg: Config, base: Base, options: Options) -> dict:
     changes: Dict[str, Any] = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
     if 'datasets' in owner.of(cfg):
         changes = dict(test_mode=True, pipeline=shortest(owner / 'pipeline', cfg))
-    # What a wrapper or a combination says beside the dataset goes.
+    # What a wrapper or a combination says besides the dataset is dropped.
     return dict(dataset=replaced(cfg, owner, options.val, images, _delete_=True, **changes))
 
 
@@ -61,6 +61,6 @@ def _evaluator(cfg: Config, base: Base, options: Options) -> Any:
             for i, metric in enumerate(evaluator)]
         return metrics if any(isinstance(metric, Changed) for metric in metrics) else None
     if 'metrics' in evaluator:
-        raise ValueError(f'val is one set, but {base.path[0]} is a {name_of(evaluator)}, with '
-                         'metrics for several: give the original the one set and its metric')
+        raise ValueError(f'val is one set, but {base.path[0]} is a {name_of(evaluator)} with '
+                         'metrics for several: give the original a single set and its metric')
     return dict(ann_file=options.val) if evaluator.get('ann_file') else None

@@ -139,13 +139,13 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
             example: dict) -> str:
     """Tell what to do about a file none of whose detections can be used."""
     if unknown is not None:
-        return (f'An image_id that is not known: {unknown!r}. It must be the id of an image in '
-                'ann_file or, without ann_file, the path of an image below data_prefix, '
-                "'clip.mp4#000120' for a frame of a video")
+        return (f'The image_id {unknown!r} is not known. It must be the id of an image in ann_file '
+                'or, without ann_file, the path of an image below data_prefix, '
+                "'clip.mp4#000120' for a video frame")
     if best >= score_thr:
         found = f'`bbox` is {shown(example["bbox"])}' if 'bbox' in example else \
             f'there is no `bbox`, the keys are {shown(list(example))}'
-        return f'Of one of them, {found}. It must be x, y, width and height in pixels'
+        return f'In one of them, {found}. It must be x, y, width and height in pixels'
     if best > -math.inf:
         return f'The best score is {best:.4g}: lower bbox_score_thr, which is {score_thr:g}'
     if others:

@@ -16,35 +16,35 @@ from .short_form import SOURCE_NAMES, Unlabeled, write_out
 class SemiSupervisedDataset(ConcatDataset):
     """MMEngine's ``ConcatDataset`` of a labeled and an unlabeled set.
 
-    In short, ``labeled`` is the dataset that a plain model would be trained with, as it is, and
+    In short form, ``labeled`` is the unchanged dataset of a plain model's training, and
     ``unlabeled`` says where more people are::
 
         dict(type='SemiSupervisedDataset', labeled=_base_.train_dataloader.dataset,
              unlabeled='folder/of/people/')
 
-    The labeled pipeline becomes the branch ``sup``. The unlabeled set gets a pipeline of
-    ``LoadUnlabeledImage``, ``WeakView`` and ``StrongView``, the size of whose crops is the labeled
-    one's, and the labeled set's metainfo. At length, ``datasets`` are both sets with all of that
-    written out, which :func:`short_form.sources_of` does as well.
+    The labeled pipeline becomes the branch ``sup``. The unlabeled set gets the labeled set's
+    metainfo, and a pipeline of ``LoadUnlabeledImage``, ``WeakView`` and ``StrongView`` with the
+    labeled set's crop size. In long form, ``datasets`` has both sets with all of that written out;
+    :func:`short_form.sources_of` does this, too.
 
-    It says which of the two is empty, where MMEngine would fail in its serialization, and which
-    keypoint is not the other's or not the metainfo's; it forgives the metainfo in which they differ
-    as a matter of course.
+    An error says which of the two is empty, where MMEngine would fail in its serialization. Another
+    one says which keypoint differs between them, or from the metainfo. Metainfo that always differs
+    is ignored.
 
-    A sample that :class:`SemiSupervisedSampler` asks for is drawn by its place in the stream: its
-    augmentation, and which sample stands in for one that cannot be read, are the same in whichever
-    process and after whatever stop of the training. The process' own random numbers stay as they
-    are. Other indices are drawn as everywhere, by the process' own.
+    A sample that :class:`SemiSupervisedSampler` asks for depends on its place in the stream only.
+    Its augmentation is the same in every process and after every resume, and so is the sample that
+    replaces an unreadable one. The process's own random state does not change. Other indices use
+    that random state, as usual.
 
     Args:
         datasets (Sequence[dict], optional): Configs of the labeled and the unlabeled set, in this
-            order, at length. Nothing is added to them.
+            order, in long form. Nothing is added to them.
         ignore_keys (Sequence[str]): Entries of the metainfo that may differ: the categories that
             a COCO json brings along, and the dataset's name.
-        labeled (dict, optional): In short, the labeled set; it may wrap or combine several.
-        unlabeled (str | dict | list, optional): In short, a folder of images and videos; a video;
-            a json, COCO's or a detector's, of people in the labeled set's folder of images; the
-            config of an :class:`UnlabeledPoseDataset`, in which ``type``, ``metainfo`` and
+        labeled (dict, optional): In short form, the labeled set; it may wrap or combine several.
+        unlabeled (str | dict | list, optional): In short form, a folder of images and videos; a
+            video; a json, COCO's or a detector's, of people in the labeled set's folder of images;
+            the config of an :class:`UnlabeledPoseDataset`, in which ``type``, ``metainfo`` and
             ``pipeline`` may be missing; or a list of these.
         input_size (tuple[int, int], optional): Width and height of the views. Defaults to what the
             labeled pipeline's ``TopdownAffine`` has.
@@ -54,7 +54,7 @@ class SemiSupervisedDataset(ConcatDataset):
         strong (dict, optional): Options of :class:`StrongView`.
 
     Raises:
-        ValueError: If there are not two sets, they are given both in short and at length, one is
+        ValueError: If there are not two sets, they are given in both forms, one is
             empty, their keypoints differ, a set's are not listed in order, or its people have
             others than its metainfo names.
     """

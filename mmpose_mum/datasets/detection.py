@@ -57,11 +57,11 @@ def read_part(path: Path, settings: dict) -> Dict[str, Optional[list]]:
                 lines or first.startswith(rest)):
             raise ValueError('it does not begin with the settings')
     except ValueError as error:
-        raise ValueError(f'{path} is not what an interrupted run of this tool leaves ({error}): '
+        raise ValueError(f'{path} was not written by an interrupted run of this tool ({error}): '
                          'move it away, or give another --out') from error
     if entries and entries[0] != settings:
-        raise ValueError(f'{path} is of an interrupted run with other settings, {lines[0]}: '
-                         'delete it, or give the same')
+        raise ValueError(f'{path} belongs to an interrupted run with other settings, {lines[0]}: '
+                         'delete it, or give the same settings')
     complete = ''.join(line + '\n' for line in lines or [first])
     if text != complete:
         path.write_text(complete)

@@ -26,8 +26,8 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
                  **kwargs) -> None:
         self.source = DATASETS.get(source)
         if self.source is None:
-            raise ValueError(f'the dataset {source} is not registered: this MMPose has none of '
-                             'that name, and cannot train the config that names it')
+            raise ValueError(f'the dataset {source} is not registered: this MMPose has no such '
+                             'dataset and cannot train a config that names it')
         self.num_samples = num_samples
         super().__init__(
             metainfo=self.source.METAINFO if metainfo is None else metainfo, **kwargs)
@@ -64,7 +64,7 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
 
 
 def _hands(random: np.random.Generator, keypoints: np.ndarray) -> dict:
-    """Make what InterHand's samples hold beside other datasets'; depths in millimeters."""
+    """Make what only InterHand's samples hold; depths in millimeters."""
     depth = random.uniform(-100, 100, (*keypoints.shape[:2], 1))
     return dict(
         rotation=0,

@@ -18,43 +18,42 @@ _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
 
 @TRANSFORMS.register_module()
 class LoadUnlabeledImage(LoadImage):
-    """Load an image of the unlabeled set; one that cannot be read is left out.
+    """Load an unlabeled image, and skip one that cannot be read.
 
     The image may be a frame of a video: an ``img_path`` such as ``clip.mp4#000120``.
 
-    Each failure is warned about once a file, with the count so far of this worker. The dataset
-    then draws another sample, and gives up after its ``max_refetch`` tries. In the labeled set,
-    MMPose's ``LoadImage`` raises instead: there a missing image is a mistake. A sample without a
-    ``bbox`` gets one that covers the image. One with a box keeps what of it lies inside the image,
-    and is left out likewise if that is less than a pixel, or if the ``stated_size`` that the json
-    has for the image is another one's: see :func:`wrong_size`.
+    Each failure gives one warning per file, with this worker's count. The dataset then draws
+    another sample, and gives up after ``max_refetch`` tries. (In the labeled set, MMPose's
+    ``LoadImage`` raises, as a missing image is a mistake there.) A sample without a ``bbox`` gets
+    one that covers the image. A box is clipped to the image. The sample is skipped if less than a
+    pixel is left, or if the json's ``stated_size`` belongs to another image: see
+    :func:`wrong_size`.
 
-    Images are upright, turned as their EXIF data (or a video's) say.
+    Images are upright, rotated by their EXIF data (or a video's).
 
-    Given the ``input_size``, a JPEG of a large person is decoded at a fraction of its size, see
-    :func:`decode_reduced`. ``img`` is that smaller image then; ``img_shape``, ``ori_shape`` and
-    ``bbox`` are the full one's, and ``source_mat`` maps the former's pixels to the latter's:
-    :class:`WarpTopdownAffine` goes by it, and the views with it, MMPose's ``TopdownAffine`` does
-    not.
+    With ``input_size``, the JPEG of a large person is decoded at a fraction of its size, see
+    :func:`decode_reduced`. Then ``img`` is the smaller image, while ``img_shape``, ``ori_shape``
+    and ``bbox`` belong to the full one. ``source_mat`` maps pixels of the smaller image to the full
+    one. :class:`WarpTopdownAffine` and the views use it, MMPose's ``TopdownAffine`` does not.
 
     Args:
         input_size (tuple[int, int], optional): Width and height of the network's input, in pixels.
             Defaults to None, which decodes every image at its full size.
-        cache_mb (float): Keep decoded images in memory, up to so many megabytes in each process
-            that loads; images beyond are read each time. For sets that about fit: a worker comes
-            by all of them. Cached images cannot be written into. Defaults to 0.
+        cache_mb (float): Megabytes of decoded images to keep in memory in each loading process.
+            Other images are read each time. Each worker sees all images, so this helps if the set
+            about fits. Cached images are read-only. Defaults to 0.
         **kwargs: As for MMPose's ``LoadImage``.
 
     Raises:
-        ValueError: If ``input_size`` is given with another decoder than OpenCV's, or for other
-            images than color.
+        ValueError: If ``input_size`` is given with another decoder than OpenCV's, or for images
+            that are not in color.
     """
 
     def __init__(self, input_size: Optional[Tuple[int, int]] = None, cache_mb: float = 0,
                  **kwargs) -> None:
         super().__init__(**kwargs)
         if input_size and not (self.imdecode_backend == 'cv2' and self.color_type == 'color'):
-            raise ValueError('input_size has JPEGs decoded at a reduced scale by OpenCV, in '
+            raise ValueError('input_size makes OpenCV decode JPEGs at a reduced scale, in '
                              f'color: got imdecode_backend={self.imdecode_backend!r} and '
                              f'color_type={self.color_type!r}')
         self.input_size = input_size
@@ -129,5 +128,5 @@ class LoadUnlabeledImage(LoadImage):
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:
             self._left_out.add(path)
-            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} of '
+            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} in '
                           f'this process: {path} ({error})', stacklevel=4)

@@ -88,7 +88,7 @@ OPERATIONS = {
 class PhotometricRandAugment(BaseTransform):
     """RandAugment of the operations that leave every keypoint where it is.
 
-    Required and modified key: ``img``, uint8 (H, W, 3). Place it behind ``WarpTopdownAffine``,
+    Required and modified key: ``img``, uint8 (H, W, 3). Place it after ``WarpTopdownAffine``,
     where the image is small.
 
     Args:

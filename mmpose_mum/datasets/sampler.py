@@ -12,7 +12,7 @@ from .short_form import SOURCE_NAMES
 
 
 class PlacedIndex(int):
-    """An index into a dataset that brings along its place in the stream of samples.
+    """An index into a dataset that carries its place in the stream of samples.
 
     Attributes:
         place (tuple[int, int, int]): Seed of the stream, number of the source, and place in the
@@ -26,16 +26,16 @@ class PlacedIndex(int):
 class SemiSupervisedSampler(Sampler):
     """Yield endless batches with a fixed number of samples of each source.
 
-    Every source runs through its own shuffled passes, so each sample is seen once a pass however
-    small or large its source is. The sample at any place follows from the seed and the place alone:
-    the sampler can start at any batch at once (:attr:`start_batch`), and the processes of
-    a distributed run divide each source among themselves without overlap. The indices are
-    :class:`PlacedIndex`, so that the sample's augmentation can follow from its place as well.
+    Every source has its own shuffled passes, so each sample is seen once per pass, however small or
+    large its source is. The sample at a place depends only on the seed and the place. So the
+    sampler can start at any batch at once (:attr:`start_batch`), and the processes of a distributed
+    run divide each source without overlap. The indices are :class:`PlacedIndex`, so the
+    augmentation can depend on the place as well.
 
     Args:
         dataset (ConcatDataset): The sources, labeled first.
         batch_size (int, optional): Samples per batch and process. Defaults to the dataloader's,
-            which :class:`ResumableTrainLoop` hands on; whoever iterates otherwise sets it.
+            which :class:`ResumableTrainLoop` sets; other users set it themselves.
         source_ratio (Sequence[float]): Share of each source in a batch, such as ``[1, 1]``.
         shuffle (bool): Whether to shuffle each pass.
         seed (int, optional): Seed of the shuffling. Defaults to a random one that all processes
@@ -43,8 +43,8 @@ class SemiSupervisedSampler(Sampler):
 
     Raises:
         TypeError: If the dataset is no concatenation.
-        ValueError: If a source is empty or the ratio leaves one without a sample; when it is
-            iterated, if nobody has told it the batch size.
+        ValueError: If a source is empty or the ratio leaves one without a sample; when iterating,
+            if the batch size is not set.
     """
 
     def __init__(self,
@@ -78,7 +78,7 @@ class SemiSupervisedSampler(Sampler):
 
     @property
     def batch_size(self) -> Optional[int]:
-        """Samples per batch and process; None as long as nobody has told it."""
+        """Samples per batch and process; None until it is set."""
         return self._batch_size
 
     @batch_size.setter
@@ -91,11 +91,11 @@ class SemiSupervisedSampler(Sampler):
             if slots == 0:
                 raise ValueError(
                     f'source_ratio {self.source_ratio} leaves the {name} source without a sample '
-                    f'in a batch of {batch_size}: enlarge the batch or change the ratio')
+                    f'in a batch of {batch_size}: use a larger batch or another ratio')
 
     @property
     def stream(self) -> Dict[str, Union[int, bool, List[int]]]:
-        """Return all that the stream of samples follows from, to compare it after a resume."""
+        """Return all that the stream of samples depends on, to compare it after a resume."""
         return dict(seed=self.seed, sizes=self.sizes, contents=self.contents,
                     per_batch=self.per_batch, world_size=self.world_size, shuffle=self.shuffle)
 
@@ -103,8 +103,8 @@ class SemiSupervisedSampler(Sampler):
         """Yield indices into the concatenation, batch after batch, from ``start_batch`` on."""
         if self.batch_size is None:
             raise ValueError(
-                'the SemiSupervisedSampler does not know the batch size: train with a '
-                "ResumableTrainLoop, which hands on the dataloader's, or set sampler.batch_size")
+                'the SemiSupervisedSampler does not know the batch size: train with '
+                "ResumableTrainLoop, which sets it to the dataloader's, or set sampler.batch_size")
         streams = [
             self._stream(source, self.start_batch * slots)
             for source, slots in enumerate(self.per_batch)
@@ -140,7 +140,7 @@ class SemiSupervisedSampler(Sampler):
         return self.num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Do nothing: the order follows from the place in the endless stream."""
+        """Do nothing: the order depends on the place in the endless stream."""
 
 
 def checksum_of(dataset) -> int:

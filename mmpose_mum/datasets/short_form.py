@@ -59,9 +59,9 @@ def write_out(labeled: dict,
     """
     crop = _crop_of(labeled)
     if not input_size and 'input_size' not in crop:
-        raise ValueError("the labeled set's pipeline has no TopdownAffine, from which the views of "
-                         'the unlabeled people would have their size: give the '
-                         'SemiSupervisedDataset an input_size=(width, height)')
+        raise ValueError("the labeled set's pipeline has no TopdownAffine, which sets the size of "
+                         'the views of unlabeled people: give the SemiSupervisedDataset an '
+                         'input_size=(width, height)')
     size = tuple(input_size or crop['input_size'])
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
     view = dict(input_size=size, **(dict(use_udp=True) if udp else {}))
@@ -112,9 +112,9 @@ def _with_defaults(unlabeled: Any, defaults: Dict[str, Any], images: str) -> dic
     pipeline = source.get('pipeline')
     if pipeline and not _is_branched(pipeline):
         raise ValueError(
-            'the unlabeled set has a pipeline without branches, such as the labeled one of a '
-            f'config that it was copied from: {[name_of(step) for step in pipeline]}. Leave the '
-            f'pipeline out, or end it with a PoseMultiBranch of {_TEACHER} and {_STUDENT}')
+            'the unlabeled set has a pipeline without branches, such as one copied from the '
+            f'labeled set: {[name_of(step) for step in pipeline]}. Remove the pipeline, or end it '
+            f'with a PoseMultiBranch of {_TEACHER} and {_STUDENT}')
     return dict(defaults, **source)
 
 

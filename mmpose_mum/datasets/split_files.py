@@ -18,8 +18,8 @@ def write_file(path: Path, chunks, force: bool) -> None:
         with open(partial, 'w', encoding='utf-8', newline='\n') as file:
             file.writelines(chunks)
         if not force and path.exists() and not filecmp.cmp(partial, path, shallow=False):
-            raise ValueError(f'{path} is there with other content: choose another --out, or '
-                             'replace it by --force')
+            raise ValueError(f'{path} exists with other content: choose another --out, or '
+                             'overwrite it with --force')
         os.replace(partial, path)
     finally:
         if partial.exists():

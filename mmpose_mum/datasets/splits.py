@@ -1,4 +1,4 @@
-"""Which people of a COCO keypoint json are labeled: draws that others can redo, and lists."""
+"""Which people of a COCO keypoint json are labeled: reproducible draws, and lists."""
 import collections
 import functools
 import hashlib
@@ -24,7 +24,7 @@ Split = collections.namedtuple('Split', 'name drawn kind ids')
 
 
 def is_usable(annotation: dict) -> bool:
-    """Tell whether someone can be trained on: no crowd, with area, a box and a labeled keypoint."""
+    """Tell whether a person can be trained on: no crowd, an area, a box, a labeled keypoint."""
     box, keypoints = annotation.get('bbox') or [], annotation.get('keypoints') or []
     return (not annotation.get('iscrowd') and annotation.get('area', 1) > 0
             and len(box) == 4 and min(box[2:]) > 0 and max(keypoints[2::3], default=0) > 0)
@@ -85,11 +85,11 @@ def scan_json(text: str, listed):
 
 
 class Source:
-    """A COCO keypoint json: its text, and where in it what is.
+    """A COCO keypoint json: its text, and where each entry is in it.
 
     Args:
         path (str): The json.
-        keep_hidden (bool): Leave the unlabeled people's keypoints.
+        keep_hidden (bool): Whether to keep the unlabeled people's keypoints.
 
     Attributes:
         members (dict): Every member's text; empty for the images and the annotations.
@@ -121,13 +121,13 @@ class Source:
                     continue
                 known, number = (self.images if key == 'images' else annotations), entry.get('id')
                 if type(number) is not int:
-                    raise ValueError(f'an id in "{key}" is {number!r}, no whole number, in its '
-                                     f'entry {len(known)}')
+                    raise ValueError(f'entry {len(known)} of "{key}" has the id {number!r}, '
+                                     'expected a whole number')
                 if number in known:
                     raise ValueError(f'"{key}" has the id {number} twice')
                 if isinstance(entry.get('image_id'), (list, dict)):
                     raise ValueError(f'`image_id` of the annotation {number} is '
-                                     f'{entry["image_id"]!r}, no whole number')
+                                     f'{entry["image_id"]!r}, expected a whole number')
                 known[number] = (start, end) if key == 'images' else Annotation(
                     number, entry.get('image_id'), start, end, _check_usable(entry),
                     json.dumps({key: entry[key] for key in kept if key in entry}))
@@ -171,12 +171,12 @@ def _draw_order(ids: Tuple[int, ...], fold: int, seed: int) -> List[int]:
 def draw_percent(ids: Iterable[int], percent: str, fold: int, seed: int) -> List[int]:
     """Draw a percentage of ids, rounded half up, at least one.
 
-    They are the first in the order of the SHA-256 of ``'SEED FOLD ID'``: unlike a random
-    generator's, this can be redone in any language and version, and does not depend on the order of
-    the ids. A larger percentage contains a smaller one.
+    They are the first in the order of the SHA-256 of ``'SEED FOLD ID'``. Unlike the order of a
+    random generator, it is the same in any language and version, and does not depend on the order
+    of the ids. A larger percentage contains a smaller one.
 
     Raises:
-        ValueError: If the percentage is none.
+        ValueError: If the percentage is invalid.
     """
     if not re.fullmatch(r'\d+(\.\d+)?', percent) or not 0 < Fraction(percent) <= 100:
         raise ValueError(f'the percentage must be above 0 and at most 100, not {percent!r}')
@@ -199,12 +199,13 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
     """Read a list of ids.
 
     Returns:
-        tuple: What this tool's header says, as a dict, or nothing for a list of one's own; and the
+        tuple: The entries of this tool's header as a dict, empty for a list of your own; and the
         ids.
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If it has another line than whole numbers and comments, no id, or one twice.
+        ValueError: If a line is neither a whole number nor a comment, or there is no id, or one
+            occurs twice.
     """
     text = decode_text(Path(path).read_bytes(), path)
     named = re.findall(r'^# ([\w-]+): (.*)$', text, re.M)
@@ -212,7 +213,7 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
     lines = [line.split('#')[0].strip() for line in text.splitlines()]
     wrong = [line for line in lines if not re.fullmatch(r'(-?\d+)?', line)]
     if wrong:
-        raise ValueError(f'{path} has the line {wrong[0][:80]!r}, which is not the id of an image')
+        raise ValueError(f'{path} has the line {wrong[0][:80]!r}, expected an image id')
     ids = [int(line) for line in lines if line]
     if not ids:
         raise ValueError(f'{path} has no id')
@@ -225,7 +226,7 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
 
 
 def hash_ids(ids) -> str:
-    """Return the SHA-256 of ids, one a line."""
+    """Return the SHA-256 of ids, one per line."""
     return hashlib.sha256(''.join(f'{i}\n' for i in ids).encode()).hexdigest()
 
 
@@ -238,7 +239,7 @@ def draw_split(source: Source, drawn: Dict[str, str], ids: Iterable[int] = ()) -
         ids (Iterable[int]): Those of the images, for the protocol ``'image-ids'``.
 
     Raises:
-        ValueError: If the source cannot be split so.
+        ValueError: If the source cannot be split this way.
     """
     protocol, kind = drawn['protocol'], 'images'
     if protocol == 'percent':
@@ -256,12 +257,12 @@ def draw_split(source: Source, drawn: Dict[str, str], ids: Iterable[int] = ()) -
     split = Split(name, drawn, kind, ids)
     if not any(a.usable for a in source.labeled(split)[1]):
         raise ValueError(f'{name} labels {len(ids)} images in which nobody has a labeled keypoint: '
-                         'label more')
+                         'choose more images')
     return split
 
 
 def split_header(source: Source, split: Split) -> Dict[str, str]:
-    """Return what a split's text says of its origin."""
+    """Return what a split's text says about its origin."""
     images, labeled = source.labeled(split)
     counts = {'images': len(images), 'people': sum(a.usable for a in labeled),
               'source-images': len(source.images), 'source-people': source.people}
@@ -277,7 +278,7 @@ def split_text(source: Source, split: Split) -> str:
 
 
 def check_split(path, source: Source) -> None:
-    """Check that a source gives the split that a text tells of.
+    """Check that a source gives the split that a text describes.
 
     Args:
         path (str): What ``split_text`` gave.
@@ -285,13 +286,13 @@ def check_split(path, source: Source) -> None:
 
     Raises:
         OSError: If the text cannot be read.
-        ValueError: If it is not such a text, was changed, or tells of another source or split.
+        ValueError: If it is not such a text, was changed, or describes another source or split.
     """
     header, ids = read_ids(path)
     keys = ('protocol', *PARAMETERS.get(header.get('protocol', ''), ()))
     if len(keys) == 1 or not set(keys) <= set(header):
-        raise ValueError(f'{path} does not say how it was drawn: it does not begin with the line '
-                         f'{FORMAT!r} and the lines below it')
+        raise ValueError(f'{path} does not say how it was drawn: it must begin with the line '
+                         f'{FORMAT!r} and the header lines below it')
     try:
         split = draw_split(source, {key: header[key] for key in keys}, ids)
     except ValueError as error:
@@ -301,5 +302,5 @@ def check_split(path, source: Source) -> None:
              for key, value in found.items() if key != 'source' and header.get(key) != value]
     if wrong:
         same = 'the same' if ids == split.ids else 'other'
-        raise ValueError(f'{path} is of another file or split, which gives {same} ids. '
+        raise ValueError(f'{path} belongs to another file or split, which gives {same} ids. '
                          f'It says {"; ".join(wrong)}')

@@ -20,22 +20,22 @@ from .views import PIPELINE_METAINFO
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
-    """Images of people of whom no keypoint is known.
+    """Images of people without known keypoints.
 
-    ``data_prefix['img']`` is a folder of images and videos, or a video. Without a json every image
-    in it or below, and every frame that is taken of a video, is one person, who fills it. People
-    may come from boxes instead:
+    ``data_prefix['img']`` is a folder of images and videos, or a video. Without a json, one person
+    fills each image in the folder and its subfolders, and each frame that is taken from a video.
+    People may come from boxes instead:
 
-    * ``ann_file``, a json in COCO's layout: every annotation that has a ``bbox`` is a person;
-      keypoints may be missing, and those present are not read (but see ``keep_hidden``). Crowds
-      and boxes without area are left out.
+    * ``ann_file``, a json in COCO's layout: every annotation with a ``bbox`` is a person. Keypoints
+      may be missing, and are not read (but see ``keep_hidden``). Crowds and boxes without area are
+      left out.
     * ``bbox_file``, a detector's json in COCO's result format, such as ``mmpose-mum detect``
-      writes. An ``image_id`` is that of an image of ``ann_file``, which then only gives names
-      and sizes; without ``ann_file``, it (or a ``file_name`` beside it) is the image's path below
+      writes. With ``ann_file``, an ``image_id`` is an image id of that json, which only gives names
+      and sizes. Without it, the ``image_id`` (or a ``file_name``) is the image's path below
       ``data_prefix['img']``.
 
-    A frame of a video has a path as well, ``clip.mp4#000120``, numbered from 0, which may stand
-    for an image's everywhere. ``LoadUnlabeledImage`` reads it.
+    A video frame has a path, too: ``clip.mp4#000120``, numbered from 0. It can replace an image's
+    path everywhere, and ``LoadUnlabeledImage`` reads it.
 
     Args:
         ann_file (str): COCO json, or empty.
@@ -48,11 +48,11 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             detections, to 1, the person in COCO's jsons and what ``mmpose-mum detect`` writes;
             for annotations, to those that have keypoints, or to the one named ``person`` if none
             has, or else to all.
-        frame_rate (float): Frames to take per second of a video; those of a ``bbox_file`` are taken
-            as they are. Defaults to 1.
+        frame_rate (float): Frames to take per second of a video, unless a ``bbox_file`` names them.
+            Defaults to 1.
         metainfo (dict, optional): The labeled set's metainfo, as MMPose has it: its flip pairs are
             needed. Defaults to COCO's 17 keypoints.
-        keep_hidden (bool): Whether to carry the annotations' keypoints along for diagnosis, see
+        keep_hidden (bool): Whether to keep the annotations' keypoints for diagnosis, see
             :class:`HiddenLabelHook`: ``hidden_keypoints``, float32 (1, K, 2) in pixels of the
             image, whatever the views do to it, and ``hidden_visible``, float32 (1, K). The training
             does not read them. Defaults to False.
@@ -190,10 +190,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             known = next(iter(coco.images), None)
             raise ValueError(
                 f'no unlabeled person in {self.ann_file!r}: it has {len(coco.images)} images and '
-                f'{sum(left_out.values())} annotations that count, none with a usable `bbox`'
+                f'{sum(left_out.values())} matching annotations, none with a usable `bbox`'
                 + (f' (left out: {told})' if told else '')
-                + ('' if stray is None else f'. An `image_id` is {stray!r}, an image\'s `id` '
-                   f'{known!r}: a number and text are not the same')
+                + ('' if stray is None else f'. An `image_id` is {stray!r}, but an image\'s '
+                   f'`id` {known!r}: a number and text differ')
                 + '. Leave ann_file empty to take every image of the folder as one person')
         return people
 
@@ -216,12 +216,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         told = {key: f'{category_name(coco, key)} ({found[key]} annotations)' for key in found}
         if not set(found) & set(counted):
             raise ValueError(
-                f'no unlabeled person in {self.ann_file!r}: the categories that count are '
-                f'{counted}, those found {", ".join(told.values())}: set bbox_category_ids')
+                f'no unlabeled person in {self.ann_file!r}: expected the categories {counted}, '
+                f'found {", ".join(told.values())}: set bbox_category_ids')
         print_log(f'{self.ann_file}: {", ".join(told[key] for key in found if key in counted)} '
-                  f'count as people; left out: '
+                  f'are used as people; left out: '
                   f'{", ".join(told[key] for key in found if key not in counted)}. '
-                  'bbox_category_ids says which count', 'current')
+                  'Set bbox_category_ids to choose', 'current')
         return counted
 
     def _hidden(self, annotation: dict) -> dict:

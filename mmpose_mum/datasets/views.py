@@ -41,9 +41,9 @@ class PoseMultiBranch(MultiBranch):
     """MMDetection's ``MultiBranch`` for MMPose's datasets.
 
     MMPose's datasets put themselves and their metainfo into the results, and ``MultiBranch``
-    deep-copies the results for each branch: the whole dataset, annotations and all, would be copied
-    for each sample. Here the branches share the metainfo, which no transform changes, and the
-    image, of which each makes another: none can write into it.
+    deep-copies the results for each branch. So the whole dataset would be copied for each sample.
+    Here the branches share the metainfo, which no transform changes, and the image, which is
+    read-only.
 
     Args:
         branch_field (Sequence[str]): Names of all branches.
@@ -96,7 +96,7 @@ def _check_finite(results: dict) -> None:
 
 @TRANSFORMS.register_module()
 class WarpTopdownAffine(TopdownAffine):
-    """MMPose's ``TopdownAffine`` that records the map it applied, and flips by it as well.
+    """MMPose's ``TopdownAffine`` that also flips, and records the map it applied.
 
     Added key: ``warp_mat``, float32 (3, 3): pixel of the image in its file → pixel of the
     network's input, including a flip that MMPose's ``RandomFlip`` made before. Put ``'flip'`` and
@@ -151,7 +151,7 @@ class WarpTopdownAffine(TopdownAffine):
 
 def _warp_matrix(center: np.ndarray, scale: np.ndarray, rotation: float,
                  output_size: Tuple[int, int]) -> np.ndarray:
-    """Return what MMPose's ``get_warp_matrix`` does, to the bit, in a third of its time.
+    """Return the same bits as MMPose's ``get_warp_matrix``, in a third of its time.
 
     Args:
         center (np.ndarray): Of the box, (2, ), in pixels of the image.
@@ -179,10 +179,10 @@ def _warp_matrix(center: np.ndarray, scale: np.ndarray, rotation: float,
 class WeakView(Compose):
     """The teacher's view of an unlabeled person: crop, flip, mild rotation and scale.
 
-    Like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation:
-    MMPose's ``RandomBBoxTransform`` draws from a normal that is cut at one standard deviation, so
-    that 30° here are at most 30°, where SSHPE's are cut at 60°. Required keys: ``img``,
-    ``img_shape`` and ``bbox``; the result is packed, with ``warp_mat`` and ``flip`` in it.
+    It is like the easy view of the SSHPE benchmark (Xie et al., ICCV 2021), with half its rotation.
+    MMPose's ``RandomBBoxTransform`` draws from a normal distribution that is cut at one standard
+    deviation, so 30° means at most 30°. SSHPE's is cut at 60°. Required keys: ``img``,
+    ``img_shape`` and ``bbox``. The result is packed, with ``warp_mat`` and ``flip``.
 
     Args:
         input_size (tuple[int, int]): Width and height of the network's input, in pixels.
@@ -227,7 +227,7 @@ class WeakView(Compose):
 
 @TRANSFORMS.register_module()
 class StrongView(WeakView):
-    """The student's view: wider rotation and scale than the weak one, and changed colors.
+    """The student's view, with more rotation and scale than the weak one, and changed colors.
 
     Args:
         **kwargs: As for :class:`WeakView`.
@@ -252,7 +252,7 @@ class FastRandomFlip(RandomFlip):
 
 
 class FastRandomBBoxTransform(RandomBBoxTransform):
-    """MMPose's with the same draws, most of whose time SciPy takes with checks of its arguments."""
+    """MMPose's with the same draws, without SciPy's slow checks of arguments."""
 
     @staticmethod
     def _truncnorm(low: float = -1., high: float = 1., size: tuple = (4, )) -> np.ndarray:
@@ -262,9 +262,9 @@ class FastRandomBBoxTransform(RandomBBoxTransform):
 
 
 class PackView(PackPoseInputs):
-    """MMPose's for a sample without labels to train on.
+    """MMPose's ``PackPoseInputs`` for a sample without labels.
 
-    There PyTorch brings channels first, slowly, and metainfo is copied in depth.
+    MMPose's own moves the channels slowly, and deep-copies the metainfo.
 
     Args:
         view_keys (Sequence[str]): What of the results becomes metainfo, as it is.

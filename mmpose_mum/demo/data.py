@@ -12,7 +12,7 @@ from ..files.whole import write_whole
 from .poses import JOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
-VERSION = 1  # to be raised whenever the images change, so that old ones are drawn anew
+VERSION = 1  # to be raised whenever the images change, so that old ones are drawn again
 STAMP = 'demo.json'
 
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8),
@@ -134,8 +134,8 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
     results = [root / 'images', root / 'annotations']
     if done is None and any(path.exists() for path in results):
         raise FileExistsError(
-            f'{root} has images or annotations, but no {STAMP}: they are not the demo\'s and stay '
-            'as they are. Choose another out_dir.')
+            f'{root} has images or annotations but no {STAMP}, so they are not the demo\'s and are '
+            'not touched. Choose another out_dir.')
 
     # The stamp says "complete" only while everything is in place: any step may be the last one.
     root.mkdir(parents=True, exist_ok=True)

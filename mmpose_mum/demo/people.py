@@ -1,4 +1,4 @@
-"""Makes the demo's people: dresses a pose, projects and paints it, and tells which joints show.
+"""Make the demo's people: dress a pose, project and paint it, and find the visible keypoints.
 
 Lengths are in body heights until a person is placed in an image; the camera frame is that of the
 poses, colors are BGR.
@@ -43,7 +43,7 @@ class Person(NamedTuple):
     """A person ready to be placed, in image axes (y down) and heights, the pelvis at the origin."""
 
     joints: np.ndarray  # (17, 2)
-    facing: np.ndarray  # (17,) bool, False where the body itself turns the joint away
+    facing: np.ndarray  # (17,) bool, False where the body itself hides the keypoint
     parts: List[Part]  # back to front; the one of a single circle stands for the head
     head: Head
     seat: Optional[np.ndarray]  # (2,), where a sitting person's seat is
@@ -245,7 +245,7 @@ def paint_person(canvas: Canvas, person: Person, scale: float, offset, *, light=
                    owner=owner)
 
 
-# The parts that may lie on top where a joint is visible; limbs of the right side are one further.
+# The parts that may be on top of a visible keypoint; limbs of the right side are one further.
 _SHOWN_BY = {
     'nose': (HEAD,), 'eye': (HEAD,), 'ear': (HEAD,), 'shoulder': (UPPER_ARM, TORSO),
     'elbow': (UPPER_ARM, FOREARM), 'wrist': (FOREARM,), 'hip': (THIGH, PELVIS, TORSO, SKIRT),
@@ -254,16 +254,16 @@ _FACE_KINDS = ('nose', 'eye', 'ear')
 
 
 def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.ndarray:
-    """Tell which joints can be seen.
+    """Find which keypoints can be seen.
 
     Args:
         canvas: The finished image.
         person: The person painted on it.
-        joints: (17, 2) the person's joints in pixels.
+        joints: (17, 2) the person's keypoints in pixels.
 
     Returns:
-        (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a joint of a face
-        that is turned away has no label, and a covered one is labeled by guess.
+        (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a face's keypoint
+        that is turned away has no label, and a covered one is labeled by a guess.
     """
     height, width = canvas.owner.shape
     flags = np.zeros(17, int)

@@ -165,7 +165,7 @@ def sample_skeleton(rng: np.random.Generator) -> Tuple[Dict, Dict, str]:
 
 def facing_joints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
                   long_hair: bool) -> np.ndarray:
-    """Tell which joints the body itself does not turn away from the viewer.
+    """Find which keypoints the body itself does not hide from the viewer.
 
     Args:
         points: Named points (3,) in the camera frame.

@@ -1,4 +1,4 @@
-"""Draws one image of the demo: a person in a cluttered scene, the joints and what shows of them.
+"""Draw one image of the demo: a person in a cluttered scene, with keypoints and visibility.
 
 Every image is drawn by a generator of its own, seeded by (seed, split, index): it does not depend
 on the other images, nor on how many there are.
@@ -12,7 +12,7 @@ from .painting import NOBODY, Canvas, Cloth, paint_hull, sample_cloth, sample_co
 from .people import keypoint_flags, paint_person, sample_person
 
 SPLITS = ('train', 'val')
-MIN_JOINTS = 7  # fewer in the image, or fewer visible ones, and the person is placed anew
+MIN_JOINTS = 7  # fewer in the image, or fewer visible ones, and the person is placed again
 
 
 class DemoSample(NamedTuple):
@@ -73,7 +73,7 @@ def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
 
 
 def _paint_bystanders(canvas: Canvas, rng: np.random.Generator, scale: float, light) -> None:
-    """Put other people behind: clearly smaller ones, or ones cut off by the image's border."""
+    """Put other people behind: clearly smaller ones, or ones at the image's border."""
     size = np.array(canvas.owner.shape[::-1])
     for _ in range(rng.choice((0, 0, 0, 0, 1))):
         if rng.random() < 0.7:
@@ -139,7 +139,7 @@ def render_demo_sample(seed: int, split: str, index: int,
             turned by 90° for people that are wider than tall.
 
     Returns:
-        The image, its person's joints and visible pixels.
+        The image, its person's keypoints and visible pixels.
     """
     rng = np.random.default_rng((seed, SPLITS.index(split), index))
     person = sample_person(rng)

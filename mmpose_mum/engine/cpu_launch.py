@@ -1,4 +1,4 @@
-"""Training in several processes without a GPU, where MMEngine's own launch insists on CUDA."""
+"""Train in several processes without a GPU; MMEngine's own launcher needs CUDA."""
 import os
 import runpy
 import tempfile
@@ -19,8 +19,8 @@ def launch(processes: int, worker: Callable[..., None], *args: Any) -> None:
     """Run ``worker(*args)`` in several processes of one gloo group, and wait for all of them.
 
     They see no GPU, and share the CPU's cores unless ``OMP_NUM_THREADS`` is set. They find
-    each other by a file, so that no port has to be free. When one of them fails, the others are
-    ended.
+    each other through a file, so no port has to be free. When one of them fails, the others are
+    terminated.
 
     Args:
         processes (int): How many, at least 1.

@@ -48,7 +48,7 @@ class TorsoPCKAccuracy(PCKAccuracy):
     def _index_of(self, name: str) -> int:
         names = self.dataset_meta['keypoint_name2id']
         if name not in names:
-            raise ValueError(f'the dataset has no keypoint {name!r} for the end of a torso; it has '
+            raise ValueError(f'the dataset has no keypoint {name!r}, an end of the torso; it has '
                              f'{", ".join(names)}')
         return names[name]
 

@@ -1,4 +1,4 @@
-"""Write what a model makes of unlabeled people as a COCO json, for people to correct."""
+"""Write a model's keypoints of unlabeled people as a COCO json, to be corrected."""
 import os
 import os.path as osp
 from collections import Counter
@@ -82,8 +82,8 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
     own = _unlabeled_of(cfg.to_dict())
     if unlabeled is None:
         if own is None:
-            raise ValueError(f'{cfg.filename} has no unlabeled people: say by --unlabeled where '
-                             'they are')
+            raise ValueError(f'{cfg.filename} has no unlabeled people: give them with '
+                             '--unlabeled')
         source = own
     else:
         source = _source(unlabeled, images or (image_folder(own) if own else None))
@@ -196,8 +196,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
               keep_all: bool = False) -> Tuple[Dict[str, Any], Counter]:
     """Collect predictions in COCO's layout.
 
-    A keypoint counts as labeled if its score reaches the threshold and it lies in the image. All
-    others are zeros, as COCO has it; what their score was remains in ``keypoint_scores``.
+    A keypoint is written as labeled if its score reaches the threshold and it is inside the image.
+    All others are zeros, as in COCO. All scores are kept in ``keypoint_scores``.
 
     Args:
         predictions (Iterable): Of :func:`predict`.
@@ -211,7 +211,7 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
         ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
 
     Raises:
-        ValueError: If no image can be read, or a score is not a number.
+        ValueError: If no image can be read, or a score is NaN or infinite.
     """
     images: Dict[str, dict] = {}
     annotations: Dict[tuple, dict] = {}
@@ -223,8 +223,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             continue
         path, scores = person['path'], person['scores']
         if not np.isfinite(scores).all():
-            raise ValueError(f'the scores of a person in {path} are not numbers: the weights of '
-                             'the checkpoint are broken. Take an earlier one')
+            raise ValueError(f'the scores of a person in {path} are NaN or infinite: the weights '
+                             'of the checkpoint are broken. Use an earlier one')
         x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
         category = _id_of(person['category'], categories)
         key = (path, category, x1, y1, x2, y2)
@@ -334,7 +334,7 @@ def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
     json = unlabeled.lower().endswith('.json')
     if json and not images:
-        raise ValueError('--unlabeled is a json: say by --unlabeled-images where its images are')
+        raise ValueError('--unlabeled is a json: give its folder of images with --unlabeled-images')
     if json and not osp.isdir(images or ''):
         raise FileNotFoundError(f'--unlabeled-images: there is no folder {images!r}')
     return dict(type='UnlabeledPoseDataset', **places_of(unlabeled, images or ''))
@@ -353,6 +353,6 @@ def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
                 {*step['meta_keys'], 'img_id', 'img_path', 'ori_shape', 'category_id'}))
         steps.append(step)
     if not any(step['type'] == 'LoadUnlabeledImage' for step in steps):
-        raise ValueError('the pipeline of the test data has no LoadImage: it is none of a top-down '
-                         "model's")
+        raise ValueError('the pipeline of the test data has no LoadImage, so it is not that of a '
+                         'top-down model')
     return steps

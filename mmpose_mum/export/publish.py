@@ -21,7 +21,7 @@ class Published(NamedTuple):
         checkpoint: Path of the weights.
         config: Path of the config.
         left_out: Types of the config's metrics that need the plugin.
-        moved: Folder of this machine that the config had → what stands for it there.
+        moved: Folder of this machine in the training's config → what replaces it.
     """
     checkpoint: Path
     config: Path
@@ -53,7 +53,7 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     """Write a plain model's checkpoint and config, named by the checkpoint's hash.
 
     Args:
-        checkpoint (Path): Of a semi-supervised training; may come from a stranger.
+        checkpoint (Path): Of a semi-supervised training. It is read safely.
         out (Path): ``NAME.pth`` becomes ``NAME-0123abcd.pth`` and ``NAME-0123abcd.py``.
         which (str): ``'teacher'`` or ``'student'``.
         config (Path, optional): The training's. Defaults to what is found in the work dir.
@@ -64,8 +64,8 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     Raises:
         FileNotFoundError: If an input is missing.
         FileExistsError: If the output exists.
-        ValueError: If an input is not what it should be.
-        OSError: If the output cannot be written. Nothing of it is left.
+        ValueError: If an input is wrong.
+        OSError: If the output cannot be written. No partial file is left.
     """
     if out.suffix != '.pth':
         raise ValueError(f'the checkpoint to write must end in .pth, got {str(out)!r}')
@@ -104,7 +104,7 @@ def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
         checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
 
     Raises:
-        ValueError: If they differ, if only in their order.
+        ValueError: If they differ, even if only in their order.
     """
     meta = checkpoint.get('meta')
     trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
@@ -114,11 +114,11 @@ def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
 
 
 def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:
-    """Raise ValueError, with both lists, unless two things name their keypoints alike by id."""
+    """Raise ValueError, with both lists, unless both have the same keypoint names by id."""
     if names == expected:
         return
     found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))
     same = set(map(str, found)) == set(map(str, wanted))
     raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
-                     f'than {other}: {found} instead of {wanted}. A model knows them by their '
-                     'place: give the config that it was trained with')
+                     f'than {other}: {found} instead of {wanted}. Their order matters to a '
+                     'model: give the config that it was trained with')

@@ -1,1 +1,1 @@
-"""The disk: images, videos and jsons read, what is broken or misnamed told, files written whole."""
+"""The disk: read images, videos and jsons, report broken and misnamed files, write whole files."""

@@ -70,8 +70,8 @@ def list_images(source: str, frame_rate: float) -> List[str]:
     reports = _reports(source, broken, ignored, hidden)
     if not names:
         raise ValueError(
-            f'no unlabeled image or video in {source!r} or below it: looked for files that end in '
-            + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
+            f'no unlabeled image or video in {source!r} or its subfolders: looked for files that '
+            + 'end in ' + '; '.join([', '.join(IMAGE_SUFFIXES + VIDEO_SUFFIXES), *reports]))
     for report, level in reports.items():
         print_log(report, 'current', level)
     return names
@@ -87,8 +87,8 @@ def _reports(source: str, broken: List[str], ignored: Counter, hidden: List[str]
     lost = [suffix for suffix in ignored if suffix in _CONVERTIBLE]
     if lost:
         reports[f'{sum(ignored[suffix] for suffix in lost)} files in {source!r} are images or '
-                f'videos that cannot be read, {", ".join(sorted(lost))}: convert images to JPEG or '
-                'PNG, and videos to MP4'] = logging.WARNING
+                f'videos in unsupported formats, {", ".join(sorted(lost))}: convert images to JPEG '
+                'or PNG, and videos to MP4'] = logging.WARNING
     if ignored:
         reports[f'ignored {sum(ignored.values())} files in {source!r}: ' + ', '.join(
             f'{number} {suffix}' for suffix, number in ignored.most_common(_MAX_SUFFIXES))

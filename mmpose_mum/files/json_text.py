@@ -50,14 +50,14 @@ def decode_json_text(content: bytes, path) -> str:
     """
     text = decode_text(content, path)
     if not text.strip():
-        raise ValueError(f'{path} is empty, its {len(content)} bytes are blanks or a byte order '
-                         'mark at most: make or copy it anew')
+        raise ValueError(f'{path} is empty: its {len(content)} bytes are only blanks or a byte '
+                         'order mark. Make or copy it again')
     if re.match(r'\s*<', text):
         raise ValueError(f'{path} is an HTML or XML page, not a json: it begins with '
-                         f'{text.strip()[:40]!r}. Was a link\'s page saved in place of the file?')
+                         f'{text.strip()[:40]!r}. Was a link saved instead of the file?')
     if _is_json_lines(text):
-        raise ValueError(f'{path} is JSON Lines (NDJSON), with one json a line: one json is '
-                         'needed, such as a list of them (jq -s . FILE)')
+        raise ValueError(f'{path} is JSON Lines (NDJSON), with one json per line: expected one '
+                         'json, such as a list of them (jq -s . FILE)')
     return text
 
 
@@ -76,10 +76,10 @@ def decode_text(content: bytes, path) -> str:
         if content.startswith(beginning):
             raise ValueError(f'{path} is {what}')
     if content and not content.strip(b'\x00'):
-        raise ValueError(f'{path} holds {len(content)} zero bytes and nothing else, as a crash or '
-                         'an interrupted copy leaves it: make or copy it anew')
+        raise ValueError(f'{path} has only zero bytes, {len(content)} of them, as after a crash or '
+                         'an interrupted copy: make or copy it again')
     if b'\x00' in content[:4]:
-        raise ValueError(f'{path} is UTF-16 text, or no text at all: save it as UTF-8')
+        raise ValueError(f'{path} is UTF-16 or no text at all: save it as UTF-8')
     try:
         return content.decode('utf-8-sig')
     except UnicodeDecodeError as error:
@@ -105,8 +105,8 @@ def refuse_constant(name: str) -> NoReturn:
 
     Python reads them, JSON has none of them; as a coordinate each compares as if it were there.
     """
-    raise ValueError(f'it holds {name}, which is no number of JSON: where a value is missing, '
-                     'leave the person out or write 0, with visibility 0 for a keypoint')
+    raise ValueError(f'it holds {name}, which JSON does not allow: if a value is missing, leave '
+                     'the person out or write 0, with visibility 0 for a keypoint')
 
 
 def parse_json(text: str, path) -> Any:

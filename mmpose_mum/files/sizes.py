@@ -10,11 +10,11 @@ from .video import Video, split_frame_name
 
 _LOOKED_AT = 20  # images of a set
 _RESIZED = ('If the images were resized after the json was written, resize the boxes and keypoints '
-            'likewise, or take the original images. If boxes and keypoints are right as they are, '
+            'too, or use the original images. If boxes and keypoints are right as they are, '
             'correct "width" and "height" in the json')
-_LYING = ('The image is turned by its EXIF data when it is read, and the box is one of the image '
-          'that is not. Remove the EXIF orientation (exiftool -Orientation= FILE), or export the '
-          'boxes again with a tool that turns images')
+_LYING = ('EXIF data rotate the image when it is read, but the box belongs to the unrotated '
+          'image. Remove the EXIF orientation (exiftool -Orientation= FILE), or export the '
+          'boxes again with a tool that rotates images')
 
 
 def evenly(items: Sequence[Any], most: int = _LOOKED_AT) -> List[Any]:
@@ -95,8 +95,8 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
             a warning counts them. Defaults to True.
 
     Raises:
-        ValueError: If sizes are wrong, or the boxes are of images that lie, or MMPose would read an
-            image lying. The message names the first file, both sizes and the remedy.
+        ValueError: If sizes are wrong, or boxes belong to unrotated images, or MMPose would not
+            rotate an image. The message names the first file, both sizes and the remedy.
     """
     # By path.
     looked: Dict[str, Any] = {}
@@ -117,27 +117,27 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
             turned[path] = f'{stated[0]}×{stated[1]} for {true[0]}×{true[1]} as shown'
         if needs_turning:
             webp[path] = f'{true[0]}×{true[1]} as shown'
-    whose = f'of {sum(map(bool, looked.values()))} images of {what} that were looked at'
+    whose = f'of {sum(map(bool, looked.values()))} checked images of {what}'
     if wrong:
         raise ValueError(
             f'{len(wrong)} {whose} do not fit their sizes in the json. {_first(wrong)}')
     if webp and by_mmpose:
         raise ValueError(
-            f'{len(webp)} {whose} are WebP files with an EXIF orientation, by which MMPose turns '
-            f'them with OpenCV 5, and not with earlier ones. {_first(webp)}. Save them upright, '
+            f'{len(webp)} {whose} are WebP files with an EXIF orientation. MMPose rotates them '
+            f'with OpenCV 5, but not with earlier versions. {_first(webp)}. Save them upright '
             'without the orientation, or as JPEG')
     if not turned:
         return
-    swapped = (f'{len(turned)} {whose} have width and height swapped in the json, as in the file '
-               f'before it is turned. {_first(turned)}')
+    swapped = (f'{len(turned)} {whose} have width and height swapped in the json, as before '
+               f'EXIF rotation. {_first(turned)}')
     if by_mmpose:
         raise ValueError(
-            f'{swapped}. MMPose would cut boxes by the wrong size. If boxes and keypoints are '
-            'those of the image as shown, swap "width" and "height" of such images in the json. '
-            'If they are those of the image as stored, remove the EXIF orientation from the images '
+            f'{swapped}. MMPose would clip boxes by the wrong size. If boxes and keypoints '
+            'belong to the image as shown, swap "width" and "height" of such images in the json. '
+            'If they belong to the image as stored, remove the EXIF orientation from the images '
             '(exiftool -Orientation= FILE)')
-    print_log(f'{swapped}. The boxes are taken as those of the image as shown, and the sizes in '
-              'the json are not used', 'current', logging.WARNING)
+    print_log(f'{swapped}. The boxes are taken to belong to the image as shown. The sizes in the '
+              'json are not used', 'current', logging.WARNING)
 
 
 def _first(entries: Dict[str, str]) -> str:

@@ -22,11 +22,11 @@ class Video:
 
     Frame n is the one shown n / fps seconds after the first: with a constant frame rate, the n-th
     of those that are decoded one after the other; with a variable one, the first at that time or
-    later. OpenCV's own seeking may land elsewhere, so this goes by the time of each frame: it seeks
-    to some frames before, goes on one by one, and starts again from the beginning if it cannot get
-    before the frame in any other way.
+    later. OpenCV's own seeking may be inexact, so this uses the time of each frame: it seeks to a
+    few frames before, reads on one by one, and starts from the beginning if it cannot get before
+    the frame otherwise.
 
-    Frames are upright: turned as the container says, by 90, 180 or 270 degrees.
+    Frames are upright: rotated as the container says, by 90, 180 or 270 degrees.
 
     Args:
         path (str): The file.

@@ -6,19 +6,19 @@ from typing import Optional, Union
 
 
 def write_whole(content: Union[str, bytes], path: Path, partial: Optional[Path] = None) -> None:
-    """Write a file beside its place, and rename it when all is on the disk.
+    """Write a file under another name, and rename it when it is complete.
 
     A process that is killed at any moment leaves the old file or the new one, never half of one.
 
     Args:
         content (str | bytes): What to write; text as UTF-8.
         path (Path): Where it belongs; folders are made, and a file of that name is replaced.
-        partial (Path, optional): The file beside it, which a killed process leaves. Defaults to a
-            hidden one of this process, so that two may write the same file.
+        partial (Path, optional): The other name, which a killed process leaves behind. Defaults to
+            a hidden one of this process, so two may write the same file.
 
     Raises:
         OSError: If it cannot be written: with the path, the bytes needed and those free. The file
-            is what it was before, and nothing is left beside it.
+            is unchanged, and nothing else is left behind.
     """
     content = content.encode() if isinstance(content, str) else content
     partial = partial or path.with_name(f'.{path.name}.{os.getpid()}.tmp')

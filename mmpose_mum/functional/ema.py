@@ -61,11 +61,11 @@ class ModelEma:
         ema_update_(*self._copied, 0.)
 
     def copy(self) -> None:
-        """Make the teacher equal to the student, to the bit."""
+        """Make the teacher bit-identical to the student."""
         ema_update_(*self._all, 0.)
 
     def equal(self) -> bool:
-        """Tell whether the teacher equals the student, to the bit."""
+        """Tell whether the teacher is bit-identical to the student."""
         return all(map(torch.equal, *self._all))
 
 
@@ -166,7 +166,7 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
     Args:
         teacher (Sequence[Tensor]): Tensors to change.
         student (Sequence[Tensor]): Tensors of the same shapes, dtypes and devices, in order.
-        momentum (float): The teacher's share, in [0, 1]; 0 copies, to the bit.
+        momentum (float): The teacher's share, in [0, 1]; 0 copies exactly.
 
     Raises:
         ValueError: If one list is longer than the other.

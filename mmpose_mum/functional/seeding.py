@@ -64,7 +64,7 @@ def seeded(*place: int) -> Iterator[None]:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Context after which the host's random numbers go on as if nothing had been drawn in it.
+    """Context that restores the host's random state at its end.
 
     Example:
         >>> seed_all(0)

@@ -12,15 +12,15 @@ class DualPoseEstimator(SemiSupervisedPoseEstimator):
     """Train two networks from different initial weights, each on the other's targets (PoseDual).
 
     After Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human
-    Pose Estimation" (ICCV 2021): both learn the labeled images, and each has to reproduce in the
-    strong view what the other, without gradient, sees in the weak one. The paper's loss is
-    ``sup_weight=0.5, unsup_weight=1``.
+    Pose Estimation" (ICCV 2021). Both learn from the labeled images. Each must reproduce in the
+    strong view what the other one, without gradient, predicts in the weak view. The paper's loss
+    has ``sup_weight=0.5, unsup_weight=1``.
 
-    The networks keep the names ``student`` and ``teacher``, so that validation, checkpoints and
-    ``predict_on`` work as for one student. Both are optimized: MMEngine's default optimizer
-    constructor is right, and neither :class:`EMANHook` nor
-    :class:`StudentOptimWrapperConstructor` has anything to do here. The figures of the second
-    network are logged with the prefix ``second_``. With a MixUnMix neck both networks are mixed.
+    The networks keep the names ``student`` and ``teacher``, so validation, checkpoints and
+    ``predict_on`` work as for one student. Both are optimized, so use MMEngine's default optimizer
+    constructor, without :class:`EMANHook` and :class:`StudentOptimWrapperConstructor`. The log has
+    the second network's figures with the prefix ``second_``. With a MixUnMix neck both networks are
+    mixed.
 
     Args:
         **kwargs: As for :class:`SemiSupervisedPoseEstimator`.
@@ -29,7 +29,7 @@ class DualPoseEstimator(SemiSupervisedPoseEstimator):
     trains_teacher = True
 
     def init_weights(self) -> None:
-        """Initialize both networks, each for itself."""
+        """Initialize both networks independently."""
         self.student.init_weights()
         self.teacher.init_weights()
 

@@ -29,7 +29,7 @@ Losses = Dict[str, Union[Tensor, List[Tensor]]]  # by name; MMPose's heads may g
 
 @MODELS.register_module()
 class SemiSupervisedDataPreprocessor(MultiBranchDataPreprocessor):
-    """MMDetection's ``MultiBranchDataPreprocessor`` that tells which branch a batch lacks.
+    """MMDetection's ``MultiBranchDataPreprocessor`` that says which branch a batch lacks.
 
     Args:
         data_preprocessor (dict): Config of the preprocessor of every branch, one of MMPose's.
@@ -51,19 +51,19 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     A batch has three branches: ``sup``, labeled images; ``unsup_teacher`` and ``unsup_student``,
     a weak and a strong view of the same unlabeled images. The student learns the first by its
-    head's own loss, and from the third it has to reproduce what the teacher sees in the second,
+    head's own loss, and from the third it must reproduce what the teacher predicts in the second,
     with the images' tiles mixed on the way through its backbone. The teacher follows by
     :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
 
     Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
-    into both. Weights to start from belong into the estimator's own ``init_cfg``.
+    into both. Put initial weights into the estimator's own ``init_cfg``.
 
     Args:
         estimator (dict): Config of the top-down estimator, as MMPose has it.
         mix_unmix (dict, optional): Config of the :class:`MixUnMix` neck to put between the
             student's backbone and its own neck. Defaults to None: no mixing.
         sup_weight (float): Weight of the labeled images' loss.
-        unsup_weight (float): Weight of the unlabeled images' loss, relative to the same unit.
+        unsup_weight (float): Weight of the unlabeled images' loss, in the same unit.
             MMPose's KLDiscretLoss sums over images where the others take their mean: N times as
             many unlabeled as labeled images count N times as much there.
         burn_in (int): Iterations at the start that train on labeled images alone.
@@ -160,7 +160,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self._register_load_state_dict_pre_hook(self._take_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
-        """Set the student's mode; the teacher stays in evaluation mode, unless told otherwise."""
+        """Set the student's mode; the teacher stays in the mode ``teacher_mode``."""
         super().train(mode)
         self.teacher.train(mode and (self.trains_teacher or self.teacher_mode == 'train'))
         return self
@@ -217,8 +217,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
     @property
     def targets(self) -> TargetMaker:
         """The old name of ``target_maker``, kept for one release."""
-        warnings.warn('model.targets is model.target_maker now; the old name goes in the next '
-                      'release', DeprecationWarning, stacklevel=2)
+        warnings.warn('model.targets is model.target_maker now; the next release removes the '
+                      'old name', DeprecationWarning, stacklevel=2)
         return self.target_maker
 
     def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
@@ -258,7 +258,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         Returns:
             dict[str, Tensor]: ``sup_…``, the head's own; ``unsup_loss``; ``unsup_weight``, what it
             has been weighted by; ``teacher_confidence``, the mean score of the teacher's keypoints;
-            ``joints_used``, the share of keypoints that count; ``joint_distance``, the mean
+            ``keypoints_used``, the share that count; ``keypoint_distance``, the mean
             distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
@@ -401,8 +401,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             unsup_loss=_scale(loss, weight),
             unsup_weight=loss.new_full((), weight),
             teacher_confidence=targets.scores.mean(),
-            joints_used=used,
-            joint_distance=distance)
+            keypoints_used=used,
+            keypoint_distance=distance)
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""
@@ -419,8 +419,8 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType) -> BaseModel:
     """Build the estimator, with the MixUnMix neck before its own one where asked to."""
     config = copy.deepcopy(config)
     if config.get('head') is None:
-        raise ValueError(f"the estimator {config.get('type')} has no head: there is nothing that a "
-                         'teacher could tell a student. Give it one, as MMPose\'s configs do')
+        raise ValueError(f"the estimator {config.get('type')} has no head, which pseudo "
+                         'targets need. Give it one, as in MMPose\'s configs')
     if mix_unmix is not None:
         # MMPose moves an old config's `input_transform` from the head to a neck if there is none,
         # so this must have happened before one is put there.
@@ -458,9 +458,9 @@ def _check_branches(inputs: Any) -> None:
     sizes = {name: sum(x is not None for x in inputs.get(name, ())) for name in BRANCHES}
     if not all(sizes.values()) or sizes['unsup_teacher'] != sizes['unsup_student']:
         raise ValueError(
-            f'a training batch needs images in each of the branches {BRANCHES}, the last two '
-            f'equally many, but got {sizes}. Let the dataloader use SemiSupervisedSampler with '
-            'its own batch_size, and wrap the pipelines of both sources in PoseMultiBranch')
+            f'a training batch needs images in each of the branches {BRANCHES}, as many in the '
+            f'second as in the third, but got {sizes}. Use SemiSupervisedSampler in the '
+            'dataloader, and a PoseMultiBranch in the pipelines of both sources')
 
 
 def _scale(loss: Any, weight: float) -> Any:

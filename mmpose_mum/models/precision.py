@@ -12,8 +12,8 @@ from ..functional.nested import map_tensors
 def float32_outputs(model: nn.Module) -> Iterator[None]:
     """Let a head give float32 meanwhile.
 
-    The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16, and
-    call the head's own ``forward``, past any hook. Heads within the head are heads too.
+    The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16. They
+    call the head's own ``forward``, past any hook. Nested heads are handled too.
 
     Args:
         model (nn.Module): The head, or a model with heads in it.

@@ -37,8 +37,8 @@ class UnlabeledStep(NamedTuple):
     def mixed(self) -> Optional[Tensor]:
         """Return the strong views with their tiles exchanged; None if nothing was mixed.
 
-        It is what entered the student if ``site`` is ``'input'``. At another one, its features
-        were mixed so.
+        This entered the student if ``site`` is ``'input'``. At another site, its features were
+        mixed in the same way.
         """
         return None if self.permutation is None else mix_tiles(self.strong, self.permutation)
 

@@ -54,8 +54,8 @@ def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, h
         raise ValueError(f'{cfg.filename} has a {cfg.model.type} and no '
                          'SemiSupervisedPoseEstimator: it has no unlabeled branches to show')
     if not cfg.model.get('unsup_weight', 1):
-        raise ValueError(f'{cfg.filename} has unsup_weight=0, so that the unlabeled images are not '
-                         'looked at: there is nothing to show')
+        raise ValueError(f'{cfg.filename} has unsup_weight=0, so the unlabeled images are not '
+                         'used: there is nothing to show')
     np.random.seed(seed)
     torch.manual_seed(seed)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

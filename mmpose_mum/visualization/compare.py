@@ -1,4 +1,4 @@
-"""Draw the same validation people as several models predict them, beside the ground truth."""
+"""Draw the same validation people as several models predict them, next to the ground truth."""
 from pathlib import Path
 from textwrap import shorten
 from typing import Dict, Optional, Sequence, Tuple
@@ -32,13 +32,13 @@ class PanelVisualizer(PoseLocalVisualizer):
 
 
 def parse_models(texts: Sequence[str]) -> Models:
-    """Read NAME=CONFIG:CHECKPOINT of each model; all must be so, and there."""
+    """Read NAME=CONFIG:CHECKPOINT of each model, all of which must exist."""
     models = {}
     for text in texts:
         name, _, files = text.partition('=')
         config, _, checkpoint = files.partition(':')
         if not (name and config and checkpoint) or name in models:
-            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, with a name of its own')
+            raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, each with another name')
         if not Path(config).is_file():
             raise ValueError(f'{text}: there is no config {config}')
         models[name] = read_config(config), find_checkpoint(Path(checkpoint))
@@ -51,7 +51,7 @@ def find_checkpoint(path: Path) -> Path:
         saved = Path((path / 'last_checkpoint').read_text().strip())
         path = saved if saved.is_file() else path / saved.name  # the work dir may have moved
     if not path.is_file():
-        raise ValueError(f'{path} is no checkpoint, and no work dir with a last_checkpoint')
+        raise ValueError(f'{path} is neither a checkpoint nor a work dir with a last_checkpoint')
     return path
 
 
@@ -78,7 +78,7 @@ def check_joints(models: Models) -> None:
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
-    """Build a model with all weights of the checkpoint, which must be just those it has."""
+    """Build a model and load the checkpoint, whose weights must match exactly."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
     try:
@@ -133,7 +133,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
     Args:
         models (dict): Name → config and checkpoint.
         num (int): People, spread evenly over the set from its first to its last.
-        indices (Sequence[int], optional): These people instead.
+        indices (Sequence[int], optional): Indices of people to draw instead.
         which (str, optional): ``'teacher'`` or ``'student'``, for semi-supervised models.
 
     Returns:

@@ -27,8 +27,7 @@ def average(name: str, runs: List[Readouts]) -> Readouts:
     """Average runs over the iterations that all have, each scalar over those that have it."""
     steps = [step for step in runs[0] if all(step in run for run in runs)]
     if not steps:
-        raise ValueError(f'the runs of {name} have no iteration in common at which they were read '
-                         'out')
+        raise ValueError(f'the runs of {name} have no readout at the same iteration')
     result = {}
     for step in steps:
         keys = dict.fromkeys(key for run in runs for key in run[step])

@@ -26,11 +26,16 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
                num_images: int = 4, height: int = 192, title: str = '') -> np.ndarray:
     """Draw what a step did with its first unlabeled images.
 
-    The columns: the weak view with the teacher's keypoints; the strong view as the student got it;
-    the same with its tiles exchanged as the student's input or, dimmed, its features were; the
-    target's heatmaps, dark where the teacher has not looked, and the student's in the same
-    colors; and the target's keypoints, used or rejected, tied to the student's. What a model or a
-    head does not have is left out.
+    The columns:
+
+    * the weak view with the teacher's keypoints;
+    * the strong view as the student got it;
+    * the strong view with its tiles mixed, dimmed if features were mixed instead of the input;
+    * the target's heatmaps, dark where the teacher has not looked;
+    * the student's heatmaps in the same colors;
+    * the target's keypoints, used or rejected, with lines to the student's.
+
+    Columns that a model or a head does not have are left out.
 
     Args:
         step (UnlabeledStep): The step, handed out by a model's ``watchers``.
@@ -207,7 +212,7 @@ def _compose(columns: List[Tiles], title: str) -> np.ndarray:
 
 def _write(panel: np.ndarray, words: Sequence[Tuple[str, Color]], at: Tuple[int, int],
            width: int) -> None:
-    """Write words beside one another, small enough for a width in pixels."""
+    """Write words side by side, small enough for a width in pixels."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, .45
 
     def length(text):

@@ -42,8 +42,8 @@ def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
                 model, name = (model, name) if model in ('teacher', 'student') else ('', key)
                 metrics.setdefault(name, {}).setdefault(model, {})[entry['step']] = value
     if not series and not metrics:
-        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, as MMEngine logs by '
-                         'LocalVisBackend: is it the work dir of a run?')
+        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, which MMEngine writes '
+                         'with LocalVisBackend: is it the work dir of a run?')
     return series, metrics
 
 
@@ -117,8 +117,8 @@ def plots(series: Series, metrics: Dict[str, Series],
            (lambda axes: lines(axes, models, sorted(models))) if models else None)
     yield 'weight of the unlabeled images', PLUGIN, over_time('unsup_weight')
     yield ('shares: confidence, use, agreement', PLUGIN,
-           over_time('teacher_confidence', 'joints_used', 'unsup/agreement'))
-    yield 'student to target, in pixels', PLUGIN, over_time('joint_distance')
+           over_time('teacher_confidence', 'keypoints_used', 'unsup/agreement'))
+    yield 'student to target, in pixels', PLUGIN, over_time('keypoint_distance')
     for pair in PAIRS:
         if pair and not below(series, pair):
             continue

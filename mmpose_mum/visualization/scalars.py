@@ -5,21 +5,25 @@ from typing import List
 
 from ..files.json_text import decode_text
 
+# Scalars of older runs, for one release: old name → new name, also with a dual model's prefix.
+_RENAMED = {pair + old: pair + new for pair in ('', 'second_') for old, new in (
+    ('joints_used', 'keypoints_used'), ('joint_distance', 'keypoint_distance'))}
+
 
 def read_scalars(work_dir: Path) -> List[dict]:
-    """Read what a run has logged; a part before a resume holds up to where the later one begins.
+    """Read what a run has logged; the part before a resume ends where the later part begins.
 
     Args:
         work_dir (Path): With ``*/vis_data/scalars.json`` by MMEngine's LocalVisBackend, one for
             each start.
 
     Returns:
-        list[dict]: The entries in the order in which they were logged, each with its ``step``.
-        Empty if there are none.
+        list[dict]: The entries in the order in which they were logged, each with its ``step``, and
+        old names replaced with new ones. Empty if there are none.
 
     Raises:
-        ValueError: If a file has another line than such an entry. A last one that was cut off, as
-            when a run is killed, is left out and told.
+        ValueError: If a line is no such entry. A truncated last line, as of a killed run, is left
+            out with a message.
     """
     entries: List[dict] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
@@ -36,11 +40,11 @@ def _read_lines(path: Path) -> List[dict]:
             entry = json.loads(line)
         except ValueError:
             if number == len(lines):
-                print(f'{path}: the last line is cut off and left out')
+                print(f'{path}: the last line is truncated and left out')
                 break
             entry = None
         if not isinstance(entry, dict) or 'step' not in entry:
             raise ValueError(f'{path}, line {number}: expected a JSON object with a step, as '
                              f'MMEngine writes it, got {line[:60]!r}')
-        entries.append(entry)
+        entries.append({_RENAMED.get(key, key): value for key, value in entry.items()})
     return entries

@@ -59,8 +59,8 @@ def test_the_help_of_each_verb_shows_an_example_that_is_a_right_command_line(
 
 @pytest.mark.parametrize('args, message', [
     ([], 'required: VERB'), (['train'], "invalid choice: 'train' (choose from"),
-    (['plot'], 'required: WORK_DIR'), (['plot', 'a', 'b'], 'several runs go with --hidden only'),
-    (['plot', '--hidden', 'x=a', '--metric', 'AP'], 'goes without --hidden'),
+    (['plot'], 'required: WORK_DIR'), (['plot', 'a', 'b'], 'several runs need --hidden'),
+    (['plot', '--hidden', 'x=a', '--metric', 'AP'], 'cannot be combined with --hidden'),
     (['preview', 'a.py', '--out', 'a.pdf'], 'ends in .png or .jpg'),
     (['publish', 'a.pth', 'b.pth', '--which', 'both'], 'invalid choice')])
 def test_a_wrong_command_line_exits_with_2(args, message, capsys):

@@ -161,12 +161,12 @@ def test_checkpoints_that_are_missing_or_do_not_fit_are_errors(models, tmp_path)
     broken = tmp_path / 'broken.pth'
     broken.write_text('no checkpoint')
     for texts, message in (
-            ([spec(models, 'plain', tmp_path / 'no.pth')], 'no.pth is no checkpoint, and no work'),
-            ([spec(models, 'plain', tmp_path)], 'no work dir with a last_checkpoint'),
+            ([spec(models, 'plain', tmp_path / 'no.pth')], 'no.pth is neither a checkpoint'),
+            ([spec(models, 'plain', tmp_path)], 'nor a work dir with a last_checkpoint'),
             ([spec(models, 'plain', models['semi'][1])],
              r'(?s)is no checkpoint for plain.*unexpected key.*teacher\.backbone.*missing keys'),
             ([spec(models, 'plain', broken)], 'broken.pth is no checkpoint for plain'),
-            ([spec(models, 'plain')] * 2, 'with a name of its own')):
+            ([spec(models, 'plain')] * 2, 'each with another name')):
         with pytest.raises(SystemExit, match=message):
             main(['compare', *texts, '--out', str(tmp_path / 'a.png')])
 

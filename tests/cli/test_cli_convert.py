@@ -103,7 +103,7 @@ def test_it_does_not_overwrite(demo, tmp_path):
     (['--unlabeled', '.', '--val', '.'], '--val: expected a json'),
     (['--unlabeled', '.', '--val-images', '.'], "val_images is '.', but val"),
     (['--unlabeled', '.', '--unlabeled-images', 'none'], 'there is no folder'),
-    (['--unlabeled', str(SUPERVISED)], 'is no folder, no json and no video'),
+    (['--unlabeled', str(SUPERVISED)], 'is no folder, json or video'),
     (['--unlabeled', '.', '--ratio', '0'], 'ratio must be more than 0'),
     (['--unlabeled', '.', '--out', 'x.yml'], 'ends in .py'),
 ])
@@ -117,7 +117,7 @@ def test_what_is_missing_is_named(args, message, tmp_path):
 @pytest.mark.parametrize('config, message', [
     ('nowhere.py', "there is no config 'nowhere.py'"),
     ('mmpose::nothing.py', "there is no config 'mmpose::nothing.py'"),
-    ('mmdet::x.py', 'only configs of mmpose'),
+    ('mmdet::x.py', 'or a config of mmpose'),
     (ROOT / 'configs/demo/pose_mum.py', 'semi-supervised already'),
 ])
 def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
@@ -133,7 +133,7 @@ def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):
 
 def test_unlabeled_images_are_looked_for_without_labels_as_well(demo, tmp_path):
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(SystemExit, match='cannot be trained, and is not written: .*empty'):
+    with pytest.raises(SystemExit, match='is not written, as it cannot be trained: .*empty'):
         make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
     with pytest.raises(SystemExit, match='first unlabeled image .* --unlabeled-images'):
         make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
@@ -151,7 +151,7 @@ train_dataloader = dict(dataset=dict(
          '-o', tmp_path / 'x.py', config=plain)
     said = capsys.readouterr().out
     assert '5 labeled and 12 unlabeled people' in said
-    assert 'a single unlabeled image has none to be mixed with' in said
+    assert 'a single unlabeled image has no other to mix with' in said
 
 
 def make_with(demo, out, *args, config=SUPERVISED):
@@ -161,9 +161,9 @@ def make_with(demo, out, *args, config=SUPERVISED):
 
 def test_a_validation_that_stays_on_what_is_not_there_is_noticed(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"reads 'data/demo/annotations/val.json', which.*; --val"):
+    with pytest.raises(SystemExit, match=r"'data/demo/annotations/val.json', which.*with --val"):
         make_with(demo, tmp_path / 'x.py')
-    with pytest.raises(SystemExit, match=r"person_keypoints_val2017.json', which.*; --val"):
+    with pytest.raises(SystemExit, match=r"person_keypoints_val2017.json', which.*with --val"):
         make_with(demo, tmp_path / 'y.py', '--sites', 'input', config=RES50)
 
 
@@ -218,6 +218,6 @@ def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, mon
     make('--unlabeled', demo['train_images'], '--sites', 'input', '-o', out, config=RES50)
     text = out.read_text()
     said = capsys.readouterr().out
-    assert '  data      12 unlabeled people\n' in said and 'mixed with' not in said
+    assert '  data      12 unlabeled people\n' in said and 'mix with' not in said
     assert f"_base_ = '{RES50}'" in text
     assert re.search(r'labeled=dict\(\s*_base_\.train_dataloader\.dataset,\s*pipeline=', text)

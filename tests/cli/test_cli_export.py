@@ -88,7 +88,7 @@ def test_people_of_two_sets_are_counted(run, tmp_path, capsys):
         "sets[1] = dict(type='ConcatDataset', datasets=[sets[1], sets[1]])\n"))
     start(run, tmp_path / 'a.json', config=twice)
     said = capsys.readouterr().out
-    assert '3 people in 3 images' in said and 'left out 3 people who are there already' in said
+    assert '3 people in 3 images' in said and 'left out 3 repeated people' in said
 
 
 def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):

@@ -27,7 +27,7 @@ def write(work_dir, folder, entries):
 
 def unlabeled(prefix=''):
     return {prefix + key: .1 for key in (
-        'unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used', 'joint_distance')}
+        'unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used', 'keypoint_distance')}
 
 
 def by_hook(step, prefix=''):
@@ -75,7 +75,7 @@ def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
     main(['plot', str(tmp_path), '-o', str(out)])
     assert cv2.imread(str(out)).std() > 10
     said = capsys.readouterr().out
-    assert 'not logged' not in said and '--metric could be AUC' in said
+    assert 'not logged' not in said and 'for others use --metric: AUC' in said
 
 
 def test_what_a_run_has_not_logged_is_told(tmp_path, capsys):

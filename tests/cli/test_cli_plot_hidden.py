@@ -58,6 +58,6 @@ def test_what_cannot_be_drawn_is_an_error(tmp_path):
             ([str(one)], 'expected NAME=WORK_DIR'), (['=' + str(one)], 'expected NAME=WORK_DIR'),
             ([f'x={plain}'], 'trained with a HiddenLabelHook'),
             ([f'x={tmp_path}/none'], 'trained with a HiddenLabelHook'),
-            ([f'x={one}', f'x={other}'], 'the runs of x have no iteration in common')):
+            ([f'x={one}', f'x={other}'], 'the runs of x have no readout at the same iteration')):
         with pytest.raises(SystemExit, match=message):
             main(['plot', '--hidden', *arguments, '--out', str(tmp_path / 'hidden.png')])

@@ -27,7 +27,7 @@ def test_publishes_and_names_the_files(run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert [path.suffix for path in files] == ['.pth', '.py']
     assert all(str(path) in said for path in files) and 'need this package: TorsoPCK' in said
-    assert f'does not name {run.parents[1]} of this machine: it has data instead' in said
+    assert f'the config has data instead of {run.parents[1]}' in said
     refused(run, tmp_path / 'out' / 'model.pth', match=f'{files[1].name} exists already')
     # The student is another model; the config may lie elsewhere.
     main(['publish', str(run), str(tmp_path / 'out' / 'model.pth'), '--which', 'student',
@@ -43,10 +43,10 @@ def test_mistakes_have_names(run, tmp_path):
     lonely = tmp_path / 'lonely' / 'a.pth'
     lonely.parent.mkdir()
     shutil.copy(str(run), str(lonely))
-    refused(lonely, out, match='no config beside .*--config')
+    refused(lonely, out, match='no config next to .*--config')
     for name in ('a.py', 'b.py'):
         (lonely.parent / name).write_text('a = 1')
-    refused(lonely, out, match='several configs beside .*a.py, b.py')
+    refused(lonely, out, match='several configs next to .*a.py, b.py')
     refused(lonely, out, '--config', lonely.with_name('a.py'), match='has no model')
     plain = tmp_path / 'plain.pth'
     torch.save(dict(state_dict={'backbone.a': torch.zeros(1)}), str(plain))
@@ -63,7 +63,7 @@ def test_mistakes_have_names(run, tmp_path):
     refused(run, out, '--config', other,
             match='other keypoints than the checkpoint.*crown.*head_top')
     base.write_text(joints.replace("name='head_top'", "name='crown'"))
-    refused(run, out, '--config', other, match="metainfo .*is not right: KeyError.*'head_top'")
+    refused(run, out, '--config', other, match="metainfo .*is wrong: KeyError.*'head_top'")
     assert not list(tmp_path.glob('model*'))
 
 

@@ -208,8 +208,8 @@ def test_a_json_that_is_missing_is_named(tmp_path):
     (['a.json', '--out', 'o'], 'one of the arguments'),
     (['a.json', '--out', 'o', '--percent', '5', '--folds', '0'],
      '--folds: expected an integer of at least 1'),
-    (['a.json', '--out', 'o', '--protocol', 'sshpe', '--seed', '0'], 'with --percent only'),
-    (['a.json', '--out', 'o', '--percent', '5', '--num', '9'], 'with --protocol sshpe only'),
+    (['a.json', '--out', 'o', '--protocol', 'sshpe', '--seed', '0'], 'need --percent'),
+    (['a.json', '--out', 'o', '--percent', '5', '--num', '9'], 'needs --protocol sshpe'),
     (['a.json', 'b/a.json', '--out', 'o', '--percent', '5'], 'have the same name'),
 ])
 def test_arguments_that_do_not_go_together_are_refused(args, message, capsys):

@@ -73,10 +73,10 @@ WRONG = [
     (person(id=None), r'`id` of the annotation number 4 \(from 0\) is missing'),
     (person(id='x'), "`id` of the annotation with the id 'x'.*whole number"),
     (person(image_id='2'), "`image_id` of the annotation with the id 4 is '2'"),
-    (person(id=0), 'two annotations have the id 0, of the images 0 and 2, and 1 in all'),
+    (person(id=0), 'two annotations have the id 0, of the images 0 and 2 .1 repeated ids in all'),
     (person(category_id=None), '`category_id` of the annotation with the id 4 is missing'),
     (person(bbox=[]), r'`bbox` of the annotation with the id 4 is \[\]'),
-    (person(bbox=[1, 2, 3]), r'`bbox` of .* 4 is \[1, 2, 3\], and must be x, y, width and height'),
+    (person(bbox=[1, 2, 3]), r'`bbox` of .* 4 is \[1, 2, 3\], but must be x, y, width and height'),
     (person(bbox=['1', '2', '3', '4']), '`bbox` of the annotation with the id 4'),
     (null('bbox'), '`bbox` of the annotation with the id 4 is None'),
     (null('keypoints'), '`keypoints` of the annotation with the id 4 is None'),
@@ -175,7 +175,7 @@ def test_what_mmpose_leaves_out_is_counted_as_it_counts(tmp_path, spoil, reason,
     (everyone(bbox=[30, 40, 59, 79]), '6 of 6 boxes reach beyond their image.*x1, y1, x2, y2'),
     (person(bbox=[30, 40, 59, 79]), '1 of 6 boxes reach beyond'),
     (person(deleted=True), '1 people of the labeled set are marked as deleted'),
-    (change(('categories', 0), keypoints=['head']), 'lists 1 keypoints, and the config has 3'),
+    (change(('categories', 0), keypoints=['head']), 'lists 1 keypoints, but the config has 3'),
     (everyone(bbox=[1, 1, 4, 4]), 'most keypoints of 6 of 6 people lie outside')])
 def test_what_looks_wrong_is_warned_about(tmp_path, spoil, words, log):
     content = labels()
@@ -209,7 +209,7 @@ def test_annotations_of_another_category_are_named(tmp_path):
     content['categories'].append(dict(id=2, name='ball', keypoints=['top', 'bottom']))
     content['annotations'].append(dict(
         content['annotations'][0], id=9, category_id=2, keypoints=[1, 2, 2] * 2))
-    with pytest.raises(ValueError, match="annotation 9 .*category 2 'ball'.*1 of 7 .*take"):
+    with pytest.raises(ValueError, match="annotation 9 .*category 2 'ball'.*1 of 7 .*remove"):
         check_label_sets(dataset(tmp_path, content), 'labeled')
 
 
@@ -246,7 +246,7 @@ METRICS = [
     (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
     (null('area'), '`area` of the annotation with the id 4 is None'),
     (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),
-    (change(('categories', 0), id=7), r'`category_id` of .* 0 is 1, and .* \[7\]'),
+    (change(('categories', 0), id=7), r'`category_id` of .* 0 is 1, but .* \[7\]'),
     (lambda content: content.pop('categories'), r'`category_id` of the annotation .* \[\]'),
 ]
 

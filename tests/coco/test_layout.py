@@ -71,7 +71,7 @@ def test_what_begins_with_a_list_is_a_detectors(tmp_path):
 
 def test_a_wrong_field_is_named_counted_and_shown_shortened():
     entries = [dict(id=7, bbox=[1]), dict(id=8), dict(bbox='x' * 500, file_name='a.png')]
-    for start, words in ((0, r"`bbox` of the box with the id 7 is \[1\], and must be four "
+    for start, words in ((0, r"`bbox` of the box with the id 7 is \[1\], but must be four "
                           r'\(3 of 3 are like that\)'),
                          (1, '`bbox` of the box with the id 8 is missing'),
                          (2, r"`bbox` of the box number 0 \(from 0\), 'a.png', is 'xxx.*\.\.\.")):

@@ -27,7 +27,7 @@ from mmpose_mum.testing import tiny_config
 
 def test_the_config_beside_a_checkpoint_is_found_or_else_the_last_runs(tmp_path):
     checkpoint = tmp_path / 'iter_2.pth'
-    with pytest.raises(ValueError, match='there is no config beside .* by --config'):
+    with pytest.raises(ValueError, match='there is no config next to .* as --config'):
         find_config(checkpoint)
     for name in ('20240101_000000', '20240102_000000'):
         (tmp_path / name / 'vis_data').mkdir(parents=True)
@@ -36,7 +36,7 @@ def test_the_config_beside_a_checkpoint_is_found_or_else_the_last_runs(tmp_path)
     (tmp_path / 'one.py').touch()
     assert find_config(checkpoint) == tmp_path / 'one.py'
     (tmp_path / 'two.py').touch()
-    with pytest.raises(ValueError, match='several configs beside .* one.py, two.py'):
+    with pytest.raises(ValueError, match='several configs next to .* one.py, two.py'):
         find_config(checkpoint)
 
 

@@ -76,7 +76,7 @@ def test_epochs_of_a_training_that_has_none_are_named(original):
 
 
 def test_a_scheduler_that_waits_for_validated_epochs_is_refused():
-    with pytest.raises(ValueError, match='ReduceOnPlateauLR goes by the epochs that are validated'):
+    with pytest.raises(ValueError, match='ReduceOnPlateauLR depends on validated epochs'):
         scheduler(type='mmengine.ReduceOnPlateauLR', monitor='PCK')
 
 

@@ -103,7 +103,7 @@ def test_a_shipped_config_has_one_name_and_ones_own_a_relative_path(tmp_path):
 
 
 @pytest.mark.parametrize('path, error, message', [
-    ('mmdet::a.py', ValueError, "'mmdet::a.py' is of mmdet; only configs of mmpose"),
+    ('mmdet::a.py', ValueError, "'mmdet::a.py' is of mmdet: expected a path, or a config"),
     ('mmpose::none.py', FileNotFoundError, "no config 'mmpose::none.py': .*configs.none.py does"),
     ('none.py', FileNotFoundError, "no config 'none.py': .*none.py does not exist"),
     (osp.dirname(mmpose.__file__), FileNotFoundError, 'does not exist'),

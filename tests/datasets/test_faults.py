@@ -113,9 +113,9 @@ def unreadable_files():
 def test_what_is_no_image_is_skipped_by_name_and_count(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     load = LoadUnlabeledImage()
-    with pytest.warns(UserWarning, match=rf'(?s)cannot be read, number 1 of this.*{name} \('):
+    with pytest.warns(UserWarning, match=rf'(?s)cannot be read, number 1 in this.*{name} \('):
         assert load(dict(img_path=str(tmp_path / name))) is None
-    with pytest.warns(UserWarning, match=r'(?s)number 2 of this process: .*missing\.jpg'):
+    with pytest.warns(UserWarning, match=r'(?s)number 2 in this process: .*missing\.jpg'):
         assert load(dict(img_path=str(tmp_path / 'missing.jpg'))) is None
 
 
@@ -313,7 +313,7 @@ def test_any_json_of_detections_is_a_set_or_an_error_that_names_it(content, with
     (coco(annotations=7), '"annotations" must be a list'),
     (coco(images=[dict(id=1)]), "`file_name` of the image with the id 1 is missing"),
     (coco(images=[dict(file_name='a.png')]), "`id` of the image number 0.*is missing"),
-    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with.*is \[1\], and must'),
+    (coco(images=[dict(id=[1], file_name='a.png')]), r'`id` of the image with.*is \[1\], but must'),
     (coco(images=[dict(id=1, file_name=5)]), '`file_name` of the image.* 1 is 5')], ids=str)
 def test_a_json_in_another_layout_names_file_and_entry(tmp_path, content, words):
     with pytest.raises(ValueError, match=words) as error:

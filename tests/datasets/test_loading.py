@@ -26,7 +26,7 @@ def write_images(folder, *, good=3):
 def test_unlabeled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
     load = LoadUnlabeledImage()
     for count, path in enumerate([*write_images(tmp_path), str(tmp_path / 'missing.jpg')], 1):
-        with pytest.warns(UserWarning, match=rf'(?s)number {count} of this process: .*{path}'):
+        with pytest.warns(UserWarning, match=rf'(?s)number {count} in this process: .*{path}'):
             assert load(dict(img_path=path)) is None
         with warnings.catch_warnings():  # once a file
             warnings.simplefilter('error')
@@ -115,7 +115,7 @@ def test_a_frame_of_a_video_is_an_image(tmp_path):
     assert results['img_path'] == f'{tmp_path}/a.avi#000007'
     np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
     for name in ('a.avi#000009', 'none.avi#000000'):
-        with pytest.warns(UserWarning, match=rf'(?s)number 1 of this process: .*{name} \('):
+        with pytest.warns(UserWarning, match=rf'(?s)number 1 in this process: .*{name} \('):
             assert LoadUnlabeledImage()(dict(img_path=f'{tmp_path}/{name}')) is None
 
 

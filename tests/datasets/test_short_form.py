@@ -116,7 +116,7 @@ def test_what_cannot_be_meant_is_told():
             ('no TopdownAffine.*input_size=', dict(labeled=dict(LABELED, pipeline=uncropped))),
             ('CocoDataset has no pipeline', dict(
                 labeled=dict(LABELED, pipeline=[]), input_size=SIZE)),
-            (r"without branches.*\['LoadImage', .*Leave the pipeline out", dict(
+            (r"without branches.*\['LoadImage', .*Remove the pipeline", dict(
                 unlabeled=dict(LABELED, ann_file='b.json'))),
             ("'NoDataset' is not registered", dict(labeled=dict(LABELED, type='NoDataset')))):
         with pytest.raises(ValueError, match=message):
@@ -188,14 +188,14 @@ model = dict(
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2', 'layer3'], grid=(3, 3)),
     unsup_weight=4., burn_in=burn_in, ramp_up=400)
 
-unlabelled = dict(
+unlabeled = dict(
     _base_.train_dataloader.dataset, type='UnlabeledPoseDataset', indices=-1800, keep_hidden=True,
     pipeline=_base_.semi_unsup_pipeline)
 train_dataloader = dict(
     _delete_=True, batch_size=32, num_workers=0,
     sampler=dict(type='SemiSupervisedSampler', batch_size=32, source_ratio=[1, 1]),
     dataset=dict(type='SemiSupervisedDataset', datasets=[
-        dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabelled]))
+        dict(_base_.train_dataloader.dataset, pipeline=_base_.semi_sup_pipeline), unlabeled]))
 """
 
 

@@ -190,7 +190,7 @@ def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
     ('{}', 'has no images and no annotations'),
     (coco([1, 1], [person(1, 1)]), '"images" has the id 1 twice'),
     (coco([1], [person(1, 1), person(1, 1)]), '"annotations" has the id 1 twice'),
-    (coco(['a'], []), "an id in \"images\" is 'a', no whole number"),
+    (coco(['a'], []), "entry 0 of \"images\" has the id 'a'"),
     (coco([1], []), 'nobody to label in 0 annotations'),
     (coco([1], [person(1, 1, keypoints=[0, 0, 0])]), 'nobody to label in 1 annotations'),
     (coco([1], [person(1, 2)]), 'nobody to label in 0 annotations'),
@@ -217,7 +217,7 @@ def test_a_byte_order_mark_changes_nothing(tmp_path, encoding):
 
 def test_a_list_in_another_encoding_is_named(tmp_path):
     (tmp_path / 'list.txt').write_text('1\n', encoding='utf-16')
-    with pytest.raises(ValueError, match='list.txt is UTF-16 text'):
+    with pytest.raises(ValueError, match='list.txt is UTF-16'):
         read_ids(tmp_path / 'list.txt')
 
 
@@ -247,7 +247,7 @@ def test_a_text_tells_its_split_and_no_other(read, tmp_path, drawn):
 
     with pytest.raises(ValueError, match='gives the same ids. It says source-sha256'):
         check_split(path, read(content))  # the same, but for the blanks
-    with pytest.raises(ValueError, match='of another file or split|does not have 1 of the 2'):
+    with pytest.raises(ValueError, match='to another file or split|does not have 1 of the 2'):
         check_split(path, read(dict(coco([9, 3, 2, 1], [person(40, 1), person(41, 1)]))))
     text = path.read_text()
     for old, new, message in [

@@ -116,7 +116,7 @@ def test_categories_that_are_people(tmp_path, log, names, chosen, kept):
 
 
 def test_categories_none_of_which_is_there_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"\[7\], those found 1 'ball' \(1 annotations\)"):
+    with pytest.raises(ValueError, match=r"\[7\], found 1 'ball' \(1 annotations\)"):
         UnlabeledPoseDataset(bbox_category_ids=[7], **coco(
             tmp_path, [dict(bbox=[1, 1, 20, 20], category_id=1)],
             categories=[dict(id=1, name='ball')]))
@@ -154,16 +154,16 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.*data_prefix=dict\(img="):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='nowhere'))
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(ValueError, match=r'empty.*below it: looked for files that end in \.jpg'):
+    with pytest.raises(ValueError, match=r'empty.*subfolders: looked for files that end in \.jpg'):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='empty'))
     with pytest.raises(FileNotFoundError, match='json of the unlabeled set.*none.json'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'none.json'))
-    with pytest.raises(ValueError, match='1 images and 1 annotations that count, none with'):
+    with pytest.raises(ValueError, match='1 images and 1 matching annotations, none with'):
         UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[0, 0, 0, 0])]))
-    with pytest.raises(ValueError, match='1 images and 0 annotations.*Leave ann_file empty'):
+    with pytest.raises(ValueError, match='1 images and 0 matching.*Leave ann_file empty'):
         UnlabeledPoseDataset(**coco(tmp_path, []))
     (tmp_path / 'boxes.json').write_text('[{"image_id": 1, "bbox": [0, 0, 5, 5], "score": 1}]')
-    with pytest.raises(ValueError, match='boxes.json.*COCO.*as their bbox_file'):
+    with pytest.raises(ValueError, match='boxes.json.*COCO.*can be the bbox_file'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'boxes.json'))
 
 
@@ -223,7 +223,7 @@ def test_a_frame_that_is_broken_is_left_out_as_an_image_is(tmp_path):
     whole = (tmp_path / 'clip.avi').read_bytes()
     (tmp_path / 'clip.avi').write_bytes(whole[:len(whole) // 2])
     np.random.seed(0)
-    with pytest.warns(UserWarning, match=r'number 1 of this process: .*clip\.avi#000029'):
+    with pytest.warns(UserWarning, match=r'number 1 in this process: .*clip\.avi#000029'):
         sample = dataset[29]
     assert sample['inputs']['unsup_teacher'].shape == (3, 64, 48)
 

@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setitem(timing.CLOCKS, 'processor', lambda: clock.now)
+    monkeypatch.setitem(timing.CLOCKS, 'cpu', lambda: clock.now)
     monkeypatch.setattr(timing, 'SAMPLE_S', 0)  # one call a sample
     return clock
 
@@ -148,7 +148,7 @@ def test_a_step_is_mixed_where_it_says_and_has_all_its_parts(step):
     logs = step.semi_supervised()
     step.model.watchers.clear()
     assert seen[0].site == 'layer1' and len(seen[0].strong) == 3
-    assert logs['sup_loss_kpt'] > 0 and logs['unsup_loss'] > 0 and 'joint_distance' in logs
+    assert logs['sup_loss_kpt'] > 0 and logs['unsup_loss'] > 0 and 'keypoint_distance' in logs
     assert all(p.grad is not None for p in step.model.student.parameters())
     assert not all(map(torch.equal, before, step.averaged[0]))
 

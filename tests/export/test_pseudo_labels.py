@@ -107,7 +107,7 @@ def test_batches_and_a_plain_model_change_nothing(run, cfg, model, tmp_path):
     assert found['images'] == expected['images']
     for one, other in zip(found['annotations'], expected['annotations']):
         assert np.allclose(one['keypoint_scores'], other['keypoint_scores'], atol=2e-4)
-    with pytest.raises(ValueError, match='no unlabeled people: say by --unlabeled'):
+    with pytest.raises(ValueError, match='no unlabeled people: give them with --unlabeled'):
         find_people(plain)
 
 
@@ -238,7 +238,7 @@ def test_an_image_in_two_sets_has_its_people_once(run, cfg, model, tmp_path):
 
 def test_scores_that_are_not_numbers_are_no_json(cfg):
     people = find_people(cfg)._replace(root='/x')
-    with pytest.raises(ValueError, match='scores of a person in /x/a.png are not numbers'):
+    with pytest.raises(ValueError, match='scores of a person in /x/a.png are NaN or infinite'):
         coco_json([person('/x/a.png', 0, scores=np.full(14, np.nan))], people, 0.3)
 
 

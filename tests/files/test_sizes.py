@@ -41,12 +41,12 @@ def test_swapped_sizes_are_an_error_where_mmpose_would_cut(tmp_path, said):
     images = [photo(tmp_path / f'{i}.jpg', orientation=6 if i % 2 else 1) for i in range(10)]
     for image in images[1::2]:
         image.update(width=200, height=120)
-    with pytest.raises(ValueError, match=r"(?s)5 of 10 images of the set.*1\.jpg': 200×120 for "
+    with pytest.raises(ValueError, match=r"(?s)5 of 10 checked.*1\.jpg': 200×120 for "
                                          r'120×200.*swap "width" and "height".*exiftool'):
         check_sizes(images, 'the set')
     check_sizes(images, 'the set', by_mmpose=False)
     text, = said
-    assert '5 of 10 images of the set' in text and '1.jpg' in text and 'as shown' in text
+    assert '5 of 10 checked images of the set' in text and '1.jpg' in text and 'as shown' in text
 
 
 def test_boxes_of_the_image_as_it_is_stored_are_an_error(tmp_path):
@@ -62,7 +62,7 @@ def test_boxes_of_the_image_as_it_is_stored_are_an_error(tmp_path):
 def test_images_that_were_resized_are_an_error(tmp_path, by_mmpose):
     images = [photo(tmp_path / f'{i}.png') for i in range(3)]
     images[2].update(width=240, height=400)
-    with pytest.raises(ValueError, match=r"1 of 3 images of the set.*2\.png': the json says 240×400"
+    with pytest.raises(ValueError, match=r"1 of 3 checked.*2\.png': the json says 240×400"
                                          r', and the image as shown has 120×200\. If the images '
                                          'were resized'):
         check_sizes(images, 'the set', by_mmpose)
@@ -118,7 +118,7 @@ def test_nobody_is_lost_by_swapped_sizes(tmp_path, said, detections):
     assert len(samples) == (3 if detections else 2)
     assert all(sample['img_shape'] == (200, 120) and 'stated_size' not in sample
                for sample in samples)
-    assert len(said) == 1 and '1 of 1 images of the unlabeled set' in said[0]
+    assert len(said) == 1 and '1 of 1 checked images of the unlabeled set' in said[0]
 
 
 def test_an_unlabeled_set_whose_images_were_resized_is_refused(tmp_path):

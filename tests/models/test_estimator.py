@@ -67,7 +67,7 @@ def test_a_student_that_agrees_with_its_teacher_has_no_unsupervised_loss():
     model.student.eval()
     losses = model.loss(**batch)
     # The identity is resampled, by positions with some rounding.
-    assert losses['unsup_loss'] < 1e-8 and losses['joint_distance'] == 0
+    assert losses['unsup_loss'] < 1e-8 and losses['keypoint_distance'] == 0
     randomized(model.teacher, 1)
     assert model.loss(**batch)['unsup_loss'] > 1e-4
 
@@ -76,11 +76,11 @@ def test_what_is_logged_counts_as_a_loss_only_if_it_is_one():
     model = build(unsup_weight=3.)
     losses = model.loss(**tiny_batch(model))
     assert set(losses) == {'sup_loss_kpt', 'unsup_loss', 'unsup_weight', 'teacher_confidence',
-                           'joints_used', 'joint_distance'}
+                           'keypoints_used', 'keypoint_distance'}
     total, logged = model.parse_losses(losses)
     torch.testing.assert_close(total, losses['sup_loss_kpt'] + losses['unsup_loss'])
     assert {'loss', *losses} == set(logged)
-    assert 0 < logged['joints_used'] <= 1 and logged['joint_distance'] > 0
+    assert 0 < logged['keypoints_used'] <= 1 and logged['keypoint_distance'] > 0
 
 
 def test_the_teacher_stays_in_evaluation_mode_and_keeps_its_statistics():
@@ -134,8 +134,8 @@ def test_target_and_student_meet_at_the_same_joint_of_the_image(flip_probs, monk
     for part in (model.teacher, model.student):
         monkeypatch.setattr(part, 'forward', finds_colors)
     losses = model.loss(**batch)
-    assert losses['joints_used'] > .9
-    assert losses['joint_distance'] < 3  # positions are whole heatmap pixels, of 4 pixels each
+    assert losses['keypoints_used'] > .9
+    assert losses['keypoint_distance'] < 3  # positions are whole heatmap pixels, of 4 pixels each
 
 
 def test_mixing_is_undone_before_the_head():
@@ -253,7 +253,7 @@ def test_any_head_learns_from_both_kinds_of_images(name, autocast, monkeypatch):
     total, logged = model.parse_losses(losses)
     assert torch.isfinite(total) and total.dtype == torch.float32
     assert losses['unsup_loss'].ndim == 0 and losses['unsup_loss'] > 0
-    assert 0 <= logged['joint_distance'] < 120 and 0 < logged['joints_used'] <= 1
+    assert 0 <= logged['keypoint_distance'] < 120 and 0 < logged['keypoints_used'] <= 1
     for part in ('sup_loss_kpt', 'unsup_loss'):
         model.zero_grad()
         losses[part].backward(retain_graph=True)
@@ -381,7 +381,7 @@ def test_unlabeled_branches_of_different_length_are_an_error():
     model = build()
     batch = tiny_batch(model)
     batch['inputs']['unsup_teacher'] = batch['inputs']['unsup_teacher'][1:]
-    with pytest.raises(ValueError, match="equally many.*'unsup_teacher': 3, 'unsup_student': 4"):
+    with pytest.raises(ValueError, match="as many in the.*'unsup_teacher': 3, 'unsup_student': 4"):
         model.loss(**batch)
 
 
@@ -500,9 +500,9 @@ def test_confidence_decides_on_the_share_of_joints(confidence, used):
     losses = model.loss(**tiny_batch(model))
     assert losses['teacher_confidence'] == everything['teacher_confidence']
     if used == 0:
-        assert losses['joints_used'] == 0 and losses['unsup_loss'] == 0
+        assert losses['keypoints_used'] == 0 and losses['unsup_loss'] == 0
     else:
-        assert 0 < losses['joints_used'] <= everything['joints_used']
+        assert 0 < losses['keypoints_used'] <= everything['keypoints_used']
     if confidence == dict(mode='soft'):
         assert losses['unsup_loss'] != everything['unsup_loss']
 

@@ -35,7 +35,7 @@ def test_a_line_that_was_cut_off_is_told(tmp_path, capsys):
     path = write(tmp_path, '1', [trained(10)])
     path.write_text(path.read_text() + '{"loss": 0.')
     assert read_scalars(tmp_path) == [trained(10)]
-    assert 'scalars.json: the last line is cut off' in capsys.readouterr().out
+    assert 'scalars.json: the last line is truncated' in capsys.readouterr().out
 
 
 def test_a_byte_order_mark_is_read_and_another_encoding_named(tmp_path):
@@ -56,3 +56,9 @@ def test_what_is_no_entry_is_an_error_and_nothing_is_nothing(tmp_path):
     path.write_text('nonsense\n' + json.dumps(trained(10)))
     with pytest.raises(ValueError, match="line 1: expected.*got 'nonsense'"):
         read_scalars(tmp_path)
+
+
+def test_scalars_of_older_runs_have_todays_names(tmp_path):
+    write(tmp_path, '1', [dict(step=1, iter=1, joints_used=.5, second_joint_distance=2.)])
+    assert read_scalars(tmp_path) == [
+        dict(step=1, iter=1, keypoints_used=.5, second_keypoint_distance=2.)]

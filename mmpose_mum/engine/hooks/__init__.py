@@ -1,1 +1,1 @@
-"""Hooks of the semi-supervised training: the teacher, checkpoints, and what watches the run."""
+"""Hooks of the semi-supervised training: teacher, checkpoints, and monitors."""

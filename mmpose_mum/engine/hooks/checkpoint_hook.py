@@ -1,4 +1,4 @@
-"""Checkpoints that a killed process or a full disk cannot spoil."""
+"""Checkpoints that survive a killed process and a full disk."""
 import os.path as osp
 from collections import deque
 from typing import Any, Callable, Dict, Optional
@@ -16,17 +16,17 @@ from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook`` that at every moment leaves a checkpoint to resume from.
+    """MMEngine's ``CheckpointHook`` that always leaves a checkpoint to resume from.
 
-    * Checkpoints, the best ones too, and ``last_checkpoint`` are written beside their place and
-      renamed when they are complete, where ``out_dir`` is on a local disk.
+    * If ``out_dir`` is on a local disk, checkpoints (also the best ones) and ``last_checkpoint``
+      are written under another name and renamed when complete.
     * An old checkpoint is deleted when the new one is complete and ``last_checkpoint`` names it.
-      So there are ``max_keep_ckpts + 1`` of them for a moment: the disk needs the room. One that a
+      For a moment there are ``max_keep_ckpts + 1`` of them, which the disk must hold. One that a
       killed process had no time to delete is deleted after the resume.
     * If a checkpoint cannot be written (a full disk), the old one stays, the log says what was
-      missing, and the training goes on until the next is due. Only the last one has to succeed: it
-      is tried again at the end of the training, and its failure is an error.
-    * A ``save_best`` that the validation did not measure is an error that lists what it measured.
+      missing, and the training continues. Only the last one must succeed: it is tried again at the
+      end of the training, and its failure is an error.
+    * A ``save_best`` that the validation did not measure is an error that lists its metrics.
     * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
     * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
 
@@ -45,7 +45,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._failed: Optional[OSError] = None  # of the last interval's checkpoint
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check that the checkpoint's keypoints are those of the data that it is used on.
+        """Check that the checkpoint's keypoints are those of the data.
 
         Raises:
             ValueError: As :func:`check_keypoints`.
@@ -56,7 +56,7 @@ class SafeCheckpointHook(CheckpointHook):
         check_keypoints(checkpoint, getattr(dataset, 'metainfo', None), runner._resume)
 
     def before_train(self, runner) -> None:
-        """Claim the work dir, choose how files are written, delete what a killed process left.
+        """Lock the work dir, choose how files are written, delete what a killed process left.
 
         Raises:
             RuntimeError: If another process trains in the work dir.
@@ -123,9 +123,9 @@ class SafeCheckpointHook(CheckpointHook):
             return
         unknown = [key for key in self.key_indicators if key not in ('auto', *metrics)]
         if unknown and metrics:  # MMEngine warns of a validation without any
-            raise ValueError(f'save_best={", ".join(unknown)!r} was not measured by this '
-                             f'validation, but {", ".join(metrics)}. Set default_hooks.checkpoint.'
-                             'save_best to one of these, or val_evaluator to what measures it')
+            raise ValueError(f'save_best={", ".join(unknown)!r} is no metric of this validation, '
+                             f'which has {", ".join(metrics)}. Set default_hooks.checkpoint.'
+                             'save_best to one of these, or add the metric to val_evaluator')
         hub, previous = runner.message_hub, self._best
         infos = {key: hub.get_info(key) for key in list(hub.runtime_info)
                  if key.startswith(('best_score', 'best_ckpt'))}
@@ -143,7 +143,7 @@ class SafeCheckpointHook(CheckpointHook):
         for path in previous.values():
             if path and path not in best.values():
                 self._delete(path)
-                runner.logger.info(f'The previous best checkpoint {path} is removed')
+                runner.logger.info(f'Removed the previous best checkpoint {path}')
 
     @property
     def _best(self) -> Dict[str, Optional[str]]:
@@ -169,8 +169,8 @@ class SafeCheckpointHook(CheckpointHook):
         try:
             save()
         except OSError as error:
-            runner.logger.error(f'A checkpoint could not be written. {error}. The training goes '
-                                f'on; {left}.')
+            runner.logger.error(f'A checkpoint could not be written. {error}. The training '
+                                f'continues; {left}.')
             return error
         return None
 

@@ -1,4 +1,4 @@
-"""The hook by which the teacher follows the student: EMAN, over weights and statistics."""
+"""The hook that updates the teacher: EMAN, over weights and statistics."""
 from typing import Optional
 
 from mmengine.dist import all_reduce_params, get_world_size
@@ -19,26 +19,26 @@ class EMANHook(Hook):
 
     ``teacher ← momentum · teacher + (1 − momentum) · student`` over parameters and floating point
     buffers (Cai et al., EMAN, CVPR 2021, equations 5 to 7); other buffers are copied. It counts the
-    steps that the optimizer has really made, so gradient accumulation and a gradient scaler that
-    skips steps are right without further notice.
+    steps that the optimizer has taken, so it works with gradient accumulation, and with a gradient
+    scaler that skips steps.
 
-    The model starts with two equal ones, so the warm-up may begin with a copy. A teacher that was
-    loaded, and differs from the student when the training starts, is never overwritten: it counts
-    as warmed up. Only the burn-in copies whatever the teacher is.
+    Both networks start equal, so the warm-up may begin with a copy. A loaded teacher that differs
+    from the student at the start is never overwritten, as it counts as warmed up. Only the burn-in
+    always copies.
 
-    With several processes, each of which computes BatchNorm's statistics from its own images, the
-    student's are averaged over the processes after every iteration. So at any validation and in any
-    checkpoint student and teacher are the same in all of them, to the bit. Training does not use
-    the statistics, and their average is linear: it does not matter when it is taken.
+    With several processes, each computes BatchNorm's statistics from its own images. The student's
+    are averaged over the processes after every iteration. So student and teacher are bit-identical
+    in all of them at any validation and in any checkpoint. Training does not use the statistics,
+    and their average is linear, so it does not matter when it is taken.
 
     Args:
         momentum (float): The teacher's own share at each update, in [0, 1).
         interval (int): Optimizer steps from one update to the next.
         burn_in (int, optional): Iterations in which the teacher remains a copy of the student.
             Defaults to the model's own ``burn_in``, or to 0 for a model that has none.
-        statistics (str): ``'average'`` them like the weights, which is EMAN; ``'copy'`` the
-            student's; or leave the teacher its ``'own'``, those of the batches that it normalizes
-            with ``teacher_mode='train'``, as mean teachers do.
+        statistics (str): ``'average'`` averages them like the weights (EMAN); ``'copy'`` copies the
+            student's; ``'own'`` leaves the teacher's own, of the batches that it normalizes with
+            ``teacher_mode='train'``, as in mean teachers.
         warm_up (bool): Whether the momentum rises from 0 after the burn-in, see
             :func:`functional.ema.warmed_up_momentum`. Set it to False when both models start from
             the same trained checkpoint.
@@ -72,12 +72,12 @@ class EMANHook(Hook):
         self.warm_up = warm_up
 
     def before_run(self, runner) -> None:
-        """Refuse MMEngine's average beside this one."""
+        """Refuse MMEngine's ``EMAHook`` together with this one."""
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ValueError(
-                "custom_hooks has an EMAHook beside EMANHook, most likely the original config's. "
-                'It would average student and teacher once more, and this average would be '
-                'validated and saved in their place: leave it out; `mmpose-mum convert` does')
+                "custom_hooks has both EMAHook and EMANHook. EMAHook, most likely the original "
+                "config's, would average both models again, and validate and save that average. "
+                'Remove EMAHook: EMANHook replaces it')
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimizer's steps."""
@@ -87,8 +87,8 @@ class EMANHook(Hook):
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
         self._burn_in = self._burn_in_of(model)
         if self.statistics == 'own' and getattr(model, 'teacher_mode', 'eval') != 'train':
-            raise ValueError("EMANHook has statistics='own', and a teacher in evaluation mode "
-                             "gathers none: give the model teacher_mode='train'")
+            raise ValueError("EMANHook has statistics='own', but a teacher in evaluation mode "
+                             "gathers none: set teacher_mode='train' in the model")
         self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
                              own_buffers=self.statistics == 'own')
         hub = runner.message_hub
@@ -104,12 +104,12 @@ class EMANHook(Hook):
         known = getattr(model, 'burn_in', self.burn_in)
         if self.burn_in not in (None, known):
             raise ValueError(
-                f'EMANHook has burn_in={self.burn_in} and the model burn_in={known}, and both mean '
-                'the same iterations. Leave it out of EMANHook, which takes it from the model')
+                f'EMANHook has burn_in={self.burn_in}, but the model has burn_in={known}, and both '
+                'mean the same iterations. Remove it from EMANHook, which takes it from the model')
         return known or 0
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Update the teacher, if the optimizer has made enough steps since the last time."""
+        """Update the teacher if the optimizer has taken enough steps since the last update."""
         if get_world_size() > 1 and self._ema.statistics:
             all_reduce_params(self._ema.statistics, op='mean')
         if runner.iter < self._burn_in:

@@ -1,4 +1,4 @@
-"""The hook that tells how right the teacher's targets are, where the labels are only hidden."""
+"""The hook that measures how right the teacher's targets are, on hidden labels."""
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -20,23 +20,22 @@ _, WEAK, _ = BRANCHES
 class HiddenLabelHook(Hook):
     """Compare the teacher's targets with true keypoints that the training does not see.
 
-    For diagnosis, on "unlabeled" people whose labels are known: give ``UnlabeledPoseDataset``
-    ``keep_hidden=True``. Every so many iterations the teacher looks once more, in float32, at the
-    weak view of that iteration's batch, before it is updated; a labeler does in its place. A
-    keypoint counts if its label is visible and lies inside the view; it is right if it is off by at
-    most ``thr`` times the longer side of the person's box. In a flipped view a keypoint has the
-    name that it has for the teacher.
+    This is for diagnosis, on "unlabeled" people whose labels are known: set ``keep_hidden=True`` in
+    ``UnlabeledPoseDataset``. Every ``interval`` iterations the teacher, or the
+    labeler, runs once more, in float32, on the weak view of the batch, before it is updated. A keypoint counts if its label is visible
+    and inside the view. It is right if its error is at most ``thr`` times the longer side of the
+    person's box. In a flipped view keypoints have the names that they have for the teacher.
 
-    At each validation and at the end of the training, the shares since the last time go to the
+    At each validation and at the end of the training, the shares since the last readout go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
 
-    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<joint>`` of each keypoint;
-    * ``hidden/confidence_0.3-0.4``, the share of right keypoints among those whose score lies in
-      that bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
-    * ``hidden/share_0.3-0.4``, the share of the keypoints that lies in that bin.
+    * ``hidden/PCK``, the share of right keypoints, and ``hidden/PCK_<keypoint>`` of each keypoint;
+    * ``hidden/confidence_0.3-0.4``, the share of right keypoints among those with a score in that
+      bin, the upper end excluded. The first and last bin include scores below 0 and above 1;
+    * ``hidden/share_0.3-0.4``, the share of keypoints in that bin.
 
-    A share of no keypoints is not written. The training remains what it is without the hook, to the
-    bit, and between two readouts nothing is read from the device.
+    A share of no keypoints is not written. The hook does not change the training, bit for bit. It
+    reads nothing from the device between two readouts.
 
     Args:
         interval (int): Iterations from one look to the next.
@@ -106,7 +105,7 @@ class HiddenLabelHook(Hook):
         runner.visualizer.add_scalars(values, step=runner.iter)
         joints = sum(total[:len(names)])
         if not joints:
-            print_log('hidden keypoints: none of them lay inside a weak view', 'current')
+            print_log('hidden keypoints: none was inside a weak view', 'current')
             return
         by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}

@@ -1,4 +1,4 @@
-"""The hook that keeps a loss that is not a number out of weights, optimizer, teacher and files."""
+"""The hook that keeps NaN and infinite losses out of weights, teacher and checkpoints."""
 import logging
 import math
 from functools import wraps
@@ -18,24 +18,24 @@ _MAX_NAMES = 16  # images that a message names of each branch
 
 @HOOKS.register_module()
 class LossGuardHook(Hook):
-    """Say which loss of which images is NaN or infinite, and stop or leave the step out.
+    """Say which loss of which images is NaN or infinite, and stop the run or skip the step.
 
-    ``'stop'`` costs nothing: it goes by what MMEngine has read from the device for its log, after
-    the step. The weights in memory are spoilt by then, but neither the teacher nor a checkpoint
-    gets them, so the last checkpoint is good.
+    ``'stop'`` costs nothing: it checks, after the step, what MMEngine has read from the device for
+    its log. The weights in memory are bad by then, but neither the teacher nor a checkpoint gets
+    them. So the last checkpoint is good.
 
-    ``'skip'`` leaves out a step of the optimizer whose gradients are not all finite, wherever that
-    comes from, and puts back the buffers (BatchNorm's statistics), which the forward has spoilt
-    already: weights, optimizer and teacher stay as they were. To know that, the host waits for each
-    step's gradients, and buffers are copied at each iteration. The decision is the same in all
-    processes, which share their gradients. Optimizer wrappers with a gradient scaler, such as
-    ``AmpOptimWrapper``, leave such steps out themselves, and only the buffers are put back. The
-    learning rate's schedule goes on, and the log shows the loss as it was.
+    ``'skip'`` skips a step of the optimizer if any gradient is NaN or infinite. It also restores
+    the buffers (BatchNorm's statistics), which the forward has changed already. Weights, optimizer
+    and teacher do not change. For this the host waits for each step's gradients, and buffers are
+    copied at each iteration. The decision is the same in all processes, as they share their
+    gradients. Optimizer wrappers with a gradient scaler, such as ``AmpOptimWrapper``, skip such
+    steps themselves, so only the buffers are restored. The learning rate's schedule continues, and
+    the log shows the loss as it was.
 
     In both cases the log names the iteration, the losses, and the images of the batch: those whose
-    own pixels or labels are not finite if there are any, else all that belong to the loss. Of
-    several processes, those whose losses are bad do so, as an error, which MMEngine's log passes in
-    each; the others leave the step out as well and say whom to ask.
+    own pixels or labels are NaN or infinite, or else all that belong to the loss. With several
+    processes, those with bad losses log this as an error, which MMEngine shows from each process.
+    The others skip the step as well and say which process to look at.
 
     Args:
         action (str): ``'stop'`` or ``'skip'``.
@@ -115,19 +115,19 @@ class LossGuardHook(Hook):
         last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
         if self.action == 'stop':
             raise RuntimeError(
-                f'{what}. Stopped before teacher and checkpoint took it over. {last}. If the '
+                f'{what}. Stopped before it reached the teacher or a checkpoint. {last}. If the '
                 'images and labels are right, lower the learning rate or clip the gradients '
-                "(optim_wrapper.clip_grad); LossGuardHook's action='skip' leaves such steps out")
+                "(optim_wrapper.clip_grad). LossGuardHook's action='skip' skips such steps")
         ema_update_(self._buffers, self._kept, 0.)
         self.skipped += 1
         self._in_a_row += 1
         # MMEngine drops the warnings of all processes but the first.
-        print_log(f'{what}. The step is left out, number {self.skipped} of this run',
+        print_log(f'{what}. This step is skipped, number {self.skipped} of this run',
                   'current', logging.ERROR if bad else logging.WARNING)
         if self._in_a_row >= self.max_in_a_row:
             raise RuntimeError(
-                f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Look '
-                'at the images and labels; else lower the learning rate, or clip the gradients '
+                f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Check '
+                'the images and labels, lower the learning rate, or clip the gradients '
                 '(optim_wrapper.clip_grad)')
 
 

@@ -15,7 +15,7 @@ from ..wrappers import unwrapped
 
 WEAK = 'unsup_teacher'
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
-FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'joints_used')
+FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used')
 _BEST = 'pseudo_labels_at_their_best'  # in the checkpoint's message hub
 
 # Healthy runs of 2,000 to 4,000 steps on Leeds Sports, of five methods, had confidences of 0.15
@@ -28,7 +28,7 @@ ONE_SPOT = 0.02  # standard deviation of the keypoints of an image, likewise
 
 
 class _Pair:
-    """What is known of a student and its teacher: the last figures and looks, and their best."""
+    """The last figures and looks of a student and its teacher, and their best."""
 
     def __init__(self, window: int, looks: int, best: Optional[dict]) -> None:
         self.figures: Deque[Any] = deque(maxlen=window)
@@ -39,29 +39,30 @@ class _Pair:
 
 @HOOKS.register_module()
 class PseudoLabelMonitorHook(Hook):
-    """Watch the unlabeled branch, and say once what is wrong with it, why, and what helps.
+    """Watch the unlabeled branch, and say what is wrong with it, why, and what helps.
 
     After the burn-in, over the last ``window`` iterations:
 
-    * **no signal**: ``unsup_loss`` was exactly 0, or no keypoint counted (``joints_used``);
+    * **no signal**: ``unsup_loss`` was exactly 0, or no keypoint counted (``keypoints_used``);
     * **background**: ``teacher_confidence`` is near 0, or has fallen to a quarter of its highest
-      mean while ``unsup_loss``, by its weight, has fallen too: both agree that there is nothing;
-    * **one place**: a keypoint lies at the same place of the input in all images, or has come to
-      spread by less than a tenth of the most that it did, or all keypoints of an image lie at one
-      spot, whatever the head.
+      mean while ``unsup_loss``, divided by its weight, has fallen too: both models agree on
+      background;
+    * **one place**: a keypoint lies at the same place of the input in all images, or its spread is
+      less than a tenth of its largest, or all keypoints of an image lie at one spot.
 
-    Each symptom is told when it appears, and when it has gone; then it may be told again. Also told
-    is, at the start, that the unlabeled images will never count.
+    A symptom is logged when it appears and when it is over. It can be logged again later. At the
+    start the hook also logs if the unlabeled images will never count.
 
     The figures are those that MMEngine has read from the device for its log. For the keypoints, the
-    teacher, or the labeler, looks once more at the weak view every ``interval`` iterations, and is
-    read once. The training remains what it is without the hook, to the bit. With several processes
-    the figures are those of all, so that all of them stop.
+    teacher, or the labeler, runs once more on the weak view every ``interval`` iterations, and is
+    read once. The hook does not change the training, bit for bit. With several processes the figures are averaged
+    over all, so all of them stop.
 
     Args:
         interval (int): Iterations from one look to the next.
-        window (int): Iterations that a symptom must last; whole looks of these count.
-        on_collapse (str): ``'warn'`` in the log, or ``'stop'`` the run. The last checkpoint stays.
+        window (int): Iterations that a symptom must last.
+        on_collapse (str): ``'warn'`` to log, or ``'stop'`` to end the run, whose last checkpoint
+            stays.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -94,7 +95,7 @@ class PseudoLabelMonitorHook(Hook):
             _tell('the unlabeled images never count: '
                   + ('unsup_weight is 0' if model.unsup_weight == 0 else
                      f'the burn-in of {model.burn_in} iterations is as long as the training of '
-                     f'{runner.max_iters}. Shorten it'))
+                     f'{runner.max_iters}. Shorten the burn-in'))
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Take the figures of this iteration and, every ``interval``, judge."""
@@ -189,7 +190,7 @@ def spreads(sums: Tensor) -> List[float]:
 
 
 def _finite_mean(rows: np.ndarray) -> np.ndarray:
-    """Average rows, of which a step that was left out may have spoilt some."""
+    """Average the finite rows; those of a skipped step may not be finite."""
     finite = rows[np.isfinite(rows).all(1)]
     return finite.mean(0) if len(finite) else np.full(rows.shape[1], np.nan)
 
@@ -199,32 +200,31 @@ def _no_signal(loss: float, confidence: float, used: float, targets) -> Dict[str
         return {}
     if used > 0:
         why = ('unsup_loss is exactly 0 although keypoints count: student and target are the same '
-               "constant, or the head's loss has a weight of 0. Look at them by "
+               "constant, or the head's loss has a weight of 0. Look at them with "
                '`mmpose-mum preview`')
     elif targets.mode == 'threshold' and confidence < targets.threshold:
         why = (f"no keypoint counts, as the teacher's confidence, {confidence:.3g} on average, "
-               f'does not reach the threshold of {targets.threshold:g}. Lower it, or lengthen '
-               'burn_in')
+               f'is below the threshold of {targets.threshold:g}. Lower it, or lengthen burn_in')
     elif targets.mode == 'soft' and confidence <= 0:
         why = ("no keypoint counts, as the teacher's confidence is not above 0. Lengthen burn_in, "
                'or start from a trained checkpoint (load_from)')
     else:
         why = ("no keypoint counts, as none of the teacher's lies inside the student's view: the "
-               'two views do not overlap, or the teacher has its keypoints outside. Look at the '
-               'boxes and at the rotation and scale of both views by `mmpose-mum preview`')
+               'two views do not overlap, or the teacher has its keypoints outside. Check the '
+               'boxes, and the rotation and scale of both views, with `mmpose-mum preview`')
     return {'no signal': why}
 
 
 def _background(loss: float, confidence: float, best: dict) -> Dict[str, str]:
     """Judge a window's mean confidence, and its loss at weight 1."""
     if confidence < NO_CONFIDENCE:
-        why = (f'teacher_confidence is {confidence:.3g} on average: the teacher sees nothing. '
-               'Lengthen burn_in until the supervised loss has fallen well, or start from a '
-               'trained checkpoint (load_from); see that labeled training alone works')
+        why = (f'teacher_confidence is {confidence:.3g} on average: the teacher finds nothing. '
+               'Lengthen burn_in until the supervised loss has clearly fallen, or start from a '
+               'trained checkpoint (load_from). Check that labeled training alone works')
     elif confidence < LOST_CONFIDENCE * best['confidence'] and loss < best['loss']:
         why = (f"teacher_confidence has fallen from {best['confidence']:.3g} to {confidence:.3g} "
                'while unsup_loss fell: teacher and student agree on background. Lower '
-               'unsup_weight, lengthen burn_in, or make the strong view and its cutout milder')
+               'unsup_weight, lengthen burn_in, or weaken the strong view and its cutout')
     else:
         return {}
     return {'collapse to background': why}
@@ -240,7 +240,7 @@ def _one_place(spread: float, apart: float, best: dict) -> Dict[str, str]:
         return {}
     return {'collapse to one place': why + (
         '. Lengthen burn_in until the teacher tells images apart, or start from a trained '
-        'checkpoint (load_from); lower unsup_weight; see that the views are moved '
+        'checkpoint (load_from). Lower unsup_weight. Check that the views are shifted '
         '(`mmpose-mum preview`), and that labeled training alone works')}
 
 

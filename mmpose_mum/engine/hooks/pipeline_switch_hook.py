@@ -14,10 +14,10 @@ from ..loops.train_loop import restart_data
 class LabeledPipelineSwitchHook(Hook):
     """MMDetection's ``PipelineSwitchHook`` for semi-supervised training, which counts iterations.
 
-    The pipeline of the branch ``sup`` is exchanged in every ``PoseMultiBranch`` that has one; the
-    unlabeled views stay as they are. The first batch of the new pipeline is number
-    ``switch_iter``, counted from 0, whatever the workers have loaded ahead: they are started anew,
-    at the same place in the sampler's stream, so that no sample is lost or seen twice.
+    It replaces the pipeline of the branch ``sup`` in every ``PoseMultiBranch``. The unlabeled views
+    stay as they are. The first batch with the new pipeline is number ``switch_iter``, counted from
+    0, whatever the workers have prefetched. The workers are restarted at the same place in the
+    sampler's stream, so no sample is lost or seen twice.
 
     Args:
         switch_iter (int): Iterations that are trained with the original pipeline.
@@ -36,16 +36,16 @@ class LabeledPipelineSwitchHook(Hook):
         self._has_switched = False
 
     def before_train(self, runner) -> None:
-        """Look for the labeled branches, and switch at once after a resume behind the switch."""
+        """Find the labeled branches, and switch at once when resuming after the switch."""
         if not list(_labeled_branches(runner.train_dataloader.dataset)):
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
-                             '`sup` in the training data, whose pipeline it could exchange')
+                             '`sup` in the training data, whose pipeline it could replace')
         if runner.iter >= self.switch_iter:
             # The loop itself is about to skip as many batches as were trained before the resume.
             self._switch(runner, start_batch=0)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        """Switch behind the last batch of the original pipeline."""
+        """Switch after the last batch of the original pipeline."""
         if not self._has_switched and batch_idx + 1 >= self.switch_iter:
             self._switch(runner, start_batch=batch_idx + 1)
 
@@ -54,7 +54,7 @@ class LabeledPipelineSwitchHook(Hook):
             # One each, as they were: a pipeline may hold a state.
             branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
         self._has_switched = True
-        runner.logger.info(f'The labeled images have their second pipeline from iteration '
+        runner.logger.info(f'The labeled images use their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')
         restart_data(runner.train_loop, start_batch)
 
@@ -65,7 +65,7 @@ class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
 
     def __init__(self, *args, **kwargs) -> None:
         warnings.warn('LabelledPipelineSwitchHook is LabeledPipelineSwitchHook now; the old name '
-                      'goes in the next release', DeprecationWarning, stacklevel=2)
+                      'is removed in the next release', DeprecationWarning, stacklevel=2)
         super().__init__(*args, **kwargs)
 
 

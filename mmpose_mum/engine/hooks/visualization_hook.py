@@ -20,28 +20,28 @@ BINS = 10  # of the teacher's confidence
 
 @HOOKS.register_module()
 class PseudoLabelVisualizationHook(Hook):
-    """Draw the unlabeled images of a step, and sum up what became of their keypoints.
+    """Draw the unlabeled images of a step, and count which keypoints were used.
 
-    Every ``interval`` iterations a panel of the very step that was trained goes to the visualizer's
-    backends, whichever the config has: as ``vis_data/vis_image/unlabeled_<iteration>.png``, in
-    TensorBoard, or elsewhere. :func:`mmpose_mum.visualization.draw_panel` says what is on it.
+    Every ``interval`` iterations a panel of that training step goes to all backends of the
+    visualizer: to ``vis_data/vis_image/unlabeled_<iteration>.png``, TensorBoard, or elsewhere.
+    :func:`mmpose_mum.visualization.draw_panel` says what is on it.
 
-    With it go scalars over all steps since the last panel (``vis_data/scalars.json``), by which
-    ``mmpose-mum plot`` draws the run:
+    Scalars over all steps since the last panel go there as well (``vis_data/scalars.json``);
+    ``mmpose-mum plot`` draws them:
 
     * ``unsup/share_0.3-0.4``, the share of all keypoints whose score by the teacher lies in that
       bin, the upper end excluded. The first and last bin take the scores below 0 and above 1;
-    * ``unsup/used_<joint>``, the share of a keypoint's that count;
-    * ``unsup/agreement_<joint>`` and ``unsup/agreement``, the share of these in which the student's
-      keypoint lies within 5 % of the input's width and height of the target's. A keypoint none of
-      which counts has none.
+    * ``unsup/used_<keypoint>``, the share of that keypoint's targets that are used;
+    * ``unsup/agreement_<keypoint>`` and ``unsup/agreement``, the share of the used targets where
+      the student is within 5 % of the input's width and height. A keypoint that was never used has
+      no such scalar.
 
-    Those of a dual model's second network begin with ``second_``, as in the log. Nothing is drawn
-    during the burn-in, in which no unlabeled image is looked at.
+    The scalars of a dual model's second network begin with ``second_``, as in the log. The first
+    panel appears after the burn-in.
 
-    The training remains what it is without the hook, to the bit: no model runs for it, and between
-    two panels nothing is read from the device. With several processes, the first one draws its own
-    images, and the scalars are those of all.
+    The hook does not change the training, bit for bit: no model runs for it, and nothing is read
+    from the device between two panels. With several processes, the first one draws its own images,
+    and the scalars are those of all.
 
     Args:
         interval (int): Iterations from one panel to the next.
@@ -60,7 +60,7 @@ class PseudoLabelVisualizationHook(Hook):
         self.num_images = num_images
 
     def before_train(self, runner) -> None:
-        """Begin to watch the model."""
+        """Start to watch the model."""
         model = unwrapped(runner.model)
         if not hasattr(model, 'watchers'):
             raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
@@ -69,10 +69,11 @@ class PseudoLabelVisualizationHook(Hook):
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
         model.watchers.append(self._watch)
         if model.burn_in >= self.interval:
-            print_log(f'panels begin behind the burn-in of {model.burn_in} iterations', 'current')
+            print_log(f'the first panel appears after the burn-in of {model.burn_in} iterations',
+                      'current')
 
     def after_train(self, runner) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         unwrapped(runner.model).watchers.remove(self._watch)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
@@ -105,8 +106,7 @@ class PseudoLabelVisualizationHook(Hook):
 
 @torch.no_grad()
 def count_joints(step) -> Tensor:
-    """Count a step's keypoints: those used and all, by keypoint and by score, and those agreed
-    upon.
+    """Count a step's keypoints by keypoint and by score: used, all, and agreed upon.
 
     Args:
         step (UnlabeledStep): The step.

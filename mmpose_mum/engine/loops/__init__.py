@@ -1,1 +1,1 @@
-"""The training loop, which resumes to the bit, and the validation of teacher and student."""
+"""The training loop, whose resume is bit-exact, and the validation of teacher and student."""

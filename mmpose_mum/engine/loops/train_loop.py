@@ -1,4 +1,4 @@
-"""The training loop that goes on after a resume as if it had never stopped."""
+"""The training loop that continues after a resume as if it had never stopped."""
 from contextlib import contextmanager
 from logging import WARNING
 from typing import Any, Callable, Iterator, Optional, Sequence, Union
@@ -26,28 +26,28 @@ _WORDS = dict(
 
 @LOOPS.register_module()
 class ResumableTrainLoop(IterBasedTrainLoop):
-    """MMEngine's ``IterBasedTrainLoop`` that resumes to the bit, and at once.
+    """MMEngine's ``IterBasedTrainLoop`` with a bit-exact and immediate resume.
 
-    k iterations, a resume and n − k more are n iterations, bit for bit on one CPU, wherever k
-    lies. Nothing has to be stored for it but the iteration, because everything random follows from
+    k iterations, a resume and n − k more give the weights of n iterations, bit for bit on one CPU,
+    for every k. The checkpoint stores only the iteration for this, as all random numbers depend on
     a place:
 
-    * The sampler starts at the first batch that no step has used, in place of MMEngine's replay,
-      which reads all earlier batches once more. Batches that were only prefetched do not count.
+    * The sampler starts at the first batch that no step has used. Batches that were only prefetched
+      do not count. MMEngine would read all earlier batches again.
     * Each sample is drawn by the place that :class:`SemiSupervisedSampler` gives it, see
       :class:`SemiSupervisedDataset`: workers have no history, and their number does not matter.
     * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
       :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
 
-    With several processes the same holds in each of them, if :class:`EMANHook` makes the statistics
-    equal that only the first one writes into the checkpoint.
+    With several processes this holds in each of them if :class:`EMANHook` averages BatchNorm's
+    statistics, as only the first process writes them into the checkpoint.
 
-    The run's and the sampler's seeds are the checkpoint's, so they need not be in the config. A
-    validation that was due at the checkpoint's iteration, and is not in it, is made up for.
+    The checkpoint has the seeds of the run and of the sampler, so the config need not. A validation
+    that was due at the checkpoint's iteration, but had not run, runs after the resume.
 
-    With gradient accumulation this holds for checkpoints between two steps of the optimizer: let
-    their interval be a multiple of ``accumulative_counts``, as gradients are not stored. A sampler
-    without a ``start_batch`` is replayed as MMEngine does, without these guarantees.
+    With gradient accumulation, the checkpoints' interval must be a multiple of
+    ``accumulative_counts``, as gradients are not stored. A sampler without a ``start_batch`` is
+    replayed as in MMEngine, without these guarantees.
 
     Args:
         runner (Runner): The Runner.
@@ -56,8 +56,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             and ``dynamic_intervals``, all in iterations.
 
     Raises:
-        ValueError: If the dataloader's batches are not those that its sampler makes, or, when the
-            training starts, if a hook waits for epochs.
+        ValueError: If the dataloader's batch size differs from its sampler's, or, when the training
+            starts, if a hook waits for epochs.
     """
 
     dataloader: Any  # built by the base class
@@ -84,7 +84,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             raise ValueError(
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
-                'switch_pipeline=…) in its place, as `mmpose-mum convert` does')
+                'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()
@@ -101,7 +101,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return runner.model
 
     def _place_sampler(self) -> None:
-        """Let the sampler go on where the checkpoint's was, and say so if it cannot."""
+        """Continue the sampler where the checkpoint's stopped, and log if it cannot."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         restart_data(self, self._iter)
         before = hub.get_info(_STREAM)
@@ -110,8 +110,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             changed = {key: (value, sampler.stream.get(key)) for key, value in before.items()
                        if value != sampler.stream.get(key)}
             if changed:
-                print_log('the data are not those that the checkpoint was trained on, so the '
-                          'training goes on with others than without the stop: ' + '; '.join(
+                print_log('the data have changed since the checkpoint, so the training continues '
+                          'with other samples than it would have without the stop: ' + '; '.join(
                               f'{_WORDS.get(key, key)} were {old} and are {new}'
                               for key, (old, new) in changed.items()), 'current',
                           WARNING)
@@ -148,7 +148,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
 
 def restart_data(loop: IterBasedTrainLoop, start_batch: int) -> None:
-    """Let a loop's data go on at another batch of their stream, or as another dataset makes them.
+    """Continue a loop's data at another batch of their stream, or with a changed dataset.
 
     Args:
         loop (IterBasedTrainLoop): This module's or MMEngine's. Batches that its workers have loaded
@@ -170,20 +170,20 @@ def _share_batch_size(dataloader: DataLoader) -> None:
     PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
 
     Raises:
-        ValueError: If the sampler has been told another size, or the loader has none.
+        ValueError: If the sampler has another size, or the loader has none.
     """
     got, sampler = dataloader.batch_size, dataloader.sampler
     if sampler.batch_size is None:
         sampler.batch_size = got
     if got != sampler.batch_size or got is None:
         raise ValueError(
-            f'the dataloader makes batches of {got}, but has a {type(sampler).__name__} with its '
-            f'own batch_size, {sampler.batch_size}: set train_dataloader.batch_size alone, '
-            'without train_dataloader.sampler.batch_size and without a batch_sampler')
+            f'the dataloader makes batches of {got}, but its {type(sampler).__name__} has '
+            f'batch_size={sampler.batch_size}: set train_dataloader.batch_size only, without '
+            'train_dataloader.sampler.batch_size and without a batch_sampler')
 
 
 class _Unread:
-    """A dataloader's dataset alone: whoever iterates starts no worker and reads nothing."""
+    """A dataloader's dataset alone: iterating starts no worker and reads nothing."""
 
     def __init__(self, dataloader: DataLoader) -> None:
         self.dataset = dataloader.dataset
@@ -193,7 +193,7 @@ class _Unread:
 
 
 class _Batches:
-    """The batches of an endless dataloader, which starts when it is asked for the first."""
+    """The batches of an endless dataloader, which starts with the first request."""
 
     def __init__(self, dataloader: DataLoader) -> None:
         self._dataloader = dataloader

@@ -20,13 +20,13 @@ class TeacherStudentOnePassValLoop(ValLoop):
     """MMDetection's ``TeacherStudentValLoop`` in one pass over the loader instead of two.
 
     Each batch is loaded once, and both models predict. The metrics and their names,
-    ``teacher/coco/AP`` and ``student/coco/AP``, are those of MMDetection's loop, to the bit. What
-    the metrics keep of the batches, their ``results``, exists once for each model; the rest, such
-    as COCO's ground truth, they share.
+    ``teacher/coco/AP`` and ``student/coco/AP``, are bit-identical to those of MMDetection's loop.
+    Each model has its own ``results`` in the metrics. They share the rest, such as COCO's ground
+    truth.
 
-    Hooks are called once for each batch, as by MMEngine's ``ValLoop``. The ``outputs`` they get are
-    those of the model that the config has the whole predict with, ``predict_on``: a sample holds
-    the predictions of one model only.
+    Hooks are called once for each batch, as in MMEngine's ``ValLoop``. A sample holds the
+    predictions of one model only, so their ``outputs`` are those of the model that ``predict_on``
+    names.
 
     Args:
         runner (Runner): The Runner. Its model has a ``teacher``, a ``student`` and a
@@ -96,14 +96,14 @@ class TeacherStudentOnePassValLoop(ValLoop):
 
 
 def _settings_of(model: nn.Module) -> dict:
-    """Return the dict in which the model is told which of its two models predicts."""
+    """Return the dict whose ``predict_on`` says which of the two models predicts."""
     model = unwrapped(model)
     missing = [name for name in (*MODELS, 'semi_test_cfg') if not hasattr(model, name)]
     if missing:
         raise TypeError(
             f'TeacherStudentOnePassValLoop validates a model that has a teacher, a student and a '
             f'semi_test_cfg, and {type(model).__name__} has no {" and no ".join(missing)}. Set '
-            "val_cfg=dict(type='ValLoop') to validate a plain model")
+            "val_cfg=dict(type='ValLoop') for a plain model")
     return model.semi_test_cfg
 
 

@@ -1,1 +1,1 @@
-"""Mix tiles of images inside a backbone, and unmix them behind it."""
+"""Mix tiles of images inside a backbone, and unmix them after it."""

@@ -1,4 +1,4 @@
-"""Good mixing sites of any backbone, found by looking at how its stages follow one another."""
+"""Find good mixing sites of any backbone from the order of its stages."""
 from typing import Dict, List, Set, Tuple, Union
 
 from torch import nn
@@ -12,13 +12,13 @@ def default_sites(backbone: nn.Module, input_size: Tuple[int, int],
                   grid: Union[Tuple[int, int], str] = 'auto', limit: int = 5) -> List[str]:
     """Choose the sites to mix a backbone at: its input, and entrances of its stages.
 
-    A stage is the outermost module with several layers of its own that the backbone's forward
-    calls once; the one that the image enters is the stem, and no stage. Where there is none, as in
-    a VGG, single layers take their place. Those that cannot be mixed and unmixed, or whose maps
-    are smaller than the grid, are left out.
+    A stage is an outermost module with several layers that the backbone's forward calls once. The
+    one that the image enters is the stem, not a stage. In a backbone without stages, such as a VGG,
+    single layers are used. Sites that cannot be mixed and unmixed, or whose maps are smaller than
+    the grid, are left out.
 
     Args:
-        backbone (nn.Module): The backbone, which is left as it was.
+        backbone (nn.Module): The backbone; it is not changed.
         input_size (tuple[int, int]): Width and height of its input, in pixels.
         grid (tuple[int, int] | str): Rows and columns of the mixing grid, or ``'auto'``, which
             needs at least two of each.

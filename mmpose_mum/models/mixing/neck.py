@@ -1,4 +1,4 @@
-"""The MixUnMix neck: mixes the backbone at a random site, unmixes what comes out of it."""
+"""The MixUnMix neck: mix the backbone at a random site, and unmix its outputs."""
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -33,22 +33,22 @@ class MixUnMix(BaseModule):
     """Mix/UnMix as a neck (Kim et al., Pose-MUM, arXiv 2203.07837).
 
     While :meth:`mixing` is active, grid cells are exchanged between the images of a group, either
-    in the input or at the entrance of one of the backbone's stages, drawn anew for each forward;
-    the neck puts every cell back before the head. A transformer's patches are mixed like pixels,
-    while its class token stays with the image that it came from. At all other times the neck does
-    nothing, so that the labeled branch, validation and inference see an ordinary model. It has no
-    parameters, and a wrapped neck keeps its names in the state dict.
+    in the input or at the entrance of one of the backbone's stages. The site is drawn for each
+    forward. The neck puts every cell back before the head. A transformer's patches are mixed like
+    pixels, while its class token stays with its image. At all other times the neck does nothing, so
+    the labeled branch, validation and inference see an ordinary model. It has no parameters, and a
+    wrapped neck keeps its names in the state dict.
 
     Args:
         sites (Sequence[str]): Where to mix: ``'input'`` or dotted names of the backbone's
-            submodules. Every one is checked by :meth:`attach`.
+            submodules. :meth:`attach` checks each of them.
         site_probs (Sequence[float], optional): Relative probability of each site. Defaults to
             equal ones.
         grid (tuple[int, int] | str): Rows and columns of tiles. ``'auto'`` lets :meth:`attach`
             choose those that divide the smallest map that is mixed or unmixed, see
-            :func:`functional.tiles.dividing_grid`. Where a grid does not divide a map, borders
-            between tiles move to whole pixels of it and some of each image ends up with the wrong
-            person; a warning tells how much.
+            :func:`functional.tiles.dividing_grid`. If a grid does not divide a map, borders of
+            tiles move to whole pixels, and part of each image ends up with the wrong person. A
+            warning says how much.
         group_size (int): Images that exchange tiles (N_G in the paper), at least 2.
         prob (float): Probability that a forward is mixed at all, in [0, 1].
         seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
@@ -135,10 +135,10 @@ class MixUnMix(BaseModule):
         if share >= 0.01:
             rows, columns = self.grid
             warnings.warn(
-                f'a grid of {rows}×{columns} tiles does not divide the maps: what is mixed at '
-                f'{site!r} on {mixed[0]}×{mixed[1]} pixels and unmixed on {unmixed[0]}×'
+                f'a grid of {rows}×{columns} tiles does not divide the maps: mixing at '
+                f'{site!r} on {mixed[0]}×{mixed[1]} pixels and unmixing on {unmixed[0]}×'
                 f"{unmixed[1]} sends {share:.1%} of each image to the wrong person. grid='auto' "
-                'takes a grid that fits', stacklevel=2)
+                'chooses a grid that fits', stacklevel=2)
 
     @contextmanager
     def mixing(self, batch: int, device: torch.device) -> Iterator[Optional[str]]:
@@ -174,7 +174,7 @@ class MixUnMix(BaseModule):
             self._site = self.permutation = None
 
     def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Unmix the backbone's outputs that come from behind the site, then run the inner neck.
+        """Unmix the backbone's outputs that depend on the site, then run the inner neck.
 
         Args:
             feats (Tensor | Sequence[Tensor]): Outputs of the backbone, each (B, C, H, W) with its
@@ -184,7 +184,7 @@ class MixUnMix(BaseModule):
             Tensor | Sequence[Tensor]: What the inner neck returns, else ``feats`` unmixed.
 
         Raises:
-            RuntimeError: If the backbone has not as many outputs as when it was attached, or
+            RuntimeError: If the backbone has another number of outputs than when attached, or
                 tokens of another input size.
         """
         permutation = self.permutation
@@ -192,7 +192,7 @@ class MixUnMix(BaseModule):
             _, behind, leaving = self._inspected[self._site]
             outputs = len(tensors_of(feats))
             if outputs != len(behind):
-                raise RuntimeError(f'the backbone has {outputs} outputs now, and had {len(behind)} '
+                raise RuntimeError(f'the backbone has {outputs} outputs now, but had {len(behind)} '
                                    'in evaluation mode, when its mixing sites were checked')
             plan = iter(zip(behind, leaving))
 
@@ -209,8 +209,8 @@ class MixUnMix(BaseModule):
             if recomputes(module):
                 raise RuntimeError(
                     f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
-                    'forward is run again in the backward pass (activation_checkpointing). Name '
-                    'modules there that begin at a site, or lie between two')
+                    'forward runs again in the backward pass (activation_checkpointing). Name '
+                    'modules there that begin at a site or lie between two')
 
     def _mix(self, site: str, _module: nn.Module,
              args: Tuple[Any, ...]) -> Optional[Tuple[Any, ...]]:

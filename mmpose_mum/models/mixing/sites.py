@@ -1,4 +1,4 @@
-"""Where a backbone can be mixed: names of its stages, and what comes out from behind each."""
+"""Where a backbone can be mixed: names of its stages, and the outputs that depend on each."""
 from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -35,7 +35,7 @@ def site_module(backbone: nn.Module, site: str) -> nn.Module:
 
 
 def modules_around(backbone: nn.Module, site: str) -> Dict[str, nn.Module]:
-    """Return the modules in whose forward a site lies, by name; the backbone's is ``''``."""
+    """Return the modules whose forward contains a site, by name; the backbone's is ``''``."""
     parts = [] if site == INPUT else site.split('.')
     names = ['.'.join(parts[:i]) for i in range(len(parts))]
     return {name: backbone.get_submodule(name) for name in names}
@@ -52,7 +52,7 @@ class Call(NamedTuple):
     """One entrance of a module in a traced forward."""
 
     tensors: List[Tensor]  # the floating point ones among the positional arguments
-    nodes: List[Any]  # their nodes of autograd's graph, which nothing but this module uses
+    nodes: List[Any]  # their nodes of autograd's graph, which only this module uses
     sizes: List[Tuple[int, int]]  # pairs of integers among the arguments
     image: bool  # whether what enters is the backbone's input itself
 
@@ -72,17 +72,17 @@ class Site(NamedTuple):
     """How a backbone is mixed and unmixed at one site."""
 
     entering: List[Optional[Patches]]  # of each floating point tensor; None for feature maps
-    behind: List[bool]  # for each output, whether it comes from behind the site
+    behind: List[bool]  # for each output, whether it depends on the site
     leaving: List[Optional[Patches]]  # of each output that does; None for feature maps
 
 
 @torch.enable_grad()
 def trace(backbone: nn.Module, input_size: Tuple[int, int],
           modules: Dict[str, nn.Module]) -> Trace:
-    """Run a backbone once on the ``meta`` device, where a forward computes shapes alone.
+    """Run a backbone once on the ``meta`` device, where a forward computes only shapes.
 
     Args:
-        backbone (nn.Module): The backbone, which is left as it was.
+        backbone (nn.Module): The backbone; it is not changed.
         input_size (tuple[int, int]): Width and height of the input, in pixels.
         modules (dict[str, nn.Module]): The modules whose calls are recorded, by name.
 
@@ -146,8 +146,8 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
 def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     """Find how a backbone is mixed at a site, and which of its outputs to unmix.
 
-    Autograd's graph tells which outputs can be reached from the site, and whether one of them can
-    also be reached past it.
+    Autograd's graph shows which outputs depend on the site, and whether one of them also depends on
+    a path around it.
 
     Args:
         traced (Trace): A forward that recorded the site.
@@ -163,7 +163,7 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     where = f'cannot mix {traced.backbone} at {site!r}: '
     for name in traced.checkpointing:
         if name and site.startswith(name + '.'):
-            raise ValueError(where + f'it lies inside {name!r}, whose forward is run again in the '
+            raise ValueError(where + f'it lies inside {name!r}, whose forward runs again in the '
                              'backward pass (with_cp=True). Mix at its entrance, or set '
                              'with_cp=False')
     calls = traced.calls.get(site, [])
@@ -176,12 +176,12 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     nodes = set(call.nodes)
     behind = [_reaches(output, nodes) for output in traced.outputs]
     if not any(behind):
-        raise ValueError(where + 'no output of the backbone comes from behind it')
+        raise ValueError(where + 'no output of the backbone depends on it')
     for i, output in enumerate(traced.outputs):
         if behind[i] and _reaches(output, {traced.image}, past=nodes):
-            raise ValueError(where + f'output {i} also depends on what passes beside it, so it '
-                             'would hold mixed and unmixed parts at once. Mix before the branches '
-                             'part, or where all of them enter')
+            raise ValueError(where + f'output {i} also depends on a path around it, so it would '
+                             'hold mixed and unmixed parts at once. Mix before the branches split, '
+                             'or where all of them enter')
     entering = [_patches(x, traced.input_size, call.sizes, grid, where) for x in call.tensors]
     leaving = [_patches(x, traced.input_size, (), grid, where) if is_behind else None
                for x, is_behind in zip(traced.outputs, behind)]
@@ -189,7 +189,7 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
 
 
 def map_sizes(traced: Trace, name: str, site: Site) -> Tuple[List[Size], List[Size]]:
-    """Return height and width of each map that is mixed at a site, and of each that is unmixed.
+    """Return the height and width of each map that is mixed at a site, and of each unmixed map.
 
     Args:
         traced (Trace): The forward that :func:`inspect_site` looked at.
@@ -197,7 +197,7 @@ def map_sizes(traced: Trace, name: str, site: Site) -> Tuple[List[Size], List[Si
         site (Site): What was found.
 
     Returns:
-        tuple[list, list]: Of the maps that enter, and of the outputs from behind the site.
+        tuple[list, list]: Of the maps that enter, and of the outputs that depend on the site.
     """
     call, = traced.calls[name]
     outputs = [(x, patches) for x, is_behind, patches in zip(

@@ -1,4 +1,4 @@
-"""Sequences of patch tokens: which grid of patches one is of, and mixing it as such a map."""
+"""Sequences of patch tokens: find their grid of patches, and mix them like a map."""
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -17,11 +17,11 @@ class Patches(NamedTuple):
 
 
 def patches_of(length: int, input_size: Size, announced: Sequence[Size] = ()) -> Optional[Patches]:
-    """Find the grid of patches that a token sequence is of.
+    """Find the grid of patches of a token sequence.
 
-    A grid that the module was told counts before all. Otherwise the patches have one stride in
-    both directions, a whole number of pixels, and the same padding, as every patch embedding has,
-    and extra tokens are fewer than rows and columns, which tells them from a larger grid.
+    An announced grid takes precedence. Otherwise the patches have the same stride in both
+    directions, a whole number of pixels, and the same padding, as in every patch embedding. There
+    are fewer extra tokens than rows and columns, which distinguishes them from a larger grid.
 
     Args:
         length (int): Number of tokens L.
@@ -52,9 +52,8 @@ def on_patches(exchange: Callable[[Tensor, Tensor], Tensor], x: Tensor, permutat
                patches: Optional[Patches]) -> Tensor:
     """Mix or unmix feature maps or the patches of token sequences.
 
-    Extra tokens stay where they are: they have no place in the image, so there is no tile that
-    they could go with. Behind the site they attend to the mixed patches, and none of them can be
-    told apart again; MMPose's heads read patches alone.
+    Extra tokens stay where they are, as they have no place in the image and thus no tile. After the
+    site they attend to the mixed patches, which cannot be undone; MMPose's heads read only patches.
 
     Args:
         exchange (callable): ``mix_tiles`` or ``unmix_tiles``.
@@ -66,7 +65,7 @@ def on_patches(exchange: Callable[[Tensor, Tensor], Tensor], x: Tensor, permutat
         Tensor: Of the shape of ``x``.
 
     Raises:
-        RuntimeError: If the sequence has not the length that ``patches`` says.
+        RuntimeError: If the length of the sequence is not that of ``patches``.
     """
     if patches is None:
         return exchange(x, permutation)

@@ -1,4 +1,4 @@
-"""Turn the teacher's output into a target in the student's view, whatever head both have."""
+"""Turn the teacher's output into a target in the student's view, for any head."""
 from contextlib import contextmanager, nullcontext
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
 
@@ -20,11 +20,11 @@ class PseudoTargets(NamedTuple):
         keypoints: (B, K, 2), the teacher's keypoints in pixels of the student's input.
         scores: (B, K), how sure the teacher is of them, see :class:`TargetMaker`.
         weights: (B, K) float, each keypoint's weight in the loss.
-        maps: What else the head's loss compares the output with: for heads with one heatmap a
-            joint (B, K, h, w); other things for other heads, see there; None for those whose loss
-            needs the keypoints alone.
-        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None where
-            that does not matter, since the maps were made from the keypoints.
+        maps: What else the head's loss compares the output with: for heads with one heatmap per
+            keypoint (B, K, h, w); for other heads see there; None for those whose loss needs only
+            the keypoints.
+        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None if the
+            maps were made from the keypoints, where this does not matter.
     """
     keypoints: Tensor
     scores: Tensor
@@ -34,13 +34,13 @@ class PseudoTargets(NamedTuple):
 
 
 class TargetMaker:
-    """Makes the pseudo targets of one kind of head, and compares outputs with them.
+    """Make the pseudo targets of one kind of head, and compare outputs with them.
 
     :func:`target_maker_for` finds the kind of a head. Each subclass registers itself.
 
-    A score has one meaning for all heads, so that a threshold carries over: how sure the head is
-    that the keypoint lies where it says, within about the width of the head's own label. 1 is an
-    output as sharp as the label itself, 0 one that says nothing.
+    A score means the same for all heads, so a threshold carries over. It says how sure the head is
+    that the keypoint lies within about one label width of its prediction. 1 is an output as sharp
+    as the label, 0 an output without information.
 
     ================================  ============================================================
     HeatmapHead, ViPNASHead, CPMHead  the heatmap's peak over the codec's (which a raw output may
@@ -55,12 +55,12 @@ class TargetMaker:
     VisPredictHead                    that of its pose head; its visibility is about something else
     ================================  ============================================================
 
-    Keypoints that do not count get no gradient, whatever the head's loss is and does with weights:
-    the loss gets the student's own output there, detached.
+    Keypoints that do not count get no gradient, however the head's loss uses weights: the loss gets
+    the student's own output there, detached.
 
     Args:
-        head (nn.Module): The head. Its codec (``decoder``) tells where a keypoint lies in the
-            input, and its loss is used as it is.
+        head (nn.Module): The head. Its codec (``decoder``) says where a keypoint lies in the input.
+            Its loss is used unchanged.
         confidence (dict, optional): ``mode`` is ``'none'`` (every keypoint counts fully),
             ``'threshold'`` (it counts when the teacher's score reaches ``threshold``) or
             ``'soft'`` (its score, clipped to [0, 1], is its weight in the head's loss; MMPose's
@@ -71,8 +71,8 @@ class TargetMaker:
         takes_keypoints (bool): Whether keypoints in the plane are all that a target is made of.
 
     Raises:
-        ValueError: If the head has no codec or one that it cannot have, or if ``confidence`` is
-            none of the above.
+        ValueError: If the head has no codec or an unsupported one, or if ``confidence`` is none of
+            the above.
     """
 
     heads: Tuple[type, ...] = ()
@@ -96,7 +96,7 @@ class TargetMaker:
                              f'{self.mode!r}')
         if (self.threshold is None) == (self.mode == 'threshold'):
             raise ValueError(f'confidence has threshold={self.threshold} with mode='
-                             f'{self.mode!r}; a threshold belongs to mode="threshold" alone')
+                             f'{self.mode!r}; a threshold needs mode="threshold"')
 
     @classmethod
     def fits(cls, head: nn.Module) -> bool:
@@ -175,8 +175,8 @@ class TargetMaker:
         Args:
             output (Any): The student's output.
             targets (PseudoTargets): Targets in the student's view.
-            head (nn.Module, optional): The head whose loss is used. A loss may have weights, and of
-                two students each has its own. Defaults to the one that this was made for.
+            head (nn.Module, optional): The head whose loss is used, as a loss may have weights that
+                differ between two students. Defaults to the head that this was made for.
 
         Returns:
             Tensor: Scalar, in the unit that the head's loss has for labeled images.
@@ -186,8 +186,7 @@ class TargetMaker:
 
     @torch.no_grad()
     def distance(self, output: Any, targets: PseudoTargets) -> Tuple[Tensor, Tensor]:
-        """Measure how far the student's keypoints lie from the target's, and how many keypoints
-        count.
+        """Measure the distance of the student's keypoints to the target's, and how many count.
 
         Args:
             output (Any): The student's output.
@@ -245,7 +244,7 @@ class TargetMaker:
         codec = getattr(head, 'decoder', None)
         if codec is None:
             raise ValueError(f'the head {type(head).__name__} has no codec: set its `decoder`, '
-                             'which tells where its output lies in the input')
+                             'which says where its output lies in the input')
         return codec
 
     def _input_size(self, codec: Any) -> Tuple[int, int]:
@@ -271,15 +270,15 @@ def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = Non
         TargetMaker: Of this head's kind.
 
     Raises:
-        ValueError: If there is none; the message lists the supported heads. Also if the head's
-            codec or ``confidence`` does not go with it.
+        ValueError: If there is none; the message lists the supported heads. Also if the head does
+            not support its codec or ``confidence``.
     """
     for kind in reversed(_KINDS):  # a kind that derives from another is asked before it
         if kind.fits(head):
             return kind(head, confidence)
     names = sorted({known.__name__ for kind in _KINDS for known in kind.heads})
-    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported; those '
-                     f'of {", ".join(names)} and of heads derived from them are')
+    raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported, only '
+                     f'those of {", ".join(names)} and of heads derived from them')
 
 
 def detached_where(keep: Tensor, output: Tensor) -> Tensor:
@@ -288,7 +287,7 @@ def detached_where(keep: Tensor, output: Tensor) -> Tensor:
 
 
 def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Tensor]:
-    """Collect how the views of a batch were made, and move that to the device at once.
+    """Collect how the views of a batch were made, in one transfer to the device.
 
     Args:
         data_samples (Sequence[PoseDataSample]): Samples whose metainfo holds ``warp_mat``, float

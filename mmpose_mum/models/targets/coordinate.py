@@ -1,4 +1,4 @@
-"""Pseudo targets of heads that tell coordinates: SimCC's bins, regression, integral regression."""
+"""Pseudo targets of heads that predict coordinates: SimCC, regression, integral regression."""
 import copy
 import math
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -27,10 +27,10 @@ NEAR = .05
 class SimCCTargetMaker(TargetMaker):
     """Targets of SimCCHead, RTMCCHead and RTMWHead: ``maps`` are labels of x and y.
 
-    (B, K, Wx) and (B, K, Wy). Where the loss compares distributions, as MMPose's KLDiscretLoss
-    does, they are the teacher's own, carried over, so that its doubts go with them: a doubtful
-    keypoint's label is blunt, as a heatmap would be low. Else they are the codec's of its
-    keypoints.
+    Their shapes are (B, K, Wx) and (B, K, Wy). If the loss compares distributions, as MMPose's
+    KLDiscretLoss does, they are the teacher's distributions, carried over. They keep its
+    uncertainty: an uncertain keypoint has a flat label, as its heatmap would be low. Otherwise the
+    codec encodes the teacher's keypoints.
 
     Args:
         head (nn.Module): The head.
@@ -95,14 +95,14 @@ class SimCCTargetMaker(TargetMaker):
 
 
 class RegressionTargetMaker(TargetMaker):
-    """Targets of RegressionHead: the keypoints alone, without ``maps``.
+    """Targets of RegressionHead: only the keypoints, without ``maps``.
 
     Args:
         head (nn.Module): The head.
         confidence (dict, optional): See :class:`TargetMaker`; only the mode ``'none'``.
 
     Raises:
-        ValueError: As :class:`TargetMaker`; also if ``confidence`` is to choose among keypoints.
+        ValueError: As :class:`TargetMaker`; also for any other mode of ``confidence``.
     """
 
     heads = (RegressionHead, )
@@ -117,8 +117,8 @@ class RegressionTargetMaker(TargetMaker):
         if self.mode != 'none':
             raise ValueError(
                 f'confidence mode {self.mode!r} needs to know how sure the teacher is, and '
-                f'{type(head).__name__} tells coordinates alone. Leave `confidence` out, or take '
-                'RLEHead, which also predicts how far its coordinates may be off')
+                f'{type(head).__name__} predicts only coordinates. Remove `confidence`, or use '
+                'RLEHead, which also predicts how far off its coordinates may be')
 
     def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
         coordinates = self._coordinates(output)
@@ -150,7 +150,7 @@ class RegressionTargetMaker(TargetMaker):
 
 
 class RLETargetMaker(RegressionTargetMaker):
-    """Targets of RLEHead: the keypoints alone; its own scale says how sure it is.
+    """Targets of RLEHead: only the keypoints; the predicted scale gives the scores.
 
     Args:
         head (nn.Module): The head.
@@ -186,7 +186,7 @@ class RLETargetMaker(RegressionTargetMaker):
 
 
 class IntegralTargetMaker(RegressionTargetMaker):
-    """Targets of IntegralRegressionHead: the keypoints alone, as its loss needs no heatmaps.
+    """Targets of IntegralRegressionHead: only the keypoints, as its loss needs no heatmaps.
 
     Args:
         head (nn.Module): The head.

@@ -1,4 +1,4 @@
-"""Pseudo targets of heads whose output is heatmaps, in the plane or in depth."""
+"""Pseudo targets of heads whose output is heatmaps, in 2D or in 3D."""
 from functools import reduce
 from operator import add
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -32,8 +32,8 @@ class HeatmapTargetMaker(TargetMaker):
         confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
-        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps of one
-            channel a keypoint.
+        ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps with one
+            channel per keypoint.
     """
 
     heads = (HeatmapHead, )
@@ -126,7 +126,7 @@ class HeatmapTargetMaker(TargetMaker):
 
 
 class StagedTargetMaker(HeatmapTargetMaker):
-    """Targets of CPMHead: what the teacher's last stage sees is the target of every stage.
+    """Targets of CPMHead: the teacher's last stage is the target of every stage.
 
     Args:
         head (nn.Module): The head.
@@ -267,7 +267,7 @@ def input_to_heatmap(codec: Any) -> NDArray[Any]:
         name == 'UDPHeatmap' and codec.heatmap_type == 'gaussian')
     if not plain:
         raise ValueError(
-            f'the codec {name} makes no heatmaps of one channel a keypoint, which this head has; '
+            f'the codec {name} makes no heatmaps with one channel per keypoint, as needed here; '
             "MSRAHeatmap, MegviiHeatmap and UDPHeatmap(heatmap_type='gaussian') do")
     matrix = _scaling(codec.scale_factor)
     if name == 'MegviiHeatmap':

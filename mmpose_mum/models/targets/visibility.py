@@ -1,4 +1,4 @@
-"""Pseudo targets of heads that predict visibility beside the pose."""
+"""Pseudo targets of heads that also predict visibility."""
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch

@@ -142,7 +142,7 @@ def test_views_that_do_not_overlap(tmp_path, said):
 def test_a_confidence_that_is_too_strict(tmp_path, said):
     train(tmp_path, monitor(), answer=varied, confidence=dict(mode='threshold', threshold=.9))
     text, = said
-    assert 'no signal' in text and '0.8 on average, does not reach the threshold of 0.9' in text
+    assert 'no signal' in text and '0.8 on average, is below the threshold of 0.9' in text
 
 
 def test_a_soft_confidence_without_any(tmp_path, said):

@@ -359,7 +359,7 @@ def test_a_changed_number_of_outputs_is_refused():
     with neck.mixing(len(x), CPU):
         outputs = backbone(x)
         for wrong in (outputs[:1], (*outputs, x)):
-            with pytest.raises(RuntimeError, match=f'has {len(wrong)} outputs now, and had 2'):
+            with pytest.raises(RuntimeError, match=f'has {len(wrong)} outputs now, but had 2'):
                 neck(wrong)
 
 
@@ -501,5 +501,5 @@ def test_a_map_of_one_pixel_has_no_tiles():
 
 def test_a_grid_that_does_not_fit_warns_of_the_share_that_it_misplaces():
     backbone = MODELS.build(dict(RESNET, out_indices=(3, )))
-    with pytest.warns(UserWarning, match=r"4×4 tiles .* unmixed on 8×6 sends 16\.7% .*'auto'"):
+    with pytest.warns(UserWarning, match=r"4×4 tiles .* unmixing on 8×6 sends 16\.7% .*'auto'"):
         neck_of(grid=(4, 4)).attach(backbone, (192, 256))

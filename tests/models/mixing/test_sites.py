@@ -63,21 +63,21 @@ def behind(config, site, grid=(2, 2), size=SIZE):
 ])
 def test_outputs_behind_a_site(config, site, expected):
     if expected is None:  # the second stack also sees the stem past the first one
-        with pytest.raises(ValueError, match='depends on what passes beside it'):
+        with pytest.raises(ValueError, match='depends on a path around it'):
             behind(config, site)
     else:
         assert behind(config, site) == expected
 
 
 @pytest.mark.parametrize('config, site, reason', [
-    (RESNET, 'layer2.0.conv1', 'output 1 also depends on what passes beside it'),
-    (HRNET, 'stage3.0.branches.1', 'output 0 also depends on what passes beside it'),
-    (CPM, 'stem', 'output 1 also depends on what passes beside it'),
-    (CPM, 'cpm_stages.0', 'output 2 also depends on what passes beside it'),
+    (RESNET, 'layer2.0.conv1', 'output 1 also depends on a path around it'),
+    (HRNET, 'stage3.0.branches.1', 'output 0 also depends on a path around it'),
+    (CPM, 'stem', 'output 1 also depends on a path around it'),
+    (CPM, 'cpm_stages.0', 'output 2 also depends on a path around it'),
     (HRNET, 'transition1', 'enters the site 0 times'),
-    (MOBILENET, 'conv2', 'no output of the backbone comes from behind it'),
-    (SWIN, 'stages.1.blocks.0.attn', 'output 1 also depends on what passes beside it'),
-    (SWIN, 'stages.1.blocks.0.norm1', 'output 1 also depends on what passes beside it'),
+    (MOBILENET, 'conv2', 'no output of the backbone depends on it'),
+    (SWIN, 'stages.1.blocks.0.attn', 'output 1 also depends on a path around it'),
+    (SWIN, 'stages.1.blocks.0.norm1', 'output 1 also depends on a path around it'),
 ])
 def test_inconsistent_sites_are_refused_with_the_reason(config, site, reason):
     message = f"cannot mix {config['type']} at '{site}': .*{reason}"

@@ -47,10 +47,10 @@ def test_a_head_derived_from_a_supported_one_is_taken():
 
 
 def test_another_head_is_refused_with_a_list_of_the_supported_ones():
-    with pytest.raises(ValueError, match='of the head Linear are not supported; those of '
-                       'CPMHead, DSNTHead, HeatmapHead, IntegralRegressionHead, InternetHead, '
-                       'MSPNHead, RLEHead, RTMCCHead, RTMWHead, RegressionHead, SimCCHead, '
-                       'VisPredictHead and of heads derived'):
+    with pytest.raises(ValueError, match='of the head Linear are not supported, only '
+                       'those of CPMHead, DSNTHead, HeatmapHead, IntegralRegressionHead, '
+                       'InternetHead, MSPNHead, RLEHead, RTMCCHead, RTMWHead, RegressionHead, '
+                       'SimCCHead, VisPredictHead and of heads derived'):
         target_maker_for(nn.Linear(2, 2))
 
 
@@ -84,7 +84,7 @@ def test_what_is_detached_keeps_its_value():
     (dict(mode='hard'), r"one of \('none', 'threshold', 'soft'\), got 'hard'"),
     (dict(mode='soft', thr=.5, power=2), r"unknown keys \['power', 'thr'\]; it knows mode and"),
     (dict(mode='threshold'), 'threshold=None with mode=\'threshold\''),
-    (dict(threshold=.5), "threshold=0.5 with mode='none'; a threshold belongs to"),
+    (dict(threshold=.5), "threshold=0.5 with mode='none'; a threshold needs"),
     (dict(mode='soft', threshold=.5), "threshold=0.5 with mode='soft'"),
 ])
 def test_a_wrong_confidence_is_refused(confidence, message):

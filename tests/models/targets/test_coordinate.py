@@ -244,7 +244,7 @@ def test_soft_weights_are_the_scores(name):
 
 @pytest.mark.parametrize('mode', [dict(mode='soft'), dict(mode='threshold', threshold=.3)], ids=str)
 def test_a_regression_head_does_not_know_how_sure_it_is(mode):
-    with pytest.raises(ValueError, match='RegressionHead tells coordinates alone. .* RLEHead'):
+    with pytest.raises(ValueError, match='RegressionHead predicts only coordinates. .* RLEHead'):
         target_maker_for(build('regression'), mode)
     targets = target_maker_for(build('regression'), dict(mode='none'))
     assert (targets.joints(torch.rand(2, 6, 2))[1] == 1).all()

@@ -112,7 +112,7 @@ def test_confidence_is_the_pose_heads():
     pose[:, 3:] *= .2
     made = targets((pose, torch.zeros_like(visible)), *[identity_views()] * 2, FLIP_INDICES)
     assert made.weights.tolist() == [[1, 1, 1, 0, 0, 0]]
-    with pytest.raises(ValueError, match='RegressionHead tells coordinates alone'):
+    with pytest.raises(ValueError, match='RegressionHead predicts only coordinates'):
         target_maker_for(visibility_head('regression'), dict(mode='soft'))
 
 

@@ -55,8 +55,8 @@ class PseudoLabelMonitorHook(Hook):
 
     The figures are those that MMEngine has read from the device for its log. For the keypoints, the
     teacher, or the labeler, runs once more on the weak view every ``interval`` iterations, and is
-    read once. The hook does not change the training, bit for bit. With several processes the figures are averaged
-    over all, so all of them stop.
+    read once. The hook does not change the training, bit for bit. With several processes the
+    figures are averaged over all, so all of them stop.
 
     Args:
         interval (int): Iterations from one look to the next.

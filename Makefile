@@ -4,7 +4,7 @@ STACK ?=
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test lint bench docs setup clean
 
 demo: setup  ## train on the embedded demo: supervised against Pose-MUM
 	@$(PY) dev/demo.py $(ARGS)
@@ -21,10 +21,19 @@ lint: setup  ## style, types and spelling
 	@$(PY) -m mypy
 	@.venv/bin/codespell
 
+docs: .venv-docs/stamp  ## build the docs site into build/docs; a warning, as of a dead link, is an error
+	@.venv-docs/bin/sphinx-build -q -W --keep-going -c docs $(ARGS) . build/docs
+	@echo "The docs site: build/docs/index.html"
+
+.venv-docs/stamp: requirements-docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install -q -r requirements-docs.txt
+	@touch $@
+
 # A PYTHON or STACK that is asked for replaces a .venv of another one; else .venv stays what it is.
 setup:  ## make .venv, or see that it is up to date (PYTHON=python3.13 STACK=current|classic)
 	@$(PYTHON) dev/setup_env.py $(if $(STACK),--stack $(STACK)) $(if $(filter file,$(origin PYTHON)),,--own-python)
 
 clean:  ## remove the environment and everything that was built
-	rm -rf .venv build dist mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs build dist docs/api mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

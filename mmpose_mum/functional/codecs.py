@@ -46,8 +46,8 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
             pixels.
 
     Returns:
-        tuple[Tensor, Tensor]: (B, K, *size), of peak 1, and float weights (B, K), 0 where nothing
-        of the Gaussian lies in the heatmap.
+        tuple[Tensor, Tensor]: (B, K, ``*size``), of peak 1, and float weights (B, K), 0 where
+        nothing of the Gaussian lies in the heatmap.
 
     Example:
         >>> heatmaps, weights = encode_gaussians(torch.tensor([[[2., 1.]]]), size=(3, 4), sigma=1.)
@@ -118,7 +118,7 @@ def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> T
         radius (float): Distance up to which a pixel is of a keypoint's class, in heatmap pixels.
 
     Returns:
-        Tensor: (B, 3 K, *size); of each keypoint its class, 0 or 1, and the way to it from each
+        Tensor: (B, 3 K, ``*size``); of each keypoint its class, 0 or 1, and the way to it from each
         pixel in x and in y, in radii.
 
     Example:

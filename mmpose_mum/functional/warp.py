@@ -101,9 +101,9 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
         size (tuple[int, int]): Height and width of the target heatmaps.
 
     Returns:
-        tuple[Tensor, Tensor]: the heatmaps (B, K, *size), bilinear, 0 outside the source; and the
-        float validity mask (B, 1, *size): 1 where the target pixel lies within the source's pixel
-        centers, 0 where the source never looked.
+        tuple[Tensor, Tensor]: the heatmaps (B, K, ``*size``), bilinear, 0 outside the source; and
+        the float validity mask (B, 1, ``*size``): 1 where the target pixel lies within the source's
+        pixel centers, 0 where the source never looked.
 
     Example:
         >>> right = torch.tensor([[[1., 0, 1], [0, 1, 0], [0, 0, 1]]])

@@ -1,0 +1,46 @@
+"""Settings of the docs site, which `make docs` builds from the repository's root.
+
+The pages stay where they lie, the README and CONTRIBUTING among them, so that their links hold on
+the site and in the repository alike.
+"""
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / 'docs/_ext')]
+
+project = 'Pose-MUM for MMPose'
+author = 'The contributors of mmpose_mum'
+root_doc = 'docs/index'
+include_patterns = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/**.md', 'docs/api/**.rst',
+                    'configs/*/README.md']
+# Folders that no page lies in need not be searched.
+exclude_patterns = ['.*', 'build', 'data', 'mmpose_mum', 'tests', 'work_dirs']
+extensions = ['myst_nb', 'autoapi.extension', 'sphinx.ext.napoleon', 'cli_reference',
+              'repository_links']
+
+# Where links to files that are no pages lead to; GitHub's builds know the name.
+repository = 'https://github.com/' + os.environ.get('GITHUB_REPOSITORY', 'OWNER/mmpose_mum')
+
+myst_enable_extensions = ['deflist']
+myst_heading_anchors = 4
+nb_execution_mode = 'off'
+smartquotes = False  # would make one dash of a flag's two
+suppress_warnings = ['myst.header']  # a page of the README's kind may leave out a level
+
+# Reads the sources and imports nothing: the package's import needs a compiled mmcv.
+autoapi_dirs = [str(ROOT / 'mmpose_mum')]
+autoapi_root = 'docs/api'
+autoapi_ignore = ['*/.mim/*']
+autoapi_options = ['members', 'undoc-members', 'show-inheritance', 'show-module-summary']
+autoapi_add_toctree_entry = False
+autoapi_python_class_content = 'both'
+napoleon_use_ivar = True  # or an attribute that its class describes is listed twice
+
+html_theme = 'furo'
+html_title = project
+html_show_copyright = False
+html_static_path = ['_static']
+html_css_files = ['site.css']
+html_extra_path = ['_static/index.html']  # leads from the site's root to docs/index.html

@@ -21,8 +21,9 @@ lint: setup  ## style, types and spelling
 	@$(PY) -m mypy
 	@.venv/bin/codespell
 
+# -E: from scratch, or a page that has not changed since would keep its warnings to itself.
 docs: .venv-docs/stamp  ## build the docs site into build/docs; a warning, as of a dead link, is an error
-	@.venv-docs/bin/sphinx-build -q -W --keep-going -c docs $(ARGS) . build/docs
+	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -c docs $(ARGS) . build/docs
 	@echo "The docs site: build/docs/index.html"
 
 .venv-docs/stamp: requirements-docs.txt

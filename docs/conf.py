@@ -44,3 +44,14 @@ html_show_copyright = False
 html_static_path = ['_static']
 html_css_files = ['site.css']
 html_extra_path = ['_static/index.html']  # leads from the site's root to docs/index.html
+
+
+def shorten_title(app, docname, content):
+    """Let a page of the API be called ``models.estimator``, without the package's name."""
+    if docname.startswith(autoapi_root):
+        content[0] = content[0].removeprefix('mmpose_mum.')
+
+
+def setup(app):
+    """Hook it into Sphinx."""
+    app.connect('source-read', shorten_title)

@@ -22,8 +22,8 @@ lint: setup  ## style, types and spelling
 	@.venv/bin/codespell
 
 # -E: from scratch, or a page that has not changed since would keep its warnings to itself.
-docs: .venv-docs/stamp  ## build the docs site into build/docs; a warning, as of a dead link, is an error
-	@.venv-docs/bin/sphinx-build -q -E -W --keep-going -c docs $(ARGS) . build/docs
+docs: setup .venv-docs/stamp  ## build the docs site into build/docs; a warning, as of a dead link, is an error
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-docs/bin/sphinx-build -q -E -W --keep-going -c docs $(ARGS) . build/docs
 	@echo "The docs site: build/docs/index.html"
 
 .venv-docs/stamp: requirements-docs.txt

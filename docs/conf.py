@@ -31,7 +31,6 @@ nb_execution_mode = 'cache'
 nb_execution_cache_path = str(ROOT / 'build/notebooks')
 nb_execution_timeout = 1800  # seconds for each cell
 nb_output_stderr = 'remove'
-nb_merge_streams = True
 smartquotes = False  # would make one dash of a flag's two
 suppress_warnings = ['myst.header']  # a page of the README's kind may leave out a level
 

@@ -41,7 +41,7 @@ def argument(action):
         text += ' (required)'
     elif 'default' not in text and action.nargs != 0 and action.default not in (None, SUPPRESS):
         text += f' (default: {action.default})'
-    return f'{", ".join(f"`{name}`" for name in names)}\n: {text}'
+    return f'{", ".join(f"`{name}`" for name in names)}\n: {text.strip()}'
 
 
 def reference():

@@ -35,7 +35,7 @@ def argument(action):
     """Return one argument as an item of a Markdown definition list."""
     names = action.option_strings or [action.metavar or action.dest]
     text = re.sub(r'--[\w-]+', r'`\g<0>`', (action.help or '') % vars(action))
-    if action.choices:
+    if action.choices and not all(str(choice) in text for choice in action.choices):
         text += f' ({", ".join(map(str, action.choices))})'
     if action.required and action.option_strings:
         text += ' (required)'

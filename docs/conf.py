@@ -37,7 +37,8 @@ suppress_warnings = ['myst.header']  # a page of the README's kind may leave out
 # Reads the sources and imports nothing: the package's import needs a compiled mmcv.
 autoapi_dirs = [str(ROOT / 'mmpose_mum')]
 autoapi_root = 'docs/api'
-autoapi_ignore = ['*/.mim/*']
+# The command has a page of its own, and its docstrings are written for a terminal.
+autoapi_ignore = ['*/.mim/*', '*/cli/*', '*/__main__.py']
 autoapi_options = ['members', 'undoc-members', 'show-inheritance', 'show-module-summary']
 autoapi_add_toctree_entry = False
 autoapi_python_class_content = 'both'

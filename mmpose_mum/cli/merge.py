@@ -1,4 +1,4 @@
-"""Add corrected labels to the old ones.
+r"""Add corrected labels to the old ones.
 
     mmpose-mum merge corrected.json --images next/images --labels train.json \
         --label-images images/train --unlabeled train-unlabeled.json --out round2/

@@ -50,9 +50,10 @@ def test_the_command_line_reference_has_every_verb_and_argument():
     extension = load_extension('cli_reference')
     text = extension.reference()
     assert tuple(re.findall(r'^## (\S+)$', text, re.M)) == VERBS
-    for _, _, parser in extension.verbs():
+    for name, _, parser in extension.verbs():
         for action in parser._actions:
             assert all(f'`{flag}`' in text for flag in action.option_strings)
+            assert action.help, f'{name} does not say what {action.dest} is'
 
 
 def test_the_command_line_reference_is_put_into_its_page():

@@ -59,7 +59,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--score-thr', type=float, default=.3,
                         help='a keypoint with a lower score gets visibility 1 (default: 0.3)')
     parser.add_argument('--seed', type=int, default=0, help='of the draws (default: 0)')
-    parser.add_argument('--batch-size', type=positive, default=32)
+    parser.add_argument('--batch-size', type=positive, default=32,
+                        help='people per forward (default: 32)')
     add_device(parser)
     add_force(parser)
 

@@ -7,7 +7,7 @@ custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', 
 
 model = dict(
     _base_.semi_wrapper, estimator=_base_.model,
-    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2'], grid='auto'),
+    mix_unmix=dict(type='MixUnMix', sites=['input', 'layer1', 'layer2'], grid=(3, 3)),
     unsup_weight=4., burn_in=150, ramp_up=150)
 
 unlabeled = dict(
@@ -17,4 +17,4 @@ train_dataloader = dict(
     batch_size=32, sampler=dict(_base_.semi_sampler, _delete_=True),
     dataset=dict(
         _base_.semi_dataset, _delete_=True, labeled=_base_.train_dataloader.dataset,
-        unlabeled=unlabeled, **_base_.semi_recipe_views))
+        unlabeled=unlabeled))

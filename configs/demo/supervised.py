@@ -19,7 +19,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/train_labeled.json',
         data_prefix=dict(img='images/train/'),
-        pipeline=_base_.semi_recipe_pipeline))
+        pipeline=_base_.train_pipeline))
 val_dataloader = dict(
     dataset=dict(
         type='CocoDataset',

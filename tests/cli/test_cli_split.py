@@ -112,7 +112,7 @@ def test_one_makes_the_same_files_again_and_keeps_other_ones(source, tmp_path):
     assert contents(tmp_path / 'two') == made
     run(*args, tmp_path / 'one')
     assert contents(tmp_path / 'one') == made
-    with pytest.raises(SystemExit, match='mmpose-mum split: .*is there with other content'):
+    with pytest.raises(SystemExit, match='mmpose-mum split: .*exists with other content'):
         run(*args, tmp_path / 'one', '--seed', 1)
     assert contents(tmp_path / 'one') == made
     run(*args, tmp_path / 'one', '--seed', 1, '--force')

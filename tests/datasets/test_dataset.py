@@ -53,7 +53,7 @@ def test_an_empty_set_is_named(tmp_path, sizes, empty):
     with pytest.raises(ValueError, match=f'{empty}.*{"ab"[sizes[1] == 0]}.json') as error:
         SemiSupervisedDataset([
             source(tmp_path, 'a', sizes[0]), source(tmp_path, 'b', sizes[1], keypoints=False)])
-    assert ('Annotations need a `bbox`' in str(error.value)) == (sizes[0] == 0)
+    assert ('An annotation needs a `bbox`' in str(error.value)) == (sizes[0] == 0)
 
 
 def test_a_labeled_json_without_keypoints_is_empty(tmp_path):

@@ -36,7 +36,7 @@ def test_a_json_is_read_with_and_without_a_byte_order_mark(tmp_path, content):
     (b'', 'is empty'),
     (b' \n', 'is empty'),
     (b'\xef\xbb\xbf', 'byte order mark'),
-    (bytes(64), '64 zero bytes'),
+    (bytes(64), 'only zero bytes, 64 of them'),
     (gzip.compress(TEXT.encode(), mtime=0), 'gzip'),
     (bz2.compress(TEXT.encode()), 'bzip2'),
     (lzma.compress(TEXT.encode()), 'xz'),

@@ -134,6 +134,6 @@ def test_an_image_that_is_not_of_its_size_is_skipped_when_it_is_read(tmp_path, s
     path = photo(tmp_path / 'a.jpg')['path']
     person = dict(img_path=path, bbox=np.array([box], np.float32), stated_size=stated)
     for load in (LoadUnlabeledImage(), LoadUnlabeledImage(input_size=(8, 8), cache_mb=1)):
-        with pytest.warns(UserWarning, match=rf'number 1 of this process: .*a\.jpg.*{words}'):
+        with pytest.warns(UserWarning, match=rf'number 1 in this process: .*a\.jpg.*{words}'):
             assert load(dict(person)) is None
         assert load(dict(person, stated_size=(120, 200), bbox=np.array([[0, 0, 9, 9.]])))

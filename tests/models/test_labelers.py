@@ -347,7 +347,7 @@ def test_a_student_learns_what_a_labeler_of_another_head_sees(tmp_path):
         optimizer.zero_grad()
         losses['unsup_loss'].backward()
         optimizer.step()
-        distances.append(losses['joint_distance'].item())
+        distances.append(losses['keypoint_distance'].item())
     assert distances[0] > 15 and np.mean(distances[-5:]) < 8  # pixels
 
 

@@ -165,7 +165,7 @@ def test_what_an_interrupted_run_left_is_read_and_what_is_not_its_stays(
         assert detection.read_part(path, dict(a=1)) == left
         assert path.read_text() == '{"a": 1}\n' + ('{"b.jpg": []}\n' if left else '')
         return
-    with pytest.raises(ValueError, match=f'boxes.json.part was not written by .*{words}.*move it away'):
+    with pytest.raises(ValueError, match=f'json.part was not written by .*{words}.*move it away'):
         detection.read_part(path, dict(a=1))
     assert path.read_text() == content
 

@@ -5,7 +5,7 @@ r"""Add corrected labels to the old ones.
 
 `corrected.json` is what the annotation tool exported (COCO keypoints) of the people that
 `mmpose-mum suggest` chose. The folder gets `labeled.json`, and `unlabeled.json` if there is one.
-An unlabeled set that is a folder stays as it is: people with labels may be in it, too.
+An unlabeled set that is a folder stays as it is; people with labels may be in it, too.
 People without any labeled keypoint count as unlabeled.
 """
 import json

@@ -59,8 +59,9 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False))
 test_dataloader = val_dataloader
 
-# The recipe of Leeds Sports, see docs/benchmark.md; the demo's Pose-MUM is better without it. Labeled
-# images change their colors, too, and lose some boxes to the mean color (BGR, as images are loaded).
+# The recipe of Leeds Sports, see docs/benchmark.md; the demo's Pose-MUM is better without it.
+# Labeled images change their colors, too, and lose some boxes to the mean color (BGR, as images are
+# loaded).
 semi_erasing = dict(
     n_holes=3, cutout_ratio=[(0.1, 0.1), (0.14, 0.14), (0.18, 0.18)], fill_in=(104, 116, 124))
 semi_recipe_pipeline = [

@@ -16,6 +16,9 @@ import time
 from glob import glob
 from pathlib import Path
 
+# First: setuptools refuses to replace Python 3.11's own distutils once PyTorch or pip has it.
+import setuptools  # noqa: F401, I001
+
 from sources import SourceError, fetch_source
 
 HEADER = 'torch/types.h'  # what all of mmcv's sources include first
@@ -69,8 +72,6 @@ def base_cflags():
     Setuptools appends it to the interpreter's own flags, later versions put it in their place.
     PyTorch adds the macro that chooses the C++ library's ABI, later versions do not.
     """
-    # Setuptools refuses to replace Python 3.11's own distutils once PyTorch has imported that.
-    import setuptools  # noqa: F401, I001
     import torch
 
     own, users = sysconfig.get_config_var('CFLAGS'), os.environ.get('CFLAGS')

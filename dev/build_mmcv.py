@@ -16,11 +16,6 @@ import time
 from glob import glob
 from pathlib import Path
 
-# First: setuptools refuses to replace Python 3.11's own distutils once PyTorch or pip has it.
-import setuptools  # noqa: F401, I001
-
-from sources import SourceError, fetch_source
-
 HEADER = 'torch/types.h'  # what all of mmcv's sources include first
 STANDARDS = 'c++17', 'c++20'  # what PyTorch's headers ask for, up to 2.13 and after
 
@@ -66,12 +61,30 @@ def is_gcc(compiler):
     return '__GNUC__' in run.stdout and '__clang__' not in run.stdout
 
 
+def fetch_source(requirement, folder):
+    """Fetches mmcv's source; returns its folder.
+
+    In a process of its own: pip, which finds it, brings a distutils that setuptools cannot replace.
+
+    Raises:
+        BuildError: If it cannot be had.
+    """
+    tool = Path(__file__).with_name('sources.py')
+    run = subprocess.run(
+        [sys.executable, str(tool), requirement, str(folder)], stderr=subprocess.PIPE, text=True)
+    if run.returncode:
+        raise BuildError(f'the source of {requirement} cannot be fetched: {run.stderr.strip()}')
+    return folder / 'source'
+
+
 def base_cflags():
     """Returns what ``$CFLAGS`` must be, whichever version of setuptools and PyTorch reads it.
 
     Setuptools appends it to the interpreter's own flags, later versions put it in their place.
     PyTorch adds the macro that chooses the C++ library's ABI, later versions do not.
     """
+    # Setuptools refuses to replace Python 3.11's own distutils once PyTorch has imported that.
+    import setuptools  # noqa: F401, I001
     import torch
 
     own, users = sysconfig.get_config_var('CFLAGS'), os.environ.get('CFLAGS')
@@ -231,10 +244,7 @@ def build(requirement, folder, log):
     compiler = find_compiler()
     check_python_headers()
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        source = fetch_source(requirement, folder)
-    except SourceError as error:
-        raise BuildError(f'the source of {requirement} cannot be fetched: {error}') from error
+    source = fetch_source(requirement, folder)
     os.environ['CFLAGS'] = base_cflags()
     flags = compile_flags()
     standard = find_standard(compiler, flags, log)

@@ -156,9 +156,9 @@ def run(*arguments, **options):
         return code == 0, log.read().decode('utf-8', 'replace')
 
 
-def must_run(what, *arguments):
+def must_run(what, *arguments, **options):
     """Like ``run``, but a failure shows the end of the log and stops."""
-    succeeded, output = run(*arguments)
+    succeeded, output = run(*arguments, **options)
     if not succeeded:
         sys.stderr.write('\n' + '\n'.join(output.strip().splitlines()[-25:]) + '\n\n')
         raise explain(output, what, LOG)
@@ -254,10 +254,8 @@ def install_mmcv():
         say('mmcv: OpenMMLab\'s wheel does not load with this PyTorch')
     say('mmcv, compiled once (no ready-made wheel for this PyTorch was found)')
     build = os.path.join(VENV, 'mmcv')
-    if not run(os.path.join(ROOT, 'dev', 'build_mmcv.py'), pin('mmcv'), build, LOG,
-               stdout=None)[0]:
-        raise SetupError('mmcv could not be compiled', 'its source and a compiler that takes it',
-                         'see above; the output of all commands is in ' + LOG)
+    must_run('compiling mmcv', os.path.join(ROOT, 'dev', 'build_mmcv.py'), pin('mmcv'), build, LOG,
+             stdout=None)
     wheel = [name for name in os.listdir(build) if name.endswith('.whl')][0]
     must_run('installing mmcv', '-m', 'pip', 'install', '--no-deps', '--force-reinstall',
              os.path.join(build, wheel))

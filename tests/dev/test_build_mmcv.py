@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,26 @@ def test_the_flags_are_the_interpreters_the_users_and_pytorchs(monkeypatch, user
         assert flag in flags
     debug = [flag for flag in flags if flag.startswith('-g')]
     assert debug[-1] == '-g0', 'debug symbols take most of the time'
+
+
+@pytest.mark.skipif(not has_gcc(), reason='needs GCC')
+def test_the_source_is_fetched_by_pip_and_the_flags_are_found_after_it(tmp_path):
+    """Both pip and setuptools want a distutils of their own."""
+    pytest.importorskip('torch')
+    (tmp_path / 'mmcv-2.1.0').mkdir()
+    (tmp_path / 'mmcv-2.1.0' / 'setup.py').write_text('# -std=c++17')
+    with tarfile.open(str(tmp_path / 'mmcv-2.1.0.tar.gz'), 'w:gz') as tar:
+        tar.add(str(tmp_path / 'mmcv-2.1.0'), 'mmcv-2.1.0')
+    code = (
+        'import build_mmcv as b, sys; from pathlib import Path; folder = Path(sys.argv[1])\n'
+        'print(b.fetch_source("mmcv==2.1.0", folder).name); b.base_cflags(); b.compile_flags()\n'
+        'try: b.fetch_source("mmcv==9", folder / "b")\n'
+        'except b.BuildError as error: print(error)')
+    run = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path / 'build')], capture_output=True, text=True,
+        cwd=TOOLS, env=dict(os.environ, PIP_NO_INDEX='1', PIP_FIND_LINKS=str(tmp_path)))
+    assert run.stdout.splitlines()[0] == 'source', run.stderr
+    assert 'the source of mmcv==9 cannot be fetched: pip finds no source of mmcv==9' in run.stdout
 
 
 def test_the_build_gets_the_header_and_what_the_header_was_made_with(monkeypatch):

@@ -5,6 +5,7 @@ Importing it checks that the host's packages fit and then registers every compon
 """
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:  # for those who read and do not run: `register` imports it
 def register():
     """Checks the host and registers every component, as the package's import does by itself."""
     global semi_supervised
-    check_host()  # first: a misfit shall be named as such, not as an error deep in the host
-    from . import _moved, datasets, engine, evaluation, models  # noqa: F401
+    with warnings.catch_warnings():
+        # MMEngine imports it, and both sets pin a setuptools that has it.
+        warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+        check_host()  # first: a misfit shall be named as such, not as an error deep in the host
+        from . import _moved, datasets, engine, evaluation, models  # noqa: F401
     from .checkpoint.safe_globals import allow_mmengine_checkpoints
     from .convert import semi_supervised
 

@@ -83,9 +83,9 @@ def prepare_files(data: Path, folder: Path) -> Dict[str, str]:
     if (data / 'aic/test_aic.json').exists():
         content = json.loads((data / 'aic/test_aic.json').read_text())
         for person in content['annotations']:
-            joints = np.reshape(person['keypoints'], (14, 3))[list(AIC_TO_LSPET)]
+            keypoints = np.reshape(person['keypoints'], (14, 3))[list(AIC_TO_LSPET)]
             width, height = person['bbox'][2:]
-            person.update(keypoints=joints.ravel().tolist(), area=width * height)
+            person.update(keypoints=keypoints.ravel().tolist(), area=width * height)
         made['lspet.json'] = str(folder / 'lspet.json')
         Path(made['lspet.json']).write_text(json.dumps(content))
     if (data / 'mpii/test_mpii.json').exists():

@@ -59,23 +59,23 @@ def write_video(path: Path):
     writer.release()
 
 
-def coco_json(joints: int) -> dict:
+def coco_json(number: int) -> dict:
     """Three images with a person each, whose keypoints lie on a diagonal."""
-    keypoints = [[10 + i, 12 + 2 * i, 2] for i in range(joints)]
+    keypoints = [[10 + i, 12 + 2 * i, 2] for i in range(number)]
     return dict(
         images=[dict(id=i, file_name=f'{i}.jpg', width=SIZE[0], height=SIZE[1]) for i in range(3)],
-        categories=[dict(id=1, name='thing', keypoints=[str(i) for i in range(joints)])],
+        categories=[dict(id=1, name='thing', keypoints=[str(i) for i in range(number)])],
         annotations=[dict(
             id=i, image_id=i, category_id=1, bbox=BOX, area=BOX[2] * BOX[3], iscrowd=0,
-            num_keypoints=joints, keypoints=sum(keypoints, [])) for i in range(3)])
+            num_keypoints=number, keypoints=sum(keypoints, [])) for i in range(3)])
 
 
-def write_data(dataset, joints: int):
+def write_data(dataset, number: int):
     """Write what a dataset's config reads, below the current folder."""
     if dataset.type == 'SemiSupervisedDataset':
         dataset = ConfigDict(datasets=sources_of(dataset))
     for part in dataset.get('datasets', []):
-        write_data(part, joints)
+        write_data(part, number)
     if 'datasets' in dataset:
         return
     root = Path(dataset.get('data_root') or '')
@@ -85,7 +85,7 @@ def write_data(dataset, joints: int):
     else:
         write_images(images)
     contents = {
-        root / (dataset.get('ann_file') or ''): coco_json(joints),
+        root / (dataset.get('ann_file') or ''): coco_json(number),
         Path(dataset.get('bbox_file') or ''):
         [dict(image_id='1.jpg', category_id=1, bbox=BOX, score=0.9)],
     }

@@ -35,7 +35,7 @@ def test_a_step_of_each_head_needs_no_host(kind, monkeypatch):
 
 
 @pytest.mark.parametrize('options', [
-    dict(joint_cutout=dict(score_threshold=.1), confidence=dict(mode='threshold', threshold=.3)),
+    dict(keypoint_cutout=dict(score_threshold=.1), confidence=dict(mode='threshold', threshold=.3)),
     dict(confidence=dict(mode='soft'), mix_unmix=dict(sites=['layer2'])), dict(mix_unmix=False),
     dict(estimator='DualPoseEstimator')], ids=str)
 def test_a_step_with_other_options_needs_no_host(options, monkeypatch):

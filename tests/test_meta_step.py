@@ -58,7 +58,7 @@ SITES += [('hrnet', site) for site in ('input', 'layer1', 'stage2', 'stage3')]
 @pytest.mark.parametrize('name, site', SITES)
 def test_a_step_needs_no_host(name, site):
     _, losses, operators = meta_step(tiny_config(
-        name, mix_unmix=dict(sites=[site]), joint_cutout=dict(score_threshold=.1),
+        name, mix_unmix=dict(sites=[site]), keypoint_cutout=dict(score_threshold=.1),
         confidence=dict(mode='threshold', threshold=.3)))
     assert {'sup_loss_kpt', 'unsup_loss'} <= set(losses)
     # The mixing's gather, the backward pass and the teacher's update went through the mode.

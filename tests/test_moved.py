@@ -1,14 +1,29 @@
 """Old import paths and names work for one release, and say where things are now."""
 import importlib
 import sys
+import uuid
 import warnings
+from pathlib import Path
 
 import pytest
-from mmpose.registry import HOOKS
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmpose.models.heads import HeatmapHead
+from mmpose.registry import HOOKS, MODELS
 
 import mmpose_mum
+from helpers import small_run
+from helpers.tiny_estimators import build
 from mmpose_mum import _moved
 from mmpose_mum.engine import LabeledPipelineSwitchHook
+from mmpose_mum.export.publish import publish
+from mmpose_mum.functional import keypoint_cutout
+from mmpose_mum.models.targets import base
+from mmpose_mum.models.targets.heatmap import HeatmapTargetMaker
+from mmpose_mum.testing import tiny_batch, tiny_config
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
 
 
 def forget(name):
@@ -83,7 +98,138 @@ def test_what_never_was_is_still_missing():
 
 
 def test_the_old_name_of_the_hook_builds_the_new_one():
-    with pytest.warns(DeprecationWarning, match='LabeledPipelineSwitchHook'):
+    with pytest.warns(FutureWarning, match='LabeledPipelineSwitchHook; mmpose_mum 0.2 removes'):
         hook = HOOKS.build(
             dict(type='LabelledPipelineSwitchHook', switch_iter=3, switch_pipeline=[]))
     assert isinstance(hook, LabeledPipelineSwitchHook) and hook.switch_iter == 3
+
+
+@pytest.mark.parametrize('module, old, new', [
+    ('functional', 'joint_cutout', 'keypoint_cutout'),
+    ('functional.cutout', 'joint_cutout', 'keypoint_cutout'),
+    ('configs.metainfo', 'joints_of', 'keypoints_of'),
+    ('export.publish', 'joints_of', 'keypoints_of'),
+    ('export.publish', 'check_joints', 'check_keypoints'),
+    ('visualization.compare', 'check_joints', 'check_keypoints'),
+    ('engine.hooks.hidden_label_hook', 'hidden_joints', 'hidden_keypoints'),
+    ('engine.hooks.hidden_label_hook', 'joint_names', 'keypoint_names'),
+    ('engine.hooks.visualization_hook', 'count_joints', 'count_keypoints'),
+    ('demo.poses', 'JOINT_NAMES', 'KEYPOINT_NAMES'),
+    ('demo.poses', 'facing_joints', 'facing_keypoints')])
+def test_a_module_has_its_contents_old_names(module, old, new):
+    found = importlib.import_module(f'mmpose_mum.{module}')
+    said = f'{module}.{old} is now {new}; mmpose_mum 0.2 removes the old name'
+    with pytest.warns(DeprecationWarning, match=said) as caught:
+        assert getattr(found, old) is getattr(found, new)
+    assert caught[0].filename == __file__ and len(caught) == 1
+    with pytest.raises(AttributeError, match=f"{module}' has no attribute 'never'"):
+        found.never  # noqa: B018
+
+
+def test_an_old_argument_is_the_new_one():
+    images, keypoints = torch.ones(1, 1, 20, 20), torch.rand(1, 6, 2) * 20
+    options = dict(half_size=(1., 1.), jitter=0.)
+    torch.manual_seed(0)
+    expected = keypoint_cutout(images, keypoints, num_keypoints=2, **options)
+    torch.manual_seed(0)
+    with pytest.warns(DeprecationWarning, match='num_joints is now num_keypoints') as caught:
+        found = keypoint_cutout(images, keypoints, num_joints=2, **options)
+    assert torch.equal(found, expected) and caught[0].filename == __file__
+    with pytest.raises(TypeError, match="'number'"):
+        keypoint_cutout(images, keypoints, number=2)
+
+
+@pytest.fixture
+def old_maker(monkeypatch):
+    """Returns a target maker as it was written before: by the old names, for a head of its own."""
+    monkeypatch.setattr(base, '_KINDS', list(base._KINDS))
+
+    class ShiftedHead(HeatmapHead):
+        """Stands for a user's."""
+
+    with pytest.warns(DeprecationWarning, match='Targets._joints is now _keypoints') as caught:
+        class ShiftedTargets(HeatmapTargetMaker):
+            """Keypoints are a pixel further right."""
+
+            heads = (ShiftedHead, )
+
+            def _joints(self, output):
+                keypoints, scores = super()._joints(output)
+                return keypoints + keypoints.new_tensor([1., 0.]), scores
+
+    assert caught[0].filename == __file__ and len(caught) == 1
+    head = MODELS.build(dict(tiny_config()['estimator']['head'], type=ShiftedHead))
+    maker = base.target_maker_for(head)
+    assert type(maker) is ShiftedTargets
+    return maker
+
+
+def test_a_target_maker_from_before_works_by_either_name(old_maker):
+    output = torch.rand(2, 4, 24, 16)
+    plain = HeatmapTargetMaker(old_maker.head)
+    with pytest.warns(DeprecationWarning, match='TargetMaker._joints is now _keypoints'):
+        found = old_maker.keypoints(output)[0]
+    assert torch.equal(found, plain.keypoints(output)[0] + torch.tensor([1., 0.]))
+    with pytest.warns(DeprecationWarning, match='TargetMaker.joints is now keypoints') as caught:
+        assert torch.equal(old_maker.joints(output)[0], found)
+    assert caught[0].filename == __file__
+
+
+def test_a_step_has_its_methods_old_names():
+    model, steps = build(), []
+    model.watchers.append(steps.append)
+    model.loss(**tiny_batch(model))
+    for who in ('teacher', 'student'):
+        with pytest.warns(DeprecationWarning, match=f'{who}_joints is now {who}_keypoints'):
+            old = getattr(steps[0], f'{who}_joints')()
+        assert torch.equal(old, getattr(steps[0], f'{who}_keypoints')())
+
+
+@pytest.mark.parametrize('changes, cutout', [
+    (dict(), dict(num_keypoints=5, half_size=(4, 8), jitter=4.)),
+    (dict(joint_cutout=dict(num_joints=2)), dict(num_keypoints=2, half_size=(4, 8), jitter=4.)),
+    (dict(joint_cutout=dict(_delete_=True, num_joints=2)), dict(num_keypoints=2)),
+    (dict(joint_cutout=None), None)])
+def test_a_config_from_before_changes_the_one_of_ours_that_it_inherits(tmp_path, changes, cutout):
+    path = tmp_path / 'mine.py'
+    path.write_text(f"_base_ = {str(CONFIGS / 'lspet/pose_cons.py')!r}\nmodel = {changes!r}\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        model = MODELS.build(Config.fromfile(str(path)).model)
+    assert model.cutout == cutout
+    said = [str(x.message) for x in caught if x.category is FutureWarning]
+    names = ['joint_cutout is now keypoint_cutout', 'num_joints is now num_keypoints']
+    assert said == [f'{text}; mmpose_mum 0.2 removes the old name'
+                    for text in names[:len(changes) + bool(cutout and changes)]]
+
+
+@pytest.mark.filterwarnings('ignore:.*keypoint:FutureWarning')
+def test_a_work_dir_from_before_is_trained_resumed_and_published(tmp_path, monkeypatch):
+    text = (small_run.train().parents[1] / 'original.py').read_text()
+    options = dict(half_size=(3, 6), jitter=2.)
+    cutouts = dict(old=dict(joint_cutout=dict(options, num_joints=2)),
+                   new=dict(keypoint_cutout=dict(options, num_keypoints=2)))
+
+    def train(name, config, iters, **changes):
+        path = tmp_path / f'{name}.py'
+        path.write_text(f'{text}\nmodel.update({cutouts[config]!r})\n')
+        cfg = Config.fromfile(str(path))
+        cfg.merge_from_dict(dict(
+            work_dir=str(tmp_path / name), experiment_name=uuid.uuid4().hex, log_level='ERROR',
+            train_cfg=dict(max_iters=iters), **changes))
+        runner = Runner.from_cfg(cfg)
+        runner.train()
+        return runner.model.state_dict()
+
+    # What MMEngine dumps is only made pretty by yapf, for a minute.
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, True))
+    train('old', 'old', 2)
+    before = tmp_path / 'old/iter_2.pth'
+    weights = [train(f'{name}_on', name, 4, load_from=str(before), resume=True)
+               for name in cutouts]
+    weights.append(train('whole', 'new', 4))
+    for others in weights[1:]:
+        assert all(torch.equal(value, others[key]) for key, value in weights[0].items())
+    published = publish(before, tmp_path / 'out' / 'model.pth')
+    state = torch.load(str(published.checkpoint), weights_only=True)['state_dict']
+    assert not any(key.startswith('student.') for key in state)

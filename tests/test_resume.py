@@ -75,7 +75,7 @@ def config(demo, work_dir, **options):
         'model.estimator.backbone.base_channels': 8, 'model.estimator.backbone.stem_channels': 8,
         'model.estimator.head.in_channels': 32,
         'model.estimator.head.deconv_out_channels': (8, 8),
-        'model.joint_cutout': dict(num_joints=2, half_size=(3, 6), jitter=3),
+        'model.keypoint_cutout': dict(num_keypoints=2, half_size=(3, 6), jitter=3),
         'default_hooks.checkpoint.interval': EVERY, 'default_hooks.checkpoint.max_keep_ckpts': -1,
         'default_hooks.logger.interval': 1, 'work_dir': str(work_dir), 'log_level': 'WARNING',
         'experiment_name': uuid.uuid4().hex, **options})

@@ -1,4 +1,4 @@
-"""The old name of `mmpose-mum preview`; it goes in the next release."""
+"""The old name of `mmpose-mum preview`; mmpose_mum 0.2 removes it."""
 from mmpose_mum.cli import run_script
 
 if __name__ == '__main__':

@@ -5,5 +5,5 @@ _base_ = './no_mixing.py'
 custom_hooks = _base_.custom_hooks[:-1] + [
     dict(_base_.custom_hooks[-1], momentum=0., statistics='copy')]
 model = dict(
-    teacher_mode='train', joint_cutout=dict(num_joints=5, half_size=(4, 8), jitter=4.),
+    teacher_mode='train', keypoint_cutout=dict(num_keypoints=5, half_size=(4, 8), jitter=4.),
     unsup_weight=1.)

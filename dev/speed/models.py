@@ -114,11 +114,12 @@ def sites_of(name: str) -> List[str]:
     return list(model_config(name).mix_unmix.sites)
 
 
-def _samples(number: int, joints: int, codec: dict, device: torch.device) -> List[PoseDataSample]:
+def _samples(number: int, keypoints: int, codec: dict,
+             device: torch.device) -> List[PoseDataSample]:
     width, height = codec['heatmap_size']
     return [PoseDataSample(
         metainfo=dict(warp_mat=np.eye(3, dtype=np.float32), flip=i % 2 == 1,
-                      flip_indices=list(range(joints))),
-        gt_fields=PixelData(heatmaps=torch.rand((joints, height, width), device=device)),
+                      flip_indices=list(range(keypoints))),
+        gt_fields=PixelData(heatmaps=torch.rand((keypoints, height, width), device=device)),
         gt_instance_labels=InstanceData(
-            keypoint_weights=torch.ones((1, joints), device=device))) for i in range(number)]
+            keypoint_weights=torch.ones((1, keypoints), device=device))) for i in range(number)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from .. import register
-from .._moved import SCRIPT_FLAGS, SCRIPTS
+from .._moved import REMOVED_IN, SCRIPT_FLAGS, SCRIPTS
 from ..version import __version__
 
 VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
@@ -67,7 +67,7 @@ def run_script(path: str) -> None:
     name, args = Path(path).stem, sys.argv[1:]
     if name in SCRIPTS:
         command = SCRIPTS[name]
-        warnings.warn(f'tools/{name}.py is now `mmpose-mum {" ".join(command)}`; the next release '
+        warnings.warn(f'tools/{name}.py is now `mmpose-mum {" ".join(command)}`; {REMOVED_IN} '
                       'removes the script', DeprecationWarning, stacklevel=2)
         for i, (flag, equals, value) in enumerate(arg.partition('=') for arg in args):
             args[i] = SCRIPT_FLAGS.get(flag, flag) + equals + value

@@ -6,10 +6,13 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from .._moved import old_names
 from .datasets import find_owner, leaves
 
+__getattr__ = old_names(__name__)
 
-def joints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
+
+def keypoints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
     """Return the keypoints' metainfo as MMPose parses it, in lists: ``weights_only`` bans arrays.
 
     Args:

@@ -85,7 +85,7 @@ class SemiSupervisedDataset(ConcatDataset):
             raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')
         built = [DATASETS.build(dict(config, lazy_init=True)) for config in datasets]
-        _check_joints(*(dataset.metainfo for dataset in built))
+        _check_same_keypoints(*(dataset.metainfo for dataset in built))
         check_label_sets(datasets[0], 'labeled')
         # MMEngine takes a ConcatDataset among the datasets as a config only, not when it is built.
         super().__init__(
@@ -153,17 +153,17 @@ def _check_keypoints(dataset) -> None:
                 'as many outputs (docs/custom_data.md)')
 
 
-def _check_joints(*metainfos: dict) -> None:
+def _check_same_keypoints(*metainfos: dict) -> None:
     """Raise ValueError if the two sets' keypoints are not the same, or not in the order of ids."""
-    joints = [metainfo.get('keypoint_id2name', {}) for metainfo in metainfos]
-    for name, named in zip(SOURCE_NAMES, joints):
+    keypoints = [metainfo.get('keypoint_id2name', {}) for metainfo in metainfos]
+    for name, named in zip(SOURCE_NAMES, keypoints):
         _check_order(name, list(named))
-    pairs = zip_longest(*(map(repr, named.values()) for named in joints), fillvalue='none')
+    pairs = zip_longest(*(map(repr, named.values()) for named in keypoints), fillvalue='none')
     for i, (labeled, unlabeled) in enumerate(pairs):
         if labeled != unlabeled:
             raise ValueError(
-                f'the labeled set has {len(joints[0])} keypoints and the unlabeled '
-                f'{len(joints[1])}, and they differ from keypoint {i} on, {labeled} and '
+                f'the labeled set has {len(keypoints[0])} keypoints and the unlabeled '
+                f'{len(keypoints[1])}, and they differ from keypoint {i} on, {labeled} and '
                 f'{unlabeled}: '
                 "give the unlabeled set the labeled one's metainfo")
 

@@ -38,9 +38,9 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
 
     def _sample(self, number: int) -> dict:
         random = np.random.default_rng(number)
-        joints = self.metainfo['num_keypoints']
+        count = self.metainfo['num_keypoints']
         height, width = 160, 120
-        keypoints = random.uniform([20, 20], [width - 20, height - 20], (1, joints, 2))
+        keypoints = random.uniform([20, 20], [width - 20, height - 20], (1, count, 2))
         sample = dict(
             id=number,
             img_id=number,
@@ -51,9 +51,9 @@ class GeneratedPoseDataset(BaseCocoStyleDataset):
             ori_shape=(height, width),
             bbox=np.array([[10, 10, width - 10, height - 10]], dtype=np.float32),
             bbox_score=np.ones(1, dtype=np.float32),
-            num_keypoints=joints,
+            num_keypoints=count,
             keypoints=keypoints.astype(np.float32),
-            keypoints_visible=np.ones((1, joints), dtype=np.float32),
+            keypoints_visible=np.ones((1, count), dtype=np.float32),
             iscrowd=0,
             segmentation=None,
             area=np.array([height * width], dtype=np.float32),

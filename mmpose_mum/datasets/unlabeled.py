@@ -230,13 +230,13 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             keypoints = np.asarray(annotation.get('keypoints') or [], dtype=np.float32)
         except (TypeError, ValueError, OverflowError):
             keypoints = np.empty(0)
-        joints = self.metainfo['num_keypoints']
-        if keypoints.shape != (3 * joints, ):
+        number = self.metainfo['num_keypoints']
+        if keypoints.shape != (3 * number, ):
             raise ValueError(
-                f'keep_hidden=True needs {3 * joints} numbers in `keypoints`, x, y and v of '
-                f'{joints} keypoints, but the annotation {annotation.get("id")} of '
+                f'keep_hidden=True needs {3 * number} numbers in `keypoints`, x, y and v of '
+                f'{number} keypoints, but the annotation {annotation.get("id")} of '
                 f'{self.ann_file!r} has {keypoints.size}')
-        keypoints = keypoints.reshape(1, joints, 3)
+        keypoints = keypoints.reshape(1, number, 3)
         return dict(
             hidden_keypoints=keypoints[..., :2].copy(),
             hidden_visible=(keypoints[..., 2] > 0).astype(np.float32))

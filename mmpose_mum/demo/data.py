@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..files.whole import write_whole
-from .poses import JOINT_NAMES
+from .poses import KEYPOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
 VERSION = 1  # to be raised whenever the images change, so that old ones are drawn again
@@ -17,7 +17,7 @@ STAMP = 'demo.json'
 
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8),
             (7, 9), (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7))
-CATEGORY = dict(id=1, name='person', supercategory='person', keypoints=list(JOINT_NAMES),
+CATEGORY = dict(id=1, name='person', supercategory='person', keypoints=list(KEYPOINT_NAMES),
                 skeleton=[list(pair) for pair in SKELETON])
 
 

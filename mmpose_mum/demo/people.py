@@ -17,7 +17,7 @@ from .painting import (
     sample_cloth,
     sample_color,
 )
-from .poses import FACE, JOINT_NAMES, SIDES, facing_joints, sample_skeleton
+from .poses import FACE, KEYPOINT_NAMES, SIDES, facing_keypoints, sample_skeleton
 
 _SKIN = ((196, 224, 255), (165, 200, 240), (125, 172, 224), (90, 134, 198), (50, 85, 141),
          (36, 56, 90))
@@ -42,7 +42,7 @@ class Part(NamedTuple):
 class Person(NamedTuple):
     """A person ready to be placed, in image axes (y down) and heights, the pelvis at the origin."""
 
-    joints: np.ndarray  # (17, 2)
+    keypoints: np.ndarray  # (17, 2)
     facing: np.ndarray  # (17,) bool, False where the body itself hides the keypoint
     parts: List[Part]  # back to front; the one of a single circle stands for the head
     head: Head
@@ -214,8 +214,8 @@ def sample_person(rng: np.random.Generator) -> Person:
     _dress(figure, rng, skin, skirts=stance != 'run')
     head = _add_head(figure, rng, axes, skin, long_hair)
     return Person(
-        joints=np.array([figure.project(name) for name in JOINT_NAMES]),
-        facing=facing_joints(points, frames['head'], axes, long_hair),
+        keypoints=np.array([figure.project(name) for name in KEYPOINT_NAMES]),
+        facing=facing_keypoints(points, frames['head'], axes, long_hair),
         parts=sorted(figure.parts, key=lambda part: part.depth),
         head=head,
         seat=figure.project('pelvis') if stance == 'sit' else None)
@@ -253,13 +253,13 @@ _SHOWN_BY = {
 _FACE_KINDS = ('nose', 'eye', 'ear')
 
 
-def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.ndarray:
+def keypoint_flags(canvas: Canvas, person: Person, keypoints: np.ndarray) -> np.ndarray:
     """Find which keypoints can be seen.
 
     Args:
         canvas: The finished image.
         person: The person painted on it.
-        joints: (17, 2) the person's keypoints in pixels.
+        keypoints: (17, 2) the person's keypoints in pixels.
 
     Returns:
         (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a face's keypoint
@@ -267,7 +267,7 @@ def keypoint_flags(canvas: Canvas, person: Person, joints: np.ndarray) -> np.nda
     """
     height, width = canvas.owner.shape
     flags = np.zeros(17, int)
-    for i, (name, (x, y)) in enumerate(zip(JOINT_NAMES, joints)):
+    for i, (name, (x, y)) in enumerate(zip(KEYPOINT_NAMES, keypoints)):
         if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
             continue
         side, _, kind = name.rpartition('_')

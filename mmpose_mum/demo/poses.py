@@ -8,7 +8,10 @@ from typing import Dict, Tuple
 
 import numpy as np
 
-JOINT_NAMES = (
+from .._moved import old_names
+
+__getattr__ = old_names(__name__)
+KEYPOINT_NAMES = (
     'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
     'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
     'right_knee', 'left_ankle', 'right_ankle')
@@ -163,7 +166,7 @@ def sample_skeleton(rng: np.random.Generator) -> Tuple[Dict, Dict, str]:
     return points, {'pelvis': pelvis, 'chest': chest, 'head': head}, stance
 
 
-def facing_joints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
+def facing_keypoints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
                   long_hair: bool) -> np.ndarray:
     """Find which keypoints the body itself does not hide from the viewer.
 
@@ -174,9 +177,9 @@ def facing_joints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
         long_hair: Whether hair covers the ears.
 
     Returns:
-        (17,) bool, in the order of `JOINT_NAMES`.
+        (17,) bool, in the order of `KEYPOINT_NAMES`.
     """
-    facing = dict.fromkeys(JOINT_NAMES, True)
+    facing = dict.fromkeys(KEYPOINT_NAMES, True)
     facing['nose'] = head_frame[2, 2] > -0.12
     for side, sign, _ in SIDES:
         normal = head_frame @ (np.array(FACE[f'{side}_eye']) / head_axes)
@@ -186,4 +189,4 @@ def facing_joints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
         for name in ('shoulder', 'hip'):  # the far one of a side view is behind the trunk
             across = points[f'{other}_{name}'] - points[f'{side}_{name}']
             facing[f'{side}_{name}'] = across[2] < 0.75 * np.linalg.norm(across)
-    return np.array([facing[name] for name in JOINT_NAMES])
+    return np.array([facing[name] for name in KEYPOINT_NAMES])

@@ -12,7 +12,7 @@ from .painting import NOBODY, Canvas, Cloth, paint_hull, sample_cloth, sample_co
 from .people import keypoint_flags, paint_person, sample_person
 
 SPLITS = ('train', 'val')
-MIN_JOINTS = 7  # fewer in the image, or fewer visible ones, and the person is placed again
+MIN_KEYPOINTS = 7  # fewer in the image, or fewer visible ones, and the person is placed again
 
 
 class DemoSample(NamedTuple):
@@ -155,8 +155,8 @@ def render_demo_sample(seed: int, split: str, index: int,
         scale = fill * (size / extent).min()
         corner = rng.uniform(0, 1, 2) * (size - extent * scale)
         offset = corner - np.array((left, top)) * scale
-        joints = person.joints * scale + offset
-        if ((joints >= 0) & (joints <= size - 1)).all(1).sum() >= MIN_JOINTS:
+        keypoints = person.keypoints * scale + offset
+        if ((keypoints >= 0) & (keypoints <= size - 1)).all(1).sum() >= MIN_KEYPOINTS:
             break
 
     angle = rng.uniform(0, 2 * np.pi)
@@ -171,15 +171,15 @@ def render_demo_sample(seed: int, split: str, index: int,
         seat = [(x + sx * half, y + dy, 2.0) for sx in (-1, 1) for dy in (0, legs)]
         paint_hull(canvas, np.array(seat), sample_cloth(rng), unit=scale, light=light)
     paint_person(canvas, person, scale, offset, light=light)
-    flags = keypoint_flags(canvas, person, joints)
+    flags = keypoint_flags(canvas, person, keypoints)
     if rng.random() < 0.1:
         covered = Canvas(canvas.image.copy(), canvas.owner.copy())
         box = np.concatenate([corner, corner + extent * scale])
         _paint_occluder(covered, rng, box, light)
-        covered_flags = keypoint_flags(covered, person, joints)
-        if (covered_flags == 2).sum() >= MIN_JOINTS:  # otherwise nobody could tell the pose
+        covered_flags = keypoint_flags(covered, person, keypoints)
+        if (covered_flags == 2).sum() >= MIN_KEYPOINTS:  # otherwise nobody could tell the pose
             canvas, flags = covered, covered_flags
 
-    keypoints = np.concatenate([joints.round(2), flags[:, None]], axis=1)
+    keypoints = np.concatenate([keypoints.round(2), flags[:, None]], axis=1)
     keypoints[flags == 0] = 0
     return DemoSample(_expose(canvas.image, rng), keypoints, canvas.owner != NOBODY)

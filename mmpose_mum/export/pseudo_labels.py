@@ -17,12 +17,12 @@ from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
-from ..configs.metainfo import joints_of, metainfo_of
+from ..configs.metainfo import keypoints_of, metainfo_of
 from ..configs.plain import plain_config
 from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
 from ..files.video import split_frame_name
-from .publish import check_joints, same_names
+from .publish import check_keypoints, same_names
 
 Observer = Callable[[Dict[str, Any]], Dict[str, np.ndarray]]
 
@@ -94,7 +94,7 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
             map_leaves(source, lambda leaf: dict(leaf, pipeline=pipeline)))))
     metainfo = dict(datasets[0].metainfo)
     same_names('the unlabeled set of the config', metainfo['keypoint_id2name'],
-               'the set that the model is tested with', joints_of(entries)['keypoint_id2name'])
+               'the set that the model is tested with', keypoints_of(entries)['keypoint_id2name'])
     folders = {osp.abspath(folder_of(dataset.data_prefix['img']) or '.') for dataset in datasets}
     return People(datasets, osp.commonpath(folders), metainfo,
                   [_categories(dataset.ann_file) for dataset in datasets],
@@ -150,7 +150,7 @@ def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Modul
         weights = plain_state_dict(weights, which)
     entries = plain_config(cfg)[0]
     model = build_plain(entries, weights)
-    check_joints(joints_of(entries), content)
+    check_keypoints(keypoints_of(entries), content)
     return model
 
 
@@ -207,8 +207,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             the border where they lie outside of the image.
 
     Returns:
-        tuple[dict, Counter]: The json, and how many ``people``, ``joints``, ``labeled`` keypoints,
-        ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
+        tuple[dict, Counter]: The json, and how many ``people``, ``keypoints``, ``labeled``
+        keypoints, ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
 
     Raises:
         ValueError: If no image can be read, or a score is NaN or infinite.
@@ -237,20 +237,21 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             width=width, height=height))
         inside = ((person['keypoints'] >= 0) & (person['keypoints'] < person['size'])).all(-1)
         labeled = (scores >= score_thr) & inside
-        joints = np.concatenate([person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
+        keypoints = np.concatenate(
+            [person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
         if keep_all:
-            joints[:, :2] = joints[:, :2].clip(0, np.array(person['size']) - 1)
-            joints[~labeled, 2] = 1
+            keypoints[:, :2] = keypoints[:, :2].clip(0, np.array(person['size']) - 1)
+            keypoints[~labeled, 2] = 1
         else:
-            joints[~labeled] = 0
+            keypoints[~labeled] = 0
         annotations[key] = dict(
             id=len(annotations) + 1, image_id=path, category_id=category, iscrowd=0,
             segmentation=[], bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
-            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int((joints[:, 2] > 0).sum()),
-            keypoints=[round(value, 2) for value in joints.reshape(-1).tolist()],
+            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int((keypoints[:, 2] > 0).sum()),
+            keypoints=[round(value, 2) for value in keypoints.reshape(-1).tolist()],
             keypoint_scores=[round(value, 4) for value in scores.tolist()],
             score=round(float(scores.mean()), 4))
-        count.update(people=1, joints=len(labeled), labeled=int(labeled.sum()))
+        count.update(people=1, keypoints=len(labeled), labeled=int(labeled.sum()))
     if not annotations:
         raise ValueError(f'none of the {count["skipped"]} people has an image that can be read')
     count['frames'] = sum(split_frame_name(path) is not None for path in images)

@@ -6,12 +6,15 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 import torch
 
+from .._moved import old_names
 from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
-from ..configs.metainfo import joints_of
+from ..configs.metainfo import keypoints_of
 from ..configs.plain import config_text, find_config, plain_config, read_config
 from ..configs.portable import portable
 from ..files.whole import write_whole
+
+__getattr__ = old_names(__name__)
 
 
 class Published(NamedTuple):
@@ -75,10 +78,10 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
                for key, value in plain_state_dict(content['state_dict'], which).items()}
     entries, left_out = plain_config(read_config(config or find_config(checkpoint)))
     build_plain(entries, weights)
-    joints = joints_of(entries)
-    check_joints(joints, content)
+    keypoints = keypoints_of(entries)
+    check_keypoints(keypoints, content)
     buffer = io.BytesIO()
-    torch.save(dict(meta=dict(dataset_meta=joints), state_dict=weights), buffer)
+    torch.save(dict(meta=dict(dataset_meta=keypoints), state_dict=weights), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
     path = out.with_name(f'{out.stem}-{digest}.pth')
     entries, moved = portable(entries)
@@ -96,11 +99,11 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     return written
 
 
-def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
+def check_keypoints(keypoints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
     """Compare a config's keypoints with those that a checkpoint was trained with.
 
     Args:
-        joints (dict): The config's, of :func:`joints_of`.
+        keypoints (dict): The config's, of :func:`keypoints_of`.
         checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
 
     Raises:
@@ -110,7 +113,7 @@ def check_joints(joints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
     trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
     names = trained.get('keypoint_id2name') if isinstance(trained, dict) else None
     if isinstance(names, dict):
-        same_names('the config', joints['keypoint_id2name'], 'the checkpoint', names)
+        same_names('the config', keypoints['keypoint_id2name'], 'the checkpoint', names)
 
 
 def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:

@@ -1,21 +1,26 @@
-"""Joint cutout: hide some of a person's keypoints, so that the student must infer them."""
+"""Keypoint cutout: hide some of a person's keypoints, so that the student must infer them."""
 from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 
+from .._moved import old_arguments, old_names
 
-def joint_cutout(images: Tensor,
-                 keypoints: Tensor,
-                 usable: Optional[Tensor] = None,
-                 *,
-                 num_joints: int = 5,
-                 half_size: Tuple[float, float] = (10., 20.),
-                 jitter: float = 10.) -> Tensor:
+__getattr__ = old_names(__name__)
+
+
+@old_arguments('num_joints')
+def keypoint_cutout(images: Tensor,
+                    keypoints: Tensor,
+                    usable: Optional[Tensor] = None,
+                    *,
+                    num_keypoints: int = 5,
+                    half_size: Tuple[float, float] = (10., 20.),
+                    jitter: float = 10.) -> Tensor:
     """Fill square patches around randomly chosen keypoints with 0.
 
-    After Xie et al. (ICCV 2021), "joint cutout": there 5 keypoints, a jitter of 10 pixels and half
-    sizes of 10 to 19 pixels at 256×192. Images are normalized already, so 0 is the mean color.
+    The "joint cutout" of Xie et al. (ICCV 2021), who have 5 keypoints, a jitter of 10 pixels and
+    half sizes of 10 to 19 pixels at 256×192. Images are normalized already, so 0 is the mean color.
     Runs on the device of the images, without a loop and without a host sync.
 
     Args:
@@ -23,7 +28,7 @@ def joint_cutout(images: Tensor,
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the images.
         usable (Tensor, optional): bool (B, K), the keypoints that may be chosen; others only fill
             up and cut nothing. Defaults to all.
-        num_joints (int): Patches per image; at most K of them.
+        num_keypoints (int): Patches per image; at most K of them.
         half_size (tuple[float, float]): Range of the patches' half side, in pixels.
         jitter (float): Standard deviation of the patches' centers around the keypoints, in pixels.
 
@@ -32,18 +37,18 @@ def joint_cutout(images: Tensor,
 
     Example:
         >>> images, keypoints = torch.ones(1, 1, 4, 4), torch.tensor([[[1., 2.]]])
-        >>> joint_cutout(images, keypoints, num_joints=1, half_size=(1, 1), jitter=0)
+        >>> keypoint_cutout(images, keypoints, num_keypoints=1, half_size=(1, 1), jitter=0)
         tensor([[[[1., 1., 1., 1.],
                   [0., 0., 0., 1.],
                   [0., 0., 0., 1.],
                   [0., 0., 0., 1.]]]])
     """
-    batch, joints = keypoints.shape[:2]
+    batch, total = keypoints.shape[:2]
     device = images.device
-    keys = torch.rand((batch, joints), device=device)
+    keys = torch.rand((batch, total), device=device)
     if usable is not None:
         keys = keys + usable.to(keys.dtype)  # the usable ones first
-    chosen = keys.topk(min(num_joints, joints), dim=1).indices
+    chosen = keys.topk(min(num_keypoints, total), dim=1).indices
     center = keypoints.gather(1, chosen[..., None].expand(-1, -1, 2))
     center = center + torch.randn(center.shape, device=device) * jitter
     low, high = half_size

@@ -1,7 +1,6 @@
 """The semi-supervised estimator: a student, its EMAN teacher, and the three branches of a step."""
 import copy
 import inspect
-import warnings
 from contextlib import nullcontext
 from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, Union
 
@@ -14,8 +13,9 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
 from torch import Tensor
 
+from .._moved import old_arguments, renamed, warn_of
 from ..functional.branches import BRANCHES
-from ..functional.cutout import joint_cutout
+from ..functional.cutout import keypoint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
 from .labelers import Labeler, Normalization, Seen, build_labeler, remember, student_names
@@ -72,8 +72,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             from 0, linearly. Outside of a Runner neither applies.
         confidence (dict, optional): Which of the teacher's keypoints count, see
             :class:`TargetMaker`. Defaults to all of them.
-        joint_cutout (dict, optional): Arguments of :func:`functional.cutout.joint_cutout`, by which
-            the strong view's keypoints are hidden; ``dict()`` takes its defaults, and
+        keypoint_cutout (dict, optional): Arguments of :func:`functional.cutout.keypoint_cutout`,
+            which hides keypoints of the strong view. ``dict()`` takes its defaults.
             ``score_threshold`` leaves out keypoints that the teacher is less sure of. Defaults to
             None: no cutout.
         teacher_mode (str): ``'eval'``, in which the teacher's targets do not depend on the batch
@@ -104,6 +104,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     trains_teacher = False  # by gradient, as DualPoseEstimator does
 
+    @old_arguments('joint_cutout', kind=FutureWarning)
     def __init__(self,
                  estimator: ConfigType,
                  mix_unmix: OptConfigType = None,
@@ -112,7 +113,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  burn_in: int = 0,
                  ramp_up: int = 0,
                  confidence: OptConfigType = None,
-                 joint_cutout: OptConfigType = None,
+                 keypoint_cutout: OptConfigType = None,
                  teacher_mode: str = 'eval',
                  labeler: Union[ConfigType, List[ConfigType], None] = None,
                  predict_on: str = 'teacher',
@@ -154,7 +155,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.unsup_weight = unsup_weight
         self.burn_in = burn_in
         self.ramp_up = ramp_up
-        self.cutout = _checked_cutout(joint_cutout)
+        self.cutout = _checked_cutout(keypoint_cutout)
         self.watchers: List[Callable[[UnlabeledStep], None]] = []
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
         self._register_load_state_dict_pre_hook(self._take_plain)
@@ -217,8 +218,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
     @property
     def targets(self) -> TargetMaker:
         """The old name of ``target_maker``, kept for one release."""
-        warnings.warn('model.targets is model.target_maker now; the next release removes the '
-                      'old name', DeprecationWarning, stacklevel=2)
+        warn_of('model.targets', 'model.target_maker')
         return self.target_maker
 
     def pairs(self) -> Dict[str, Tuple[BaseModel, BaseModel]]:
@@ -356,15 +356,15 @@ class SemiSupervisedPoseEstimator(BaseModel):
                 seen = teacher(weak, weak_samples, mode='tensor')
         if isinstance(seen, Seen):
             return seen.keypoints, seen.scores
-        return self.target_maker.joints(seen)
+        return self.target_maker.keypoints(seen)
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
-        """Hide keypoints of the strong view, if the configuration says so; see ``joint_cutout``."""
+        """Hide keypoints of the strong view, if ``keypoint_cutout`` says so."""
         if self.cutout is None:
             return strong
         options = dict(self.cutout)
         usable = targets.scores >= options.pop('score_threshold', 0.)
-        return joint_cutout(strong, targets.keypoints, usable, **options)
+        return keypoint_cutout(strong, targets.keypoints, usable, **options)
 
     def forward_mixed(self, student: BaseModel,
                       strong: Tensor) -> Tuple[Any, Optional[str], Optional[Tensor]]:
@@ -445,12 +445,13 @@ def _checked_cutout(options: OptConfigType) -> Optional[Dict[str, Any]]:
     if options is None:
         return None
     known = {'score_threshold'} | {
-        name for name, parameter in inspect.signature(joint_cutout).parameters.items()
+        name for name, parameter in inspect.signature(keypoint_cutout).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY}
+    options = renamed(options, 'num_joints')
     if set(options) - known:
-        raise ValueError(f'joint_cutout has unknown keys {sorted(set(options) - known)}; it knows '
-                         f'{", ".join(sorted(known))}')
-    return dict(options)
+        raise ValueError(f'keypoint_cutout has unknown keys {sorted(set(options) - known)}; it '
+                         f'knows {", ".join(sorted(known))}')
+    return options
 
 
 def _check_branches(inputs: Any) -> None:

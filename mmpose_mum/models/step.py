@@ -3,6 +3,7 @@ from typing import Any, NamedTuple, Optional
 
 from torch import Tensor
 
+from .._moved import old_methods
 from ..functional.tiles import mix_tiles
 from .labelers import Seen
 from .targets.base import PseudoTargets, TargetMaker
@@ -16,7 +17,7 @@ class UnlabeledStep(NamedTuple):
     Attributes:
         prefix: That of the pair in the log: ``''``, or ``'second_'`` of the dual model's second.
         weak: (B, 3, H, W), the normalized images that the teacher saw.
-        strong: (B, 3, H, W), those that the student got, after joint cutout and before mixing.
+        strong: (B, 3, H, W), those that the student got, after keypoint cutout and before mixing.
         seen: The teacher's output, as its head makes it, or what a labeler has :class:`Seen`.
         output: The student's output.
         targets: What the student had to reproduce.
@@ -42,15 +43,15 @@ class UnlabeledStep(NamedTuple):
         """
         return None if self.permutation is None else mix_tiles(self.strong, self.permutation)
 
-    def teacher_joints(self) -> Tensor:
+    def teacher_keypoints(self) -> Tensor:
         """Return the teacher's keypoints (B, K, 2), float32, in pixels of ``weak``."""
         if isinstance(self.seen, Seen):
             return self.seen.keypoints
-        return self.kind.joints(self.seen)[0]
+        return self.kind.keypoints(self.seen)[0]
 
-    def student_joints(self) -> Tensor:
+    def student_keypoints(self) -> Tensor:
         """Return the student's keypoints (B, K, 2), float32, in pixels of ``strong``."""
-        return self.kind.joints(self.output)[0]
+        return self.kind.keypoints(self.output)[0]
 
     def target_heatmaps(self) -> Optional[Tensor]:
         """Return the target's heatmaps (B, K, h, w); None for heads whose loss needs none."""
@@ -59,6 +60,9 @@ class UnlabeledStep(NamedTuple):
     def student_heatmaps(self) -> Optional[Tensor]:
         """Return the student's heatmaps (B, K, h, w); None for heads that have none."""
         return self.kind.heatmaps(self.output)
+
+
+old_methods(UnlabeledStep, 'teacher_joints', 'student_joints')
 
 
 def _goals(kind: TargetMaker, maps: Any, weights: Tensor) -> Optional[Tensor]:

@@ -70,7 +70,7 @@ class Observer:
 
     def _in_image(self, output: Any, samples: list, mirrored: bool = False) -> np.ndarray:
         """Return the keypoints (B, K, 2) of an output, in pixels of the image."""
-        keypoints = self.maker.joints(output)[0].cpu().numpy()
+        keypoints = self.maker.keypoints(output)[0].cpu().numpy()
         if mirrored:
             keypoints = keypoints[:, samples[0].metainfo['flip_indices']]
             keypoints[..., 0] = self.maker.input_size[0] - 1 - keypoints[..., 0]

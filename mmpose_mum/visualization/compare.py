@@ -15,8 +15,10 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
+from .._moved import old_names
 from ..configs.plain import read_config
 
+__getattr__ = old_names(__name__)
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
 PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows
@@ -66,15 +68,15 @@ def build_dataset(cfg: Config, **changes):
         raise ValueError(f'no validation set of {cfg.filename}: {error}') from error
 
 
-def check_joints(models: Models) -> None:
+def check_keypoints(models: Models) -> None:
     """Raise ValueError unless all models' data have the same keypoints in the same order."""
-    joints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
+    keypoints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
               for name, (cfg, _) in models.items()}
-    first = next(iter(joints))
-    for name in joints:
-        if joints[name] != joints[first]:
-            raise ValueError(f'keypoints of {name}, {first} differ: {joints[name]}, '
-                             f'{joints[first]}')
+    first = next(iter(keypoints))
+    for name in keypoints:
+        if keypoints[name] != keypoints[first]:
+            raise ValueError(f'keypoints of {name}, {first} differ: {keypoints[name]}, '
+                             f'{keypoints[first]}')
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
@@ -102,7 +104,7 @@ def share_right(sample: PoseDataSample) -> float:
     return float(share) if count else float('nan')
 
 
-def draw_panel(visualizer, image: np.ndarray, box, joints, shown, lines: Sequence[str]):
+def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
     """Draw keypoints (K, 2) that are shown (K, ) on the image around the box, with lines below."""
     scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
     shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
@@ -111,10 +113,10 @@ def draw_panel(visualizer, image: np.ndarray, box, joints, shown, lines: Sequenc
     image = cv2.warpAffine(
         image, np.array([[scale / shrink, 0, offset[0]], [0, scale / shrink, offset[1]]]), PANEL,
         flags=cv2.INTER_CUBIC, borderValue=(64, 64, 64))
-    joints = joints * scale + offset
-    inside = ((joints > 0) & (joints < PANEL)).all(-1)
+    keypoints = keypoints * scale + offset
+    inside = ((keypoints > 0) & (keypoints < PANEL)).all(-1)
     person = PoseDataSample(pred_instances=InstanceData(
-        keypoints=joints[None], keypoints_visible=(shown & inside)[None].astype(float)))
+        keypoints=keypoints[None], keypoints_visible=(shown & inside)[None].astype(float)))
     visualizer.add_datasample(
         'person', np.ascontiguousarray(image[..., ::-1]), person, draw_gt=False, kpt_thr=.5)
     panel = cv2.copyMakeBorder(np.ascontiguousarray(visualizer.get_image()[..., ::-1]), 0, CAPTION,
@@ -143,7 +145,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
         ValueError: If the models' keypoints differ, a checkpoint is not its model's, or a
             validation set or an index is not there.
     """
-    check_joints(models)
+    check_keypoints(models)
     first, _ = next(iter(models.values()))
     columns = {}
     for name, (cfg, checkpoint) in models.items():

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .scalars import read_scalars
 
-PCK, JOINT = 'hidden/PCK', 'hidden/PCK_'
+PCK, KEYPOINT = 'hidden/PCK', 'hidden/PCK_'
 CONFIDENCE, SHARE = 'hidden/confidence_', 'hidden/share_'
 Readouts = Dict[int, Dict[str, float]]  # iteration → scalar → value
 
@@ -56,10 +56,10 @@ def names_below(prefix: str, readouts: List[Dict[str, float]]) -> List[str]:
 def draw(runs: Dict[str, Readouts], path: Path) -> None:
     """Draw the three panels as a PNG."""
     last = {name: readouts[max(readouts)] for name, readouts in runs.items()}
-    joints = names_below(JOINT, list(last.values()))
-    height = max(4., .09 * len(joints) * (len(runs) + 1) + 1)
+    keypoints = names_below(KEYPOINT, list(last.values()))
+    height = max(4., .09 * len(keypoints) * (len(runs) + 1) + 1)
     figure = Figure(figsize=(15, height), constrained_layout=True)
-    over_time, by_score, by_joint = figure.subplots(1, 3)
+    over_time, by_score, by_keypoint = figure.subplots(1, 3)
     for number, (name, readouts) in enumerate(runs.items()):
         color, readout = f'C{number % 10}', last[name]
         label = f'{name} ({readout[PCK]:.1%} at {max(readouts)})'
@@ -72,18 +72,18 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
         by_score.bar(middle + (number - (len(runs) - 1) / 2) * width,
                      [readout[SHARE + share] for share in shares], width, color=color, alpha=.25)
         by_score.plot(middle, right, marker='o', color=color, label=name)
-        places = np.arange(len(joints)) + .8 * ((number + .5) / len(runs) - .5)
-        by_joint.barh(places, [readout.get(JOINT + joint, np.nan) for joint in joints],
-                      .8 / len(runs), color=color, label=name)
+        places = np.arange(len(keypoints)) + .8 * ((number + .5) / len(runs) - .5)
+        right = [readout.get(KEYPOINT + keypoint, np.nan) for keypoint in keypoints]
+        by_keypoint.barh(places, right, .8 / len(runs), color=color, label=name)
     over_time.set(xlabel='iterations', ylabel='right keypoints', ylim=(0, None),
                   title="the teacher's targets")
     by_score.set(xlabel="the teacher's confidence", xlim=(0, 1), ylim=(0, 1.02),
                  title='right keypoints (line), share of all (bars)')
-    by_joint.set(xlabel='right keypoints', yticks=range(len(joints)), xlim=(0, 1),
+    by_keypoint.set(xlabel='right keypoints', yticks=range(len(keypoints)), xlim=(0, 1),
                  title='by keypoint')
-    by_joint.set_yticklabels(joints)
-    by_joint.invert_yaxis()
+    by_keypoint.set_yticklabels(keypoints)
+    by_keypoint.invert_yaxis()
     over_time.legend()
-    for axes in (over_time, by_score, by_joint):
+    for axes in (over_time, by_score, by_keypoint):
         axes.grid(alpha=.3)
     figure.savefig(path, dpi=110)

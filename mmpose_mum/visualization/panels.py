@@ -55,8 +55,8 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
     scale_of_weak = height / step.weak.shape[2]  # a labeler's view may have a size of its own
     size_of_weak = (round(step.weak.shape[3] * scale_of_weak), height)
     used = _numpy(step.targets.weights[:number]) > 0
-    joints, of_teacher, of_student = (_numpy(x[:number]) for x in (
-        step.targets.keypoints, step.teacher_joints(), step.student_joints()))
+    keypoints, of_teacher, of_student = (_numpy(x[:number]) for x in (
+        step.targets.keypoints, step.teacher_keypoints(), step.student_keypoints()))
     shown = _numpy(step.targets.scores[:number])
 
     columns = [
@@ -80,7 +80,7 @@ def draw_panel(step, preprocessor: nn.Module, links: Sequence[Tuple[int, int]] =
          [('tied to the ', GRAY), ("student's", (190, 150, 0))]),
         [_compared(_resize(image // 2 + 30, size), points, answers, counts, scores, scale, links)
          for image, points, answers, counts, scores in zip(
-             strong, joints, of_student, used, shown)]))
+             strong, keypoints, of_student, used, shown)]))
 
     site = 'not mixed' if step.site is None else f'mixed at {step.site}'
     figures = (f'{site}; teacher\'s confidence {float(step.targets.scores.mean()):.2f}; '
@@ -130,12 +130,12 @@ def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:
     return columns
 
 
-def _compared(image: np.ndarray, joints: np.ndarray, answers: np.ndarray, used: np.ndarray,
+def _compared(image: np.ndarray, keypoints: np.ndarray, answers: np.ndarray, used: np.ndarray,
               scores: np.ndarray, scale: float, links) -> np.ndarray:
     """Draw the target's keypoints, and the student's answers to those that are used."""
-    for joint, answer in zip(joints[used], answers[used]):
-        cv2.line(image, _pixel(joint, scale), _pixel(answer, scale), STUDENT, 1, cv2.LINE_AA)
-    image = _skeleton(image, joints, scale, links, [USED if x else REJECTED for x in used], used)
+    for keypoint, answer in zip(keypoints[used], answers[used]):
+        cv2.line(image, _pixel(keypoint, scale), _pixel(answer, scale), STUDENT, 1, cv2.LINE_AA)
+    image = _skeleton(image, keypoints, scale, links, [USED if x else REJECTED for x in used], used)
     for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
         cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
     text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
@@ -145,18 +145,18 @@ def _compared(image: np.ndarray, joints: np.ndarray, answers: np.ndarray, used: 
     return image
 
 
-def _skeleton(image: np.ndarray, joints: np.ndarray, scale: float, links, colors: List[Color],
+def _skeleton(image: np.ndarray, keypoints: np.ndarray, scale: float, links, colors: List[Color],
               used: Optional[np.ndarray] = None) -> np.ndarray:
     """Draw keypoints on a copy of a tile, and limbs between those that are used."""
     image = image.copy()
-    used = np.ones(len(joints), bool) if used is None else used
+    used = np.ones(len(keypoints), bool) if used is None else used
     for a, b in links:
         if used[a] and used[b]:
-            cv2.line(image, _pixel(joints[a], scale), _pixel(joints[b], scale), LIMB, 1,
+            cv2.line(image, _pixel(keypoints[a], scale), _pixel(keypoints[b], scale), LIMB, 1,
                      cv2.LINE_AA)
     radius = _radius(image)
-    for joint, color, is_used in zip(joints, colors, used):
-        center = _pixel(joint, scale)
+    for keypoint, color, is_used in zip(keypoints, colors, used):
+        center = _pixel(keypoint, scale)
         if is_used:
             cv2.circle(image, center, radius + 1, BLACK, -1, cv2.LINE_AA)
             cv2.circle(image, center, radius, color, -1, cv2.LINE_AA)
@@ -170,9 +170,9 @@ def _radius(image: np.ndarray) -> int:
     return max(2, round(len(image) / 80))
 
 
-def _pixel(joint: np.ndarray, scale: float) -> Tuple[int, int]:
+def _pixel(keypoint: np.ndarray, scale: float) -> Tuple[int, int]:
     """Find the pixel of an enlarged image in which a keypoint (2,) lies; far ones are cut off."""
-    place = np.nan_to_num((joint + .5) * scale - .5).clip(-1e4, 1e4)
+    place = np.nan_to_num((keypoint + .5) * scale - .5).clip(-1e4, 1e4)
     x, y = place.round().astype(int).tolist()
     return x, y
 

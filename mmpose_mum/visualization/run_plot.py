@@ -81,7 +81,7 @@ def patches(axes, series: Series, **colors) -> None:
     axes.figure.colorbar(mesh, ax=axes, pad=.02, format=lambda share, _: f'{share:.0%}')
 
 
-def by_joint(axes, series: Series) -> None:
+def by_keypoint(axes, series: Series) -> None:
     """Draw the shares of each keypoint, from the top."""
     patches(axes, series, vmin=0, vmax=1)
     axes.set_yticks(np.arange(len(series)) + .5)
@@ -125,8 +125,8 @@ def plots(series: Series, metrics: Dict[str, Series],
         title = {'': '', 'second_': ' (second)'}[pair]
         for name, what, draw in (
                 ('share', "keypoints by the teacher's confidence", by_confidence),
-                ('used', 'keypoints used', by_joint),
-                ('agreement', 'used keypoints that student and target agree on', by_joint)):
+                ('used', 'keypoints used', by_keypoint),
+                ('agreement', 'used keypoints that student and target agree on', by_keypoint)):
             found = below(series, f'{pair}unsup/{name}_')
             yield (what + title, HOOK,
                    (lambda axes, draw=draw, found=found: draw(axes, found)) if found else None)

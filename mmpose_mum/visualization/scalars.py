@@ -3,11 +3,11 @@ import json
 from pathlib import Path
 from typing import List
 
+from .._moved import SCALARS
 from ..files.json_text import decode_text
 
-# Scalars of older runs, for one release: old name → new name, also with a dual model's prefix.
-_RENAMED = {pair + old: pair + new for pair in ('', 'second_') for old, new in (
-    ('joints_used', 'keypoints_used'), ('joint_distance', 'keypoint_distance'))}
+# Old name → new name, also with a dual model's prefix.
+_RENAMED = {pair + old: pair + new for pair in ('', 'second_') for old, new in SCALARS.items()}
 
 
 def read_scalars(work_dir: Path) -> List[dict]:

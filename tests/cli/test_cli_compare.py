@@ -102,7 +102,7 @@ def test_a_work_dir_stands_for_its_last_checkpoint(models, tmp_path):
     assert compare.find_checkpoint(tmp_path) == models['plain'][1]
 
 
-def test_the_share_of_right_joints():
+def test_the_share_of_right_keypoints():
     rng = np.random.default_rng(0)
     for _ in range(20):
         truth, guess = rng.uniform(0, 60, (2, 1, 17, 2))
@@ -135,9 +135,9 @@ def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
         image = np.zeros((size, size, 3), np.uint8)
         image[:, :size // 2, 0] = image[:, size // 2:, 2] = 255
         box = np.array([size / 4, size / 4, size * 3 / 4, size * 3 / 4])
-        joints = np.array([box[:2], box[2:], [-size, 0]])
+        keypoints = np.array([box[:2], box[2:], [-size, 0]])
         panel = compare.draw_panel(
-            visualizer, image, box, joints, np.array([True, False, True]), ('name', 'x' * 99))
+            visualizer, image, box, keypoints, np.array([True, False, True]), ('name', 'x' * 99))
         assert panel.shape == (HEIGHT, WIDTH, 3)
         assert panel[100, 90, 0] == 255 and panel[100, 110, 2] == 255
         drawn = visualizer.sample.pred_instances
@@ -176,7 +176,7 @@ def test_a_plain_models_weights_fit_a_semi_supervised_one(models, tmp_path):
                        names=['semi']), rows=1, people=1, panels=2)
 
 
-def test_other_joints_and_missing_data_are_errors(models, tmp_path):
+def test_other_keypoints_and_missing_data_are_errors(models, tmp_path):
     def changed(**options):
         cfg = Config.fromfile(models['plain'][0])
         cfg.val_dataloader.dataset.update(options)

@@ -87,7 +87,7 @@ def test_what_a_run_has_not_logged_is_told(tmp_path, capsys):
     assert 'losses' not in said
 
 
-def test_joints_are_rows_and_readouts_columns():
+def test_keypoints_are_rows_and_readouts_columns():
     values, steps = run_plot.table(dict(nose={10: .1, 20: .2}, hand={20: .4}))
     assert steps == [10, 20]
     np.testing.assert_array_equal(values, [[.1, .2], [np.nan, .4]])

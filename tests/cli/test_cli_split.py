@@ -21,11 +21,11 @@ CATEGORY = dict(id=1, name='person', keypoints=[f'keypoint {i}' for i in range(1
 
 def person(number, image, usable=True):
     rng = random.Random(number)
-    joints = [v for _ in range(17) for v in (rng.randrange(1, 90), rng.randrange(1, 60), 2)]
+    keypoints = [v for _ in range(17) for v in (rng.randrange(1, 90), rng.randrange(1, 60), 2)]
     return dict(segmentation=[[1.5, 2, 3, 4, 5, 6]], num_keypoints=17 * usable, area=99.25,
-                iscrowd=0, keypoints=joints if usable else [0] * 51, image_id=image,
+                iscrowd=0, keypoints=keypoints if usable else [0] * 51, image_id=image,
                 bbox=[1.01, 2, 50 + rng.random(), 40.3], category_id=1, id=number,
-                foot_kpts=joints[:18])
+                foot_kpts=keypoints[:18])
 
 
 @pytest.fixture()

@@ -40,7 +40,7 @@ def test_the_config_beside_a_checkpoint_is_found_or_else_the_last_runs(tmp_path)
         find_config(checkpoint)
 
 
-def test_joints_that_a_dump_sorted_as_text_are_in_their_order_again(tmp_path):
+def test_keypoints_that_a_dump_sorted_as_text_are_in_their_order_again(tmp_path):
     (tmp_path / 'config.py').write_text(
         'metainfo = dict(keypoint_info={0: 1, 1: 1, 10: 1, 2: 1}, b=1, a=2)\n')
     metainfo = read_config(tmp_path / 'config.py').metainfo
@@ -101,10 +101,10 @@ def test_the_wrappers_own_preprocessor_is_the_plain_models():
 
 
 def test_metainfo_from_a_file_is_written_out(tmp_path):
-    joints = tmp_path / 'joints.py'
-    joints.write_text((small_run.ROOT / 'configs/_base_/lspet.py').read_text())
+    keypoints = tmp_path / 'joints.py'
+    keypoints.write_text((small_run.ROOT / 'configs/_base_/lspet.py').read_text())
     cfg = config_of(tiny_config())
-    cfg.val_dataloader.dataset.metainfo = dict(from_file=str(joints))
+    cfg.val_dataloader.dataset.metainfo = dict(from_file=str(keypoints))
     found = plain_config(cfg)[0]['test_dataloader']['dataset']['metainfo']
     assert list(found['keypoint_info']) == list(range(14))
     of_mmpose = dict(from_file='configs/_base_/datasets/coco.py')

@@ -68,7 +68,7 @@ def test_a_heatmap_model():
     original, cfg = load(RES50), convert(RES50)
     assert cfg.model.type == 'SemiSupervisedPoseEstimator'
     assert cfg.model.estimator == original.model
-    assert 'joint_cutout' not in cfg.model and cfg.model.mix_unmix.grid == 'auto'
+    assert 'keypoint_cutout' not in cfg.model and cfg.model.mix_unmix.grid == 'auto'
     assert cfg.model.get('confidence') is None
     assert cfg.train_cfg == dict(type='ResumableTrainLoop', max_iters=200000, val_interval=5000)
     assert cfg.val_cfg.type == 'TeacherStudentOnePassValLoop'

@@ -85,7 +85,7 @@ def test_views_are_cropped_and_turned_as_the_labeled_images_are():
         assert view.padding == 0.8 and view.flip_prob == 0 and 'rotate_factor' not in view
 
 
-def test_deepfashions_joints_follow_from_the_subset():
+def test_deepfashions_keypoints_follow_from_the_subset():
     cfg = convert(KINDS[-1])
     assert unlabeled(cfg).metainfo.from_file.endswith('deepfashion_upper.py')
 

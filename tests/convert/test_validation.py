@@ -44,7 +44,7 @@ def test_metrics_that_read_annotations_read_it():
     assert on_my_own(original).val_evaluator == [dict(type='CocoMetric', ann_file='val.json'), pck]
 
 
-def test_a_combination_becomes_one_set_with_its_joints():
+def test_a_combination_becomes_one_set_with_its_keypoints():
     name = BODY + 'rtmpose/body8/rtmpose-m_8xb512-700e_body8-halpe26-256x192.py'
     original, cfg = load(name), on_my_own(name)
     dataset = cfg.val_dataloader.dataset
@@ -98,7 +98,7 @@ def people(number, joints):
             for i in range(number)])
 
 
-def test_coco_metric_measures_joints_of_ones_own(tmp_path):
+def test_coco_metric_measures_keypoints_of_ones_own(tmp_path):
     (tmp_path / 'val.json').write_text(json.dumps(people(number=4, joints=3)))
     joints = [dict(name=name, id=i, color=[0, 0, 0], type='upper', swap='')
               for i, name in enumerate(('head', 'tail', 'back'))]

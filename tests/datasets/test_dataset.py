@@ -62,31 +62,32 @@ def test_a_labeled_json_without_keypoints_is_empty(tmp_path):
         SemiSupervisedDataset([bare, source(tmp_path, 'b', 2, keypoints=False)])
 
 
-def joints(*names, sigma=.1):
+def metainfo_of(*names, sigma=.1):
     return dict(dataset_name='mine', skeleton_info={}, joint_weights=[1.] * len(names),
                 sigmas=[sigma] * len(names), keypoint_info={
                     i: dict(name=name, id=i, swap='') for i, name in enumerate(names)})
 
 
-def test_people_with_other_joints_than_the_metainfo_are_refused(tmp_path):
-    metainfo = joints('nose', 'left_eye')
+def test_people_with_other_keypoints_than_the_metainfo_are_refused(tmp_path):
+    metainfo = metainfo_of('nose', 'left_eye')
     with pytest.raises(ValueError, match=r'a\.json.*51 numbers, for 17 keypoints.*outputs'):
         SemiSupervisedDataset([
             source(tmp_path, 'a', 3, metainfo=metainfo),
             source(tmp_path, 'b', 2, keypoints=False, metainfo=metainfo)])
 
 
-JOINTS = [f'keypoint {i}' for i in range(17)]
+KEYPOINTS = [f'keypoint {i}' for i in range(17)]
 COCO, MPII = (dict(from_file=f'configs/_base_/datasets/{name}.py') for name in ('coco', 'mpii'))
 
 
 @pytest.mark.parametrize('ours, theirs, message', [
     (COCO, MPII, "17 keypoints and the unlabeled 16.*keypoint 0 on, 'nose' and 'right_ankle'.*"
      "the labeled one's metainfo"),
-    (COCO, joints('nose', 'left_eye'), "17 .* unlabeled 2.*keypoint 2 on, 'right_eye' and none"),
-    (joints(*JOINTS), joints(*JOINTS, sigma=.2), 'meta information')],
+    (COCO, metainfo_of('nose', 'left_eye'),
+     "17 .* unlabeled 2.*keypoint 2 on, 'right_eye' and none"),
+    (metainfo_of(*KEYPOINTS), metainfo_of(*KEYPOINTS, sigma=.2), 'meta information')],
     ids=['others', 'fewer', 'sigmas'])
-def test_different_joints_are_refused(tmp_path, ours, theirs, message):
+def test_different_keypoints_are_refused(tmp_path, ours, theirs, message):
     """By name; what else may not differ is MMEngine's to tell."""
     with pytest.raises(ValueError, match=message):
         SemiSupervisedDataset([source(tmp_path, 'a', 2, metainfo=ours),
@@ -99,7 +100,7 @@ def test_there_must_be_two(tmp_path):
 
 
 @pytest.mark.parametrize('nested', [False, True])
-def test_joints_out_of_order_are_refused(tmp_path, nested):
+def test_keypoints_out_of_order_are_refused(tmp_path, nested):
     """As in the configs that MMEngine writes: its keys are sorted as text."""
     info = {i: dict(name=f'joint_{i}', id=i, swap='') for i in (0, 1, 10, *range(2, 10))}
     metainfo = dict(dataset_name='mine', keypoint_info=info, skeleton_info={},

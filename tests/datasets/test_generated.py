@@ -14,16 +14,16 @@ PIPELINE = [
 ]
 
 
-@pytest.mark.parametrize('source, joints', [
+@pytest.mark.parametrize('source, number', [
     ('CocoDataset', 17), ('MpiiDataset', 16), ('CocoWholeBodyDataset', 133), ('WFLWDataset', 98)])
-def test_samples_have_the_joints_of_their_source(source, joints):
+def test_samples_have_the_keypoints_of_their_source(source, number):
     dataset = DATASETS.build(dict(
         type='GeneratedPoseDataset', source=source, num_samples=3, pipeline=PIPELINE))
     assert len(dataset) == 3
     sample = dataset[1]
     assert sample['inputs'].shape == (3, 64, 48)
-    assert sample['data_samples'].gt_fields.heatmaps.shape == (joints, 16, 12)
-    assert sample['data_samples'].gt_instance_labels.keypoint_weights.sum() == joints
+    assert sample['data_samples'].gt_fields.heatmaps.shape == (number, 16, 12)
+    assert sample['data_samples'].gt_instance_labels.keypoint_weights.sum() == number
 
 
 def test_a_sample_is_the_same_each_time_and_others_are_different():

@@ -117,7 +117,7 @@ def test_a_json_that_ends_early_is_an_error(content, cut):
 
 
 @given(content=contents(), percent=st.sampled_from(['1', '20', '50', '100']))
-def test_by_percent_images_are_disjoint_and_complete(read, content, percent):
+def test_by_percent_images_are_diskeypoint_and_complete(read, content, percent):
     source = read(content)
     try:
         split = draw_split(source, dict(PERCENT, percent=percent))

@@ -268,13 +268,14 @@ def test_several_sources_in_one_unlabeled_set(tmp_path):
                 from_folder, data_prefix=dict(img=str(tmp_path / 'empty')))])])
 
 
-def three_joints(*numbers):
+def three_keypoints(*numbers):
     return dict(bbox=[10, 5, 30, 20], keypoints=list(numbers))
 
 
 def test_hidden_keypoints_are_kept_under_names_of_their_own(tmp_path):
     arguments = dict(metainfo=METAINFO, **coco(tmp_path, [
-        three_joints(12, 7, 2, 20.5, 9, 1, 0, 0, 0), three_joints(11, 6, 2, 13, 8, 2, 30, 20, 2)]))
+        three_keypoints(12, 7, 2, 20.5, 9, 1, 0, 0, 0),
+        three_keypoints(11, 6, 2, 13, 8, 2, 30, 20, 2)]))
     info = UnlabeledPoseDataset(**arguments, keep_hidden=True).get_data_info(0)
     np.testing.assert_array_equal(info['hidden_keypoints'], [[[12, 7], [20.5, 9], [0, 0]]])
     np.testing.assert_array_equal(info['hidden_visible'], [[1, 1, 0]])
@@ -288,7 +289,7 @@ def test_the_views_leave_hidden_keypoints_and_boxes_sizes_alone(tmp_path):
     image_file(tmp_path / 'images' / 'a.png', 100, 50)
     arguments = dict(
         type='UnlabeledPoseDataset', metainfo=METAINFO,
-        **coco(tmp_path, [three_joints(12, 7, 2, 20, 9, 1, 30, 20, 0)]))
+        **coco(tmp_path, [three_keypoints(12, 7, 2, 20, 9, 1, 30, 20, 0)]))
     views = [dict(type='WeakView', input_size=(48, 64), flip_prob=1, rotate_prob=1.),
              dict(type='StrongView', input_size=(48, 64), flip_prob=1, rotate_prob=1.)]
     arguments['pipeline'] = [
@@ -315,8 +316,8 @@ def test_hidden_keypoints_that_are_not_there_are_an_error(tmp_path):
         UnlabeledPoseDataset(data_prefix=dict(img=str(tmp_path)), keep_hidden=True)
     with pytest.raises(ValueError, match='keep_hidden=True.*no bbox_file'):
         UnlabeledPoseDataset(**coco(tmp_path, []), bbox_file='boxes.json', keep_hidden=True)
-    good = dict(three_joints(*[1] * 9), bbox=[10, 5, 30, 21])
-    for bad, got in ((dict(bbox=[10, 5, 30, 20]), 0), (three_joints(*[1] * 12), 12)):
+    good = dict(three_keypoints(*[1] * 9), bbox=[10, 5, 30, 21])
+    for bad, got in ((dict(bbox=[10, 5, 30, 20]), 0), (three_keypoints(*[1] * 12), 12)):
         with pytest.raises(
                 ValueError, match=f'needs 9 numbers.*of 3 keypoints.*annotation 1 of .*has {got}$'):
             UnlabeledPoseDataset(

@@ -9,7 +9,7 @@ import pytest
 
 from mmpose_mum.demo import data as demo
 from mmpose_mum.demo.data import generate_demo
-from mmpose_mum.demo.scene import MIN_JOINTS, SPLITS, render_demo_sample
+from mmpose_mum.demo.scene import MIN_KEYPOINTS, SPLITS, render_demo_sample
 
 NUMBERS = dict(num_train=24, num_val=8, labeled_percent=12.5, seed=3)
 
@@ -72,7 +72,7 @@ def test_annotations_are_sound(paths, name):
         keypoints = np.array(annotation['keypoints']).reshape(17, 3)
         flags = keypoints[:, 2]
         assert set(flags) <= {0, 1, 2}
-        assert annotation['num_keypoints'] == (flags > 0).sum() >= MIN_JOINTS
+        assert annotation['num_keypoints'] == (flags > 0).sum() >= MIN_KEYPOINTS
         assert (keypoints[flags == 0] == 0).all()
         seen = keypoints[flags > 0, :2]
         assert (seen >= 0).all() and (seen <= (width - 1, height - 1)).all()
@@ -91,7 +91,7 @@ def test_images_are_there_in_the_size_given(paths):
             assert (width, height) == (image['width'], image['height'])
 
 
-def test_split_is_exact_and_disjoint(paths):
+def test_split_is_exact_and_diskeypoint(paths):
     ids = {name: {image['id'] for image in read(paths, name)['images']}
            for name in ('train', 'train_labeled', 'train_unlabeled')}
     assert len(ids['train_labeled']) == 3

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmpose_mum.demo import poses as demo_poses
-from mmpose_mum.demo.poses import JOINT_NAMES, facing_joints, sample_skeleton
+from mmpose_mum.demo.poses import KEYPOINT_NAMES, facing_keypoints, sample_skeleton
 
 
 def test_bones_keep_their_length_between_left_and_right():
@@ -26,8 +26,8 @@ def test_the_body_hides_its_far_side(yaw, hidden):
     points = {f'{side}_{name}': frame @ (sign * 0.1, 0, 0)
               for side, sign, _ in demo_poses.SIDES for name in ('shoulder', 'hip')}
     axes = np.array((0.055, 0.072, 0.064))
-    facing = facing_joints(points, frame, axes, long_hair=False)
-    assert {name for name, faces in zip(JOINT_NAMES, facing) if not faces} == hidden
-    ears = [facing_joints(points, frame, axes, long_hair=True)[JOINT_NAMES.index(f'{side}_ear')]
-            for side in ('left', 'right')]
+    facing = facing_keypoints(points, frame, axes, long_hair=False)
+    assert {name for name, faces in zip(KEYPOINT_NAMES, facing) if not faces} == hidden
+    covered = facing_keypoints(points, frame, axes, long_hair=True)
+    ears = [covered[KEYPOINT_NAMES.index(f'{side}_ear')] for side in ('left', 'right')]
     assert not any(ears)

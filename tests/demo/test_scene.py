@@ -4,8 +4,8 @@ import numpy as np
 from mmpose_mum.demo.scene import render_demo_sample
 
 
-def test_visible_joints_lie_on_the_silhouette():
-    # The flags are read off the image at the rounded joint, and so is this.
+def test_visible_keypoints_lie_on_the_silhouette():
+    # The flags are read off the image at the rounded keypoint, and so is this.
     for index in range(40):
         sample = render_demo_sample(0, 'val', index)
         for x, y, flag in sample.keypoints:

@@ -95,7 +95,7 @@ def test_changes_the_data_and_the_time_and_nothing_of_the_model(name, data, tmp_
     assert cfg.train_cfg.max_iters == 2
 
 
-def test_people_of_aic_get_the_joints_of_leeds(data, tmp_path):
+def test_people_of_aic_get_the_keypoints_of_leeds(data, tmp_path):
     made = tool.prepare_files(data, tmp_path)
     person = json.loads(Path(made['lspet.json']).read_text())['annotations'][0]
     aic = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/aic.py'))

@@ -31,13 +31,13 @@ def test_agreement_with_a_slow_reference():
     pred = truth + rng.normal(0, 12, truth.shape)
     visible = rng.random((30, 4)) > .2
     shares = []
-    for joint in range(4):
+    for keypoint in range(4):
         right = total = 0
         for t, p, v in zip(truth, pred, visible):
-            if not (v[1] and v[2] and v[joint]):
+            if not (v[1] and v[2] and v[keypoint]):
                 continue
             total += 1
-            right += np.hypot(*(t[joint] - p[joint])) < .3 * np.hypot(*(t[1] - t[2]))
+            right += np.hypot(*(t[keypoint] - p[keypoint])) < .3 * np.hypot(*(t[1] - t[2]))
         shares.append(right / total)
     found = evaluate(metric(thr=.3), [person(*args) for args in zip(truth, pred, visible)])
     assert found == {'tPCK': pytest.approx(np.mean(shares))} and 0 < found['tPCK'] < 1
@@ -60,6 +60,6 @@ def test_people_without_a_torso_do_not_count(spoiled):
     assert evaluate(metric(), [person(truth, truth), spoiled])['tPCK'] == 1
 
 
-def test_a_joint_that_is_not_there_is_named_with_those_that_are():
+def test_a_keypoint_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(ValueError, match="no keypoint 'tail'.*ankle, right_hip"):
         evaluate(metric(torso=('tail', 'right_hip')), [person(np.ones((4, 2)), np.ones((4, 2)))])

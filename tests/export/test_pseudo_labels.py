@@ -37,12 +37,12 @@ def export(model, people, score_thr=-1., batch_size=2):
     return coco_json(predict(model, people, batch_size), people, score_thr)
 
 
-def test_the_json_has_the_teachers_joints_in_pixels_of_the_image(run, cfg, model, tmp_path):
+def test_the_json_has_the_teachers_keypoints_in_pixels_of_the_image(run, cfg, model, tmp_path):
     people = find_people(cfg)
     content, count = export(model, people)
     assert people.root == str(run.parents[1] / 'unlabeled')
     assert [image['file_name'] for image in content['images']] == ['c.png', 'd.png', 'e.png']
-    assert count['people'] == 3 and count['joints'] == 42 and not count['skipped']
+    assert count['people'] == 3 and count['keypoints'] == 42 and not count['skipped']
     published = publish(run, tmp_path / 'a.pth')
     plain = init_model(str(published.config), str(published.checkpoint), device='cpu')
     for image, person in zip(content['images'], content['annotations']):
@@ -50,11 +50,11 @@ def test_the_json_has_the_teachers_joints_in_pixels_of_the_image(run, cfg, model
         assert person['image_id'] == image['id'] and person['bbox'] == [0, 0, 90, 120]
         assert person['area'] == 90 * 120 and person['iscrowd'] == 0
         expected = inference_topdown(plain, f'{people.root}/{image["file_name"]}')[0].pred_instances
-        joints = np.array(person['keypoints']).reshape(14, 3)
+        keypoints = np.array(person['keypoints']).reshape(14, 3)
         inside = ((expected.keypoints[0] >= 0) & (expected.keypoints[0] < [90, 120])).all(-1)
         assert inside.any() and person['num_keypoints'] == inside.sum()
-        assert np.allclose(joints[inside, :2], expected.keypoints[0][inside], atol=0.006)
-        assert (joints[inside, 2] == 2).all() and not joints[~inside].any()
+        assert np.allclose(keypoints[inside, :2], expected.keypoints[0][inside], atol=0.006)
+        assert (keypoints[inside, 2] == 2).all() and not keypoints[~inside].any()
         assert np.allclose(person['keypoint_scores'], expected.keypoint_scores[0], atol=1e-4)
         assert person['score'] == pytest.approx(expected.keypoint_scores[0].mean(), abs=1e-4)
     category, = content['categories']
@@ -62,7 +62,7 @@ def test_the_json_has_the_teachers_joints_in_pixels_of_the_image(run, cfg, model
     assert category['skeleton'][0] == [1, 2] and len(category['skeleton']) == 14
 
 
-def test_unsure_joints_are_not_labeled_and_their_scores_are_kept(cfg, model):
+def test_unsure_keypoints_are_not_labeled_and_their_scores_are_kept(cfg, model):
     everything, _ = export(model, find_people(cfg))
     scores = np.sort([s for p in everything['annotations'] for s in p['keypoint_scores']])
     gap = np.argmax(np.diff(scores))  # the scores are rounded, so keep away from them
@@ -71,10 +71,10 @@ def test_unsure_joints_are_not_labeled_and_their_scores_are_kept(cfg, model):
     for person, whole in zip(content['annotations'], everything['annotations']):
         assert person['keypoint_scores'] == whole['keypoint_scores']
         sure = np.array(person['keypoint_scores']) >= threshold
-        joints, all_joints = (np.array(p['keypoints']).reshape(14, 3) for p in (person, whole))
-        assert np.array_equal(joints[sure], all_joints[sure]) and not joints[~sure].any()
-        assert person['num_keypoints'] == (joints[:, 2] > 0).sum()
-    assert 0 < count['labeled'] < count['joints']
+        keypoints, every = (np.array(p['keypoints']).reshape(14, 3) for p in (person, whole))
+        assert np.array_equal(keypoints[sure], every[sure]) and not keypoints[~sure].any()
+        assert person['num_keypoints'] == (keypoints[:, 2] > 0).sum()
+    assert 0 < count['labeled'] < count['keypoints']
     nobody, count = export(model, find_people(cfg), 2.)
     assert not count['labeled'] and len(nobody['annotations']) == 3
 
@@ -91,9 +91,9 @@ def test_the_json_trains_again(run, cfg, model, tmp_path):
         img=str(run.parents[1] / 'unlabeled'))))
     assert len(dataset) == 3
     info, person = dataset.get_data_info(1), content['annotations'][1]
-    joints = np.array(person['keypoints']).reshape(1, 14, 3)
-    assert np.allclose(info['keypoints'], joints[..., :2])
-    assert np.array_equal(info['keypoints_visible'] > 0, joints[..., 2] > 0)
+    keypoints = np.array(person['keypoints']).reshape(1, 14, 3)
+    assert np.allclose(info['keypoints'], keypoints[..., :2])
+    assert np.array_equal(info['keypoints_visible'] > 0, keypoints[..., 2] > 0)
     assert dataset[1]['inputs']['sup'] is not None
 
 

@@ -19,8 +19,8 @@ from mmpose.registry import DATASETS, MODELS
 from helpers import small_run
 from mmpose_mum.configs.plain import find_config, read_config
 from mmpose_mum.export.publish import (
-    check_joints,
-    joints_of,
+    check_keypoints,
+    keypoints_of,
     plain_checkpoint,
     plain_state_dict,
     publish,
@@ -80,25 +80,25 @@ def test_a_plain_checkpoint_and_a_wrong_name_are_refused():
         plain_state_dict({}, 'ema')
 
 
-def test_the_name_has_the_files_hash_and_nothing_is_in_it_but_tensors_and_joints(run, published):
+def test_the_name_has_the_files_hash_and_nothing_is_in_it_but_tensors_and_keypoints(run, published):
     path = published.checkpoint
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert path.name == f'model-{digest[:8]}.pth' and published.config.name == path.stem + '.py'
     assert sorted(path.parent.iterdir()) == sorted(published[:2])
     content = torch.load(str(path), weights_only=True)
     assert content.keys() == {'meta', 'state_dict'} and content['meta'].keys() == {'dataset_meta'}
-    joints = content['meta']['dataset_meta']
+    keypoints = content['meta']['dataset_meta']
     expected = parse_pose_metainfo(Config.fromfile(run.parents[1] / 'original.py').metainfo)
-    assert joints.keys() == expected.keys()
+    assert keypoints.keys() == expected.keys()
     for key, value in expected.items():
-        assert np.array_equal(np.array(joints[key]), np.array(value)), key
+        assert np.array_equal(np.array(keypoints[key]), np.array(value)), key
     raw = torch.load(str(run), weights_only=False)
     assert raw['state_dict'].keys() == {
         f'{which}.{key}' for which in ('teacher', 'student') for key in content['state_dict']}
     assert path.stat().st_size < run.stat().st_size / 1.9
 
 
-def test_joints_keep_their_order_though_the_work_dirs_config_has_lost_it(run, published):
+def test_keypoints_keep_their_order_though_the_work_dirs_config_has_lost_it(run, published):
     dumped = Config.fromfile(run.parent / 'original.py')
     assert list(dumped.metainfo.keypoint_info)[:3] == [0, 1, 10]  # this is what is to be mended
     assert parse_pose_metainfo(dumped.metainfo)['flip_indices'] != FLIP
@@ -254,16 +254,16 @@ def test_what_a_killed_process_left_is_completed(run, tmp_path):
 def test_keypoints_in_another_order_are_told_by_both_lists(run):
     names = dict(enumerate(NAMES))
     other = {**names, 0: NAMES[1], 1: NAMES[0]}
-    check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+    check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
         keypoint_id2name=dict(reversed(names.items()))))))  # by their ids
     with pytest.raises(ValueError, match=(
             r"the config has its keypoints in another order than the checkpoint: "
             r"\['right_ankle', 'right_knee', .* instead of \['right_knee', 'right_ankle', ")):
-        check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+        check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
             keypoint_id2name=other))))
     for other in ({0: 'a'}, {'x': None, 3: 1}):  # whatever a stranger's file has there
         with pytest.raises(ValueError, match='other keypoints than the checkpoint'):
-            check_joints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
+            check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
                 keypoint_id2name=other))))
 
 
@@ -271,10 +271,10 @@ def test_the_first_of_several_test_sets_tells_the_keypoints():
     coco = dict(type='CocoDataset')
     for dataset in (coco, dict(type='ConcatDataset', datasets=[coco, coco]),
                     dict(type='RepeatDataset', dataset=coco, times=2)):
-        found = joints_of(dict(test_dataloader=dict(dataset=dataset)))
+        found = keypoints_of(dict(test_dataloader=dict(dataset=dataset)))
         assert found['num_keypoints'] == 17 and found['dataset_name'] == 'coco'
     with pytest.raises(ValueError, match='do not say which keypoints'):
-        joints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
+        keypoints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
 
 
 # ONNX, by docs/publish.md

@@ -9,10 +9,10 @@ from mmpose_mum.functional.agreement import average_by_agreement
 
 def slowly(keypoints, scores, sizes, tolerance):
     """Returns what :func:`average_by_agreement` should, keypoint by keypoint."""
-    labelers, people, joints = len(keypoints), len(sizes), len(keypoints[0][0])
+    labelers, people, number = len(keypoints), len(sizes), len(keypoints[0][0])
     places, sure, agreed = [], [], []
     for b in range(people):
-        for k in range(joints):
+        for k in range(number):
             best = []
             for i in range(labelers):
                 near = [math.exp(-(math.dist(keypoints[i][b][k], keypoints[j][b][k])
@@ -25,8 +25,8 @@ def slowly(keypoints, scores, sizes, tolerance):
                            for axis in (0, 1)])
             sure.append(sum(share[i] * scores[i][b][k] for i in range(labelers)))
             agreed.append(max(best))
-    return (torch.tensor(places).view(people, joints, 2), torch.tensor(sure).view(people, joints),
-            torch.tensor(agreed).view(people, joints))
+    return (torch.tensor(places).view(people, number, 2), torch.tensor(sure).view(people, number),
+            torch.tensor(agreed).view(people, number))
 
 
 @pytest.mark.parametrize('labelers', [2, 3, 4])

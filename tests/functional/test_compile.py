@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmpose_mum.functional.codecs import encode_coordinates, encode_gaussians
-from mmpose_mum.functional.cutout import joint_cutout
+from mmpose_mum.functional.cutout import keypoint_cutout
 from mmpose_mum.functional.ema import ema_update_
 from mmpose_mum.functional.tiles import mix_tiles, sample_tile_permutation, unmix_tiles
 from mmpose_mum.functional.warp import (
@@ -35,7 +35,8 @@ CALLS = dict(
     heatmap_peaks=heatmap_peaks,
     encode_gaussians=lambda x: encode_gaussians(POINTS, (12, 8), sigma=1.5, unbiased=False),
     encode_coordinates=lambda x: encode_coordinates(POINTS, (8, 12)),
-    joint_cutout=lambda x: joint_cutout(x, POINTS, num_joints=1, half_size=(1, 1), jitter=0.).shape,
+    keypoint_cutout=lambda x: keypoint_cutout(
+        x, POINTS, num_keypoints=1, half_size=(1, 1), jitter=0.).shape,
     ema_update_=lambda x: ema_update_([x.clone()], [x], .9))
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmpose_mum.functional.cutout import joint_cutout
+from mmpose_mum.functional.cutout import keypoint_cutout
 
 HEIGHT, WIDTH = 64, 48
 
@@ -27,7 +27,7 @@ def hidden_by(keypoints, halves, size=(HEIGHT, WIDTH)):
 def cut(keypoints, usable=None, size=(HEIGHT, WIDTH), **options):
     """Returns which pixels of images of ones were cut, bool (B, H, W), the same in all channels."""
     images = torch.ones(len(keypoints), 3, *size)
-    hidden = joint_cutout(images, keypoints, usable, **options) == 0
+    hidden = keypoint_cutout(images, keypoints, usable, **options) == 0
     assert (hidden == hidden[:, :1]).all()
     return hidden[:, 0]
 
@@ -35,13 +35,13 @@ def cut(keypoints, usable=None, size=(HEIGHT, WIDTH), **options):
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 5), st.floats(0, 9), st.integers(0, 999),
        st.tuples(st.integers(4, 30), st.integers(4, 30)))
-def test_all_joints_patches_are_where_a_slow_reference_has_them(batch, joints, half, seed, size):
+def test_all_keypoints_patches_are_where_a_slow_reference_has_them(batch, number, half, seed, size):
     generator = torch.Generator().manual_seed(seed)
     # In and around the image, between pixels as well.
-    keypoints = torch.rand((batch, joints, 2), generator=generator) * 40 - 5
-    hidden = cut(keypoints, size=size, num_joints=joints, half_size=(half, half), jitter=0.)
+    keypoints = torch.rand((batch, number, 2), generator=generator) * 40 - 5
+    hidden = cut(keypoints, size=size, num_keypoints=number, half_size=(half, half), jitter=0.)
     for i in range(batch):
-        assert torch.equal(hidden[i], hidden_by(keypoints[i], [half] * joints, size))
+        assert torch.equal(hidden[i], hidden_by(keypoints[i], [half] * number, size))
 
 
 @pytest.mark.parametrize('x, y', [(24, 60), (3, 63), (44, 55), (46, 20), (24, 2)])
@@ -53,12 +53,12 @@ def test_every_part_of_an_upright_image_can_be_cut(x, y):
     assert (cols.min(), cols.max()) == (x - 2, min(x + 2, WIDTH - 1))
 
 
-def test_the_chosen_joints_are_a_random_subset_of_the_asked_size():
+def test_the_chosen_keypoints_are_a_random_subset_of_the_asked_size():
     keypoints = torch.tensor([[[8., 8.], [40., 8.], [24., 32.], [8., 56.], [40., 56.]]])
     seen = set()
     torch.manual_seed(0)
     for _ in range(60):
-        hidden = cut(keypoints, num_joints=2, half_size=(3., 3.), jitter=0.)[0]
+        hidden = cut(keypoints, num_keypoints=2, half_size=(3., 3.), jitter=0.)[0]
         subset = [k for k, (x, y) in enumerate(keypoints[0].int().tolist()) if hidden[y, x]]
         assert torch.equal(hidden, hidden_by(keypoints[0][subset], [3] * 2))
         seen.add(tuple(subset))
@@ -68,7 +68,7 @@ def test_the_chosen_joints_are_a_random_subset_of_the_asked_size():
 def test_images_draw_independently():
     keypoints = torch.tensor([[[8., 8.], [40., 8.], [8., 56.], [40., 56.]]]).expand(8, 4, 2)
     torch.manual_seed(0)
-    hidden = cut(keypoints, num_joints=2, jitter=0., half_size=(3., 8.))
+    hidden = cut(keypoints, num_keypoints=2, jitter=0., half_size=(3., 8.))
     assert len({tuple(h.flatten().tolist()) for h in hidden}) > 4
 
 
@@ -90,39 +90,39 @@ def test_jitter_moves_the_patches_by_its_standard_deviation_in_both_directions()
         assert abs(shifts.mean()) < 1.5 and 5 < shifts.std() < 7
 
 
-def test_unusable_joints_are_never_cut():
+def test_unusable_keypoints_are_never_cut():
     keypoints = torch.tensor([[[8., 8.], [40., 8.], [24., 32.], [8., 56.]]]).expand(3, 4, 2)
     usable = torch.tensor([[True, False, True, False], [False] * 4, [False, False, False, True]])
     for seed in range(10):
         torch.manual_seed(seed)
-        hidden = cut(keypoints, usable, num_joints=3, half_size=(5., 5.), jitter=0.)
+        hidden = cut(keypoints, usable, num_keypoints=3, half_size=(5., 5.), jitter=0.)
         for i in range(3):  # no more usable ones than patches: all of them are cut
             points = keypoints[i][usable[i]]
             assert torch.equal(hidden[i], hidden_by(points, [5] * len(points)))
 
 
-def test_usable_joints_come_first():
+def test_usable_keypoints_come_first():
     keypoints = torch.tensor([[[8., 8.], [40., 8.], [24., 32.], [8., 56.]]])
     usable = torch.tensor([[False, True, False, True]])
     for seed in range(10):
         torch.manual_seed(seed)
-        hidden = cut(keypoints, usable, num_joints=1, half_size=(1., 1.), jitter=0.)[0]
+        hidden = cut(keypoints, usable, num_keypoints=1, half_size=(1., 1.), jitter=0.)[0]
         assert hidden.sum() == 9
         assert hidden[8, 40] or hidden[56, 8]
 
 
-@pytest.mark.parametrize('num_joints', [3, 5, 100])
-def test_more_patches_than_joints_cut_every_joint(num_joints):
+@pytest.mark.parametrize('num_keypoints', [3, 5, 100])
+def test_more_patches_than_keypoints_cut_every_keypoint(num_keypoints):
     keypoints = torch.tensor([[[8., 8.], [40., 8.], [24., 60.]]])
-    hidden = cut(keypoints, num_joints=num_joints, half_size=(2., 2.), jitter=0.)[0]
+    hidden = cut(keypoints, num_keypoints=num_keypoints, half_size=(2., 2.), jitter=0.)[0]
     assert torch.equal(hidden, hidden_by(keypoints[0], [2] * 3))
 
 
 def test_no_patches_change_nothing():
-    assert not cut(torch.zeros(2, 3, 2), num_joints=0).any()
+    assert not cut(torch.zeros(2, 3, 2), num_keypoints=0).any()
 
 
-def test_joints_outside_or_not_finite_cut_nothing_inside():
+def test_keypoints_outside_or_not_finite_cut_nothing_inside():
     keypoints = torch.tensor([[[-50., 20.], [20., 500.], [float('nan'), 20.]]])
     assert not cut(keypoints, half_size=(5., 5.), jitter=0.).any()
 
@@ -141,7 +141,7 @@ def test_the_same_seed_cuts_the_same():
 def test_type_layout_and_the_argument_itself_are_kept(dtype, memory_format):
     images = torch.rand(2, 3, 16, 12).to(dtype).contiguous(memory_format=memory_format)
     before = images.clone()
-    result = joint_cutout(images, torch.full((2, 4, 2), 6.), half_size=(2., 2.), jitter=0.)
+    result = keypoint_cutout(images, torch.full((2, 4, 2), 6.), half_size=(2., 2.), jitter=0.)
     assert result.dtype == dtype and result.is_contiguous(memory_format=memory_format)
     assert torch.equal(images, before)
     kept = result != 0
@@ -150,7 +150,7 @@ def test_type_layout_and_the_argument_itself_are_kept(dtype, memory_format):
 
 def test_the_gradient_flows_to_the_uncut_pixels_only():
     images = torch.rand(2, 3, 16, 12).add(1).requires_grad_()
-    result = joint_cutout(images, torch.full((2, 4, 2), 6.), half_size=(2., 2.), jitter=0.)
+    result = keypoint_cutout(images, torch.full((2, 4, 2), 6.), half_size=(2., 2.), jitter=0.)
     result.sum().backward()
     assert torch.equal(images.grad, (result != 0).float())
     assert 0 < images.grad.sum() < images.grad.numel()
@@ -160,4 +160,4 @@ def test_on_the_meta_device():
     images = torch.rand((2, 3, 16, 12), device='meta')
     keypoints = torch.rand((2, 4, 2), device='meta')
     usable = torch.ones((2, 4), dtype=torch.bool, device='meta')
-    assert joint_cutout(images, keypoints, usable).shape == images.shape
+    assert keypoint_cutout(images, keypoints, usable).shape == images.shape

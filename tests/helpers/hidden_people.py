@@ -11,7 +11,7 @@ from mmpose_mum.testing import tiny_config
 NAMES = ['left_hand', 'right_hand', 'left_foot', 'right_foot']
 META = dict(keypoint_id2name=dict(enumerate(NAMES)))
 # Left and right of a pair are far from each other.
-JOINTS = np.array([[30, 20], [110, 32], [38, 78], [100, 86]], np.float32)
+KEYPOINTS = np.array([[30, 20], [110, 32], [38, 78], [100, 86]], np.float32)
 
 
 class FakeRunner:
@@ -35,5 +35,6 @@ def with_hidden(batch):
         for sample in batch['data_samples'][branch]:
             if sample is not None:
                 sample.set_metainfo(dict(
-                    hidden_keypoints=JOINTS[None] * .8, hidden_visible=np.ones((1, 4), np.float32)))
+                    hidden_keypoints=KEYPOINTS[None] * .8,
+                    hidden_visible=np.ones((1, 4), np.float32)))
     return batch

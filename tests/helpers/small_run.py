@@ -65,7 +65,7 @@ randomness = dict(seed=0)
 """
 
 
-def write_people(root: Path, names, size=(90, 120), joints=14) -> dict:
+def write_people(root: Path, names, size=(90, 120), number=14) -> dict:
     """Write images of noise, one person each, and return their json in COCO's layout."""
     rng, (width, height) = np.random.default_rng(0), size
     root.mkdir(parents=True, exist_ok=True)
@@ -74,11 +74,11 @@ def write_people(root: Path, names, size=(90, 120), joints=14) -> dict:
         cv2.imwrite(str(root / name), rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
         content['images'].append(
             dict(id=10 * i + 7, file_name=name, width=width, height=height))
-        keypoints = np.full((joints, 3), 2.)
-        keypoints[:, :2] = rng.uniform(10, [width - 10, height - 10], (joints, 2))
+        keypoints = np.full((number, 3), 2.)
+        keypoints[:, :2] = rng.uniform(10, [width - 10, height - 10], (number, 2))
         content['annotations'].append(dict(
             id=i, image_id=10 * i + 7, category_id=1, iscrowd=0, bbox=[5, 5, 70, 100], area=7000,
-            num_keypoints=joints, keypoints=keypoints.reshape(-1).tolist()))
+            num_keypoints=number, keypoints=keypoints.reshape(-1).tolist()))
     return content
 
 

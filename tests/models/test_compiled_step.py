@@ -13,7 +13,7 @@ CURRENT = tuple(map(int, torch.__version__.split('.')[:2])) > (2, 1)
 
 @pytest.mark.skipif(not CURRENT, reason='PyTorch 2.1 does not compile MMEngine\'s models')
 def test_a_compiled_step_has_the_same_losses_at_every_site():
-    plain = build(mix_unmix=dict(sites=['input', 'layer2']), joint_cutout=dict(num_joints=1))
+    plain = build(mix_unmix=dict(sites=['input', 'layer2']), keypoint_cutout=dict(num_keypoints=1))
     compiled = copy.deepcopy(plain)
     torch._dynamo.reset()
     compiled.forward = torch.compile(compiled.forward, backend='eager')  # as MMEngine's Runner does

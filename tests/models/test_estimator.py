@@ -109,7 +109,7 @@ def finds_colors(images, data_samples=None, mode='tensor'):
 
 
 @pytest.mark.parametrize('flip_probs', [(0., 0.), (1., 0.), (0., 1.), (1., 1.)], ids=str)
-def test_target_and_student_meet_at_the_same_joint_of_the_image(flip_probs, monkeypatch):
+def test_target_and_student_meet_at_the_same_keypoint_of_the_image(flip_probs, monkeypatch):
     rng = np.random.default_rng(0)
     np.random.seed(0)
     views = PoseMultiBranch(
@@ -169,8 +169,8 @@ def test_only_the_unlabeled_students_forward_is_mixed():
         assert torch.equal(seen[predict_on][-1], own)
 
 
-def test_joint_cutout_hides_the_students_joints_and_not_the_teachers():
-    model = build(joint_cutout=dict(num_joints=2, half_size=(6., 8.), jitter=0.))
+def test_keypoint_cutout_hides_the_students_keypoints_and_not_the_teachers():
+    model = build(keypoint_cutout=dict(num_keypoints=2, half_size=(6., 8.), jitter=0.))
     batch = tiny_batch(model)
     batch['inputs'] = {name: torch.ones_like(x) for name, x in batch['inputs'].items()}
     seen = {}
@@ -206,7 +206,7 @@ def test_predict_on_switches_between_the_two():
 # Exchanging backbone and head
 
 @pytest.mark.parametrize('options', [
-    dict(), dict(joint_cutout=dict()), dict(confidence=dict(mode='soft')),
+    dict(), dict(keypoint_cutout=dict()), dict(confidence=dict(mode='soft')),
     dict(mix_unmix=False)], ids=str)
 @pytest.mark.parametrize('name', ['resnet', 'hrnet', 'mobilenet_v2'])
 def test_a_train_step_by_config_alone(name, options):
@@ -221,7 +221,7 @@ def test_a_train_step_by_config_alone(name, options):
 
 
 def test_a_train_step_under_bfloat16_autocast():
-    model = build(joint_cutout=dict())
+    model = build(keypoint_cutout=dict())
     batch = tiny_batch(model)
     expected = copy.deepcopy(model).loss(**batch)
     with torch.autocast('cpu', torch.bfloat16):
@@ -435,7 +435,7 @@ def test_a_head_that_is_not_supported_is_an_error():
     (dict(ramp_up=-1), 'ramp_up must be at least 0'),
     (dict(confidence=dict(mode='often')), "one of .*'often'"),
     (dict(confidence=dict(mode='threshold')), 'threshold=None'),
-    (dict(joint_cutout=dict(size=3)), r"unknown keys \['size'\]; it knows half_size, jitter"),
+    (dict(keypoint_cutout=dict(size=3)), r"unknown keys \['size'\]; it knows half_size, jitter"),
     (dict(mix_unmix=dict(sites=['layer9'])), "no stage 'layer9'.*layer1"),
     (dict(mix_unmix=dict(sites=['layer4'], grid=(7, 7))), 'does not fit a feature map'),
     (dict(mix_unmix=dict(group_size=1)), 'group_size must be at least 2')], ids=str)
@@ -494,7 +494,7 @@ def test_nothing_is_learned_where_the_teacher_has_not_looked(use_target_weight, 
 @pytest.mark.parametrize('confidence, used', [
     (None, None), (dict(mode='none'), None), (dict(mode='threshold', threshold=1e9), 0.),
     (dict(mode='threshold', threshold=-1e9), None), (dict(mode='soft'), None)], ids=str)
-def test_confidence_decides_on_the_share_of_joints(confidence, used):
+def test_confidence_decides_on_the_share_of_keypoints(confidence, used):
     everything = build().loss(**tiny_batch(build()))
     model = build(confidence=confidence)
     losses = model.loss(**tiny_batch(model))
@@ -523,7 +523,7 @@ def test_burn_in_and_ramp_up_follow_the_runners_iteration():
 
 
 def test_a_step_is_teach_cutout_forward_and_compare():
-    options = dict(joint_cutout=dict(half_size=(6., 8.)), unsup_weight=3.)
+    options = dict(keypoint_cutout=dict(half_size=(6., 8.)), unsup_weight=3.)
     whole, parts = build(**options), build(**options)
     batch = tiny_batch(whole)
     torch.manual_seed(1)

@@ -14,7 +14,7 @@ from mmpose_mum.models.step import UnlabeledStep
 from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import tiny_batch, tiny_config
 
-CUTOUT = dict(num_joints=2, half_size=(6., 8.))
+CUTOUT = dict(num_keypoints=2, half_size=(6., 8.))
 
 
 def watched_step(cfg, make_batch=tiny_batch, prepare=lambda model: None):
@@ -32,7 +32,7 @@ def watched_step(cfg, make_batch=tiny_batch, prepare=lambda model: None):
 
 def test_the_mixed_image_is_the_one_that_entered_the_student():
     _, batch, losses, entered, (step, ) = watched_step(
-        tiny_config(mix_unmix=dict(sites=['input']), joint_cutout=CUTOUT))
+        tiny_config(mix_unmix=dict(sites=['input']), keypoint_cutout=CUTOUT))
     assert step.site == 'input' and step.prefix == ''
     labeled, unlabeled = entered
     assert torch.equal(step.mixed(), unlabeled)
@@ -58,7 +58,7 @@ def test_other_sites_leave_the_image_as_it_is(mix_unmix, site):
 
 
 def test_a_watched_step_has_the_same_losses_and_holds_no_gradient():
-    cfg = tiny_config(joint_cutout=CUTOUT)
+    cfg = tiny_config(keypoint_cutout=CUTOUT)
     _, _, losses, _, (step, ) = watched_step(cfg)
     assert not step.output.requires_grad and not step.seen.requires_grad
     torch.manual_seed(0)
@@ -84,8 +84,8 @@ def test_both_pairs_of_the_dual_model_are_handed_out():
 
 def assert_readable(step, goals, answers):
     """Checks keypoints and heatmaps of four images with four keypoints."""
-    assert step.teacher_joints().shape == step.student_joints().shape == (4, 4, 2)
-    assert torch.isfinite(step.student_joints()).all()
+    assert step.teacher_keypoints().shape == step.student_keypoints().shape == (4, 4, 2)
+    assert torch.isfinite(step.student_keypoints()).all()
     for maps, expected in ((step.target_heatmaps(), goals), (step.student_heatmaps(), answers)):
         assert (maps is not None) == expected
         assert maps is None or maps.ndim == 4 and maps.shape[:2] == (4, 4)
@@ -97,7 +97,7 @@ HAVE_HEATMAPS = dict(simcc=(0, 0), rtmcc=(0, 0), regression=(0, 0), rle=(0, 0), 
 
 
 @pytest.mark.parametrize('name', HEADS)
-def test_joints_and_heatmaps_of_any_head(name, monkeypatch):
+def test_keypoints_and_heatmaps_of_any_head(name, monkeypatch):
     *_, (step, ) = watched_step(
         other_config(name), lambda model: other_batch(name, model, monkeypatch), in_the_middle)
     assert_readable(step, *HAVE_HEATMAPS[name])
@@ -105,7 +105,7 @@ def test_joints_and_heatmaps_of_any_head(name, monkeypatch):
         assert torch.equal(step.target_heatmaps(), step.targets.maps[:, ::3])
 
 
-def test_joints_beside_visibility_without_any_heatmaps(monkeypatch):
+def test_keypoints_beside_visibility_without_any_heatmaps(monkeypatch):
     cfg = other_config('visibility')
     cfg['estimator']['head']['pose_cfg'] = HEADS['simcc']
     *_, (step, ) = watched_step(cfg, lambda model: other_batch('simcc', model, monkeypatch))
@@ -114,15 +114,15 @@ def test_joints_beside_visibility_without_any_heatmaps(monkeypatch):
 
 @pytest.mark.parametrize('name', several_stages.HEADS)
 def test_heatmaps_of_several_stages_are_those_of_the_last(name):
-    joints = torch.rand(4, 6, 2) * torch.tensor(VIEW) * .6 + torch.tensor(VIEW) * .2
-    output = several_stages.as_output(name, several_stages.whole(name, joints.numpy()))
+    keypoints = torch.rand(4, 6, 2) * torch.tensor(VIEW) * .6 + torch.tensor(VIEW) * .2
+    output = several_stages.as_output(name, several_stages.whole(name, keypoints.numpy()))
     kind = target_maker_for(several_stages.build(name))
     targets = kind(output, identity_views(4), identity_views(4), FLIP_INDICES)
     step = UnlabeledStep('', None, None, output, output, targets, kind, None, None)
     assert step.target_heatmaps().shape == step.student_heatmaps().shape == (4, 6, *MAPS[::-1])
     torch.testing.assert_close(
         step.target_heatmaps(), step.student_heatmaps(), atol=1e-4, rtol=0)
-    assert (step.student_joints() - joints).abs().max() <= 2 * VIEW[0] / MAPS[0]
+    assert (step.student_keypoints() - keypoints).abs().max() <= 2 * VIEW[0] / MAPS[0]
 
 
 def test_heatmaps_of_hands_are_the_highest_of_the_slices():

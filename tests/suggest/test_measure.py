@@ -42,7 +42,7 @@ def test_keypoints_lie_where_mmpose_puts_them(run, cfg):
 def test_the_mirrored_answer_comes_back_to_the_same_place(run, cfg, monkeypatch):
     model, people = load_plain(cfg, str(run)), find_people(cfg)
     observer = Observer(model)
-    monkeypatch.setattr(observer.maker, 'joints', lambda output: (output, None))
+    monkeypatch.setattr(observer.maker, 'keypoints', lambda output: (output, None))
     samples = [people.datasets[0].prepare_data(i)['data_samples'] for i in range(3)]
     width, height = observer.maker.input_size
     answer = torch.rand(3, 14, 2) * torch.tensor([width - 1, height - 1])

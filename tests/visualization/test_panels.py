@@ -10,15 +10,15 @@ from mmpose_mum.visualization import draw_panel, panels
 
 HEIGHT, WIDTH = 96, 64  # of the input; a tile is twice as large
 TOP, GAP = 58, panels.GAP
-JOINTS = torch.tensor([[16., 20.], [48., 20.], [16., 70.], [48., 70.]])
+KEYPOINTS = torch.tensor([[16., 20.], [48., 20.], [16., 70.], [48., 70.]])
 
 
 class Kind:
     """Reads a dict of keypoints and heatmaps as an output."""
 
-    def joints(self, output):
+    def keypoints(self, output):
         """Returns keypoints, and scores that nobody asks for."""
-        return output['joints'], None
+        return output['keypoints'], None
 
     def heatmaps(self, output):
         """Returns heatmaps, or None."""
@@ -37,16 +37,16 @@ def make_step(*, heatmaps=True, site='input', weights=(1, 1, 0, 1), number=3):
     images[:, 0, :48] = torch.linspace(-1, 1, number)[:, None, None]
     maps = torch.zeros(number, 4, 24, 16)
     maps[:, 0, 5, 4] = 1.
-    weak, student = JOINTS + 5, JOINTS + torch.tensor([0., 12.])
+    weak, student = KEYPOINTS + 5, KEYPOINTS + torch.tensor([0., 12.])
     targets = PseudoTargets(
-        JOINTS.expand(number, 4, 2), torch.full((number, 4), .25),
+        KEYPOINTS.expand(number, 4, 2), torch.full((number, 4), .25),
         torch.tensor(weights).float().expand(number, 4), maps if heatmaps else None,
         torch.cat([torch.ones(number, 1, 12, 16), torch.zeros(number, 1, 12, 16)], 2))
     swap = torch.arange(number).roll(1)[:, None, None]
     permutation = torch.cat([torch.arange(number)[:, None, None], swap], 1)  # the lower half
     return UnlabeledStep(
-        '', images, images, dict(joints=weak.expand(number, 4, 2)),
-        dict(joints=student.expand(number, 4, 2), heatmaps=maps * .5 if heatmaps else None),
+        '', images, images, dict(keypoints=weak.expand(number, 4, 2)),
+        dict(keypoints=student.expand(number, 4, 2), heatmaps=maps * .5 if heatmaps else None),
         targets, Kind(), site, None if site is None else permutation)
 
 
@@ -55,9 +55,9 @@ def tile(panel, row, column):
     return panel[top:top + 192, left:left + 128]
 
 
-def at(image, joint):
+def at(image, keypoint):
     """Returns the color where a keypoint lies."""
-    x, y = (int(round(float(v) * 2 + .5)) for v in joint)
+    x, y = (int(round(float(v) * 2 + .5)) for v in keypoint)
     return tuple(image[y, x].tolist())
 
 
@@ -77,17 +77,17 @@ def test_the_image_is_the_one_that_was_loaded(options):
     np.testing.assert_array_equal(panels.restore(pre, inputs), expected)
 
 
-def test_joints_have_the_color_of_their_use_and_lie_where_they_are():
+def test_keypoints_have_the_color_of_their_use_and_lie_where_they_are():
     panel = draw_panel(make_step(), preprocessor(), num_images=2)
     assert panel.dtype == np.uint8 and panel.shape[0] == TOP + 2 * (192 + GAP)
     assert columns_of(panel) == 6
     for row in range(2):
         weak, last = tile(panel, row, 0), tile(panel, row, 5)
-        for joint in JOINTS:
-            assert at(weak, joint + 5) == panels.TEACHER
-        for joint, weight in zip(JOINTS, (1, 1, 0, 1)):
-            answer = at(last, joint + torch.tensor([0., 12.]))
-            assert at(last, joint) == (panels.USED if weight else panels.REJECTED)
+        for keypoint in KEYPOINTS:
+            assert at(weak, keypoint + 5) == panels.TEACHER
+        for keypoint, weight in zip(KEYPOINTS, (1, 1, 0, 1)):
+            answer = at(last, keypoint + torch.tensor([0., 12.]))
+            assert at(last, keypoint) == (panels.USED if weight else panels.REJECTED)
             assert (answer == panels.STUDENT) == bool(weight)
 
 
@@ -123,14 +123,14 @@ def test_heatmaps_share_their_colors_and_the_unseen_is_dark():
     np.testing.assert_array_equal(student[150, 60], ramp[0])
 
 
-def test_heads_without_heatmaps_get_joints_only():
+def test_heads_without_heatmaps_get_keypoints_only():
     assert columns_of(draw_panel(make_step(heatmaps=False), preprocessor())) == 4
 
 
-def test_joints_that_are_nowhere_are_no_error():
+def test_keypoints_that_are_nowhere_are_no_error():
     step = make_step(weights=(1, 1, 1, 1))
-    joints = JOINTS.repeat(3, 1, 1)
-    joints[0, 0], joints[0, 1] = float('nan'), 1e30
+    keypoints = KEYPOINTS.repeat(3, 1, 1)
+    keypoints[0, 0], keypoints[0, 1] = float('nan'), 1e30
     panel = draw_panel(
-        step._replace(targets=step.targets._replace(keypoints=joints)), preprocessor(), [(0, 1)])
-    assert at(tile(panel, 0, 5), JOINTS[3]) == panels.USED
+        step._replace(targets=step.targets._replace(keypoints=keypoints)), preprocessor(), [(0, 1)])
+    assert at(tile(panel, 0, 5), KEYPOINTS[3]) == panels.USED

@@ -4,4 +4,5 @@ _base_ = './pose_mum.py'
 
 custom_hooks = _base_.custom_hooks[:-1] + [dict(_base_.custom_hooks[-1], momentum=0.)]
 model = dict(
-    mix_unmix=None, joint_cutout=dict(num_joints=5, half_size=(4, 8), jitter=4.), unsup_weight=1.)
+    mix_unmix=None, unsup_weight=1.,
+    keypoint_cutout=dict(num_keypoints=5, half_size=(4, 8), jitter=4.))

@@ -9,10 +9,12 @@ from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import Tensor
 
+from ..._moved import old_names
 from ...functional.branches import BRANCHES
 from ...functional.warp import inside_view, swap_left_right, warp_keypoints
 from ..wrappers import unwrapped
 
+__getattr__ = old_names(__name__)
 _, WEAK, _ = BRANCHES
 
 
@@ -79,11 +81,11 @@ class HiddenLabelHook(Hook):
             {key: [x for x in data_batch[key][WEAK] if x is not None]
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
-        truth, counts, radius = hidden_joints(samples, tuple(images.shape[2:]))
-        joints, scores = model.look(model.teacher, images, samples)
+        truth, counts, radius = hidden_keypoints(samples, tuple(images.shape[2:]))
+        keypoints, scores = model.look(model.teacher, images, samples)
         truth, counts, radius = (
-            x.to(joints.device, non_blocking=True) for x in (truth, counts, radius))
-        right = (joints - truth).norm(dim=-1) <= self.thr * radius
+            x.to(keypoints.device, non_blocking=True) for x in (truth, counts, radius))
+        right = (keypoints - truth).norm(dim=-1) <= self.thr * radius
         found = count_right(right, counts, scores, self.bins)
         self._counts = found if self._counts is None else self._counts + found
 
@@ -101,23 +103,23 @@ class HiddenLabelHook(Hook):
         counts, self._counts = self._counts, None
         all_reduce(counts)  # over the processes
         right, total = counts.tolist()
-        names = joint_names(runner, len(total) - self.bins)
+        names = keypoint_names(runner, len(total) - self.bins)
         values = shares(right, total, names)
         runner.visualizer.add_scalars(values, step=runner.iter)
-        joints = sum(total[:len(names)])
-        if not joints:
+        counted = sum(total[:len(names)])
+        if not counted:
             print_log('hidden keypoints: none was inside a weak view', 'current')
             return
-        by_joint = {name: values[f'hidden/PCK_{name}'] for name in names
+        by_keypoint = {name: values[f'hidden/PCK_{name}'] for name in names
                     if f'hidden/PCK_{name}' in values}
-        best, worst = (pick(by_joint, key=by_joint.__getitem__) for pick in (max, min))
+        best, worst = (pick(by_keypoint, key=by_keypoint.__getitem__) for pick in (max, min))
         print_log(
-            f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {joints} are within "
-            f'{self.thr:g} of the box; best {best} {by_joint[best]:.1%}, worst {worst} '
-            f'{by_joint[worst]:.1%}', 'current')
+            f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {counted} are within "
+            f'{self.thr:g} of the box; best {best} {by_keypoint[best]:.1%}, worst {worst} '
+            f'{by_keypoint[worst]:.1%}', 'current')
 
 
-def hidden_joints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Tensor, Tensor]:
+def hidden_keypoints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Tensor, Tensor]:
     """Carry the hidden keypoints of a batch into its views.
 
     Args:
@@ -143,15 +145,15 @@ def hidden_joints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, Ten
     flip = torch.tensor([bool(meta['flip']) for meta in metas])
     keypoints = torch.from_numpy(np.concatenate([meta['hidden_keypoints'] for meta in metas]))
     visible = torch.from_numpy(np.concatenate([meta['hidden_visible'] for meta in metas])) > 0
-    joints = warp_keypoints(keypoints, matrix)
-    joints, visible = (
-        swap_left_right(x, metas[0]['flip_indices'], flip) for x in (joints, visible))
+    keypoints = warp_keypoints(keypoints, matrix)
+    keypoints, visible = (
+        swap_left_right(x, metas[0]['flip_indices'], flip) for x in (keypoints, visible))
     # A mirrored box is as long.
     boxes = torch.from_numpy(np.concatenate([sample.gt_instances.bboxes for sample in samples]))
     side = (boxes[:, 2:] - boxes[:, :2]).amax(1)
     a, b, c, d = matrix[:, :2, :2].flatten(1).unbind(1)
     radius = side * (a * d - b * c).abs().sqrt()
-    return joints, visible & inside_view(joints, size), radius[:, None]
+    return keypoints, visible & inside_view(keypoints, size), radius[:, None]
 
 
 def count_right(right: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:
@@ -183,17 +185,17 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     Returns:
         dict[str, float]: The scalars; those that would be a share of nothing are missing.
     """
-    joints, bins = len(names), len(total) - len(names)
-    everything = sum(total[:joints])
+    number, bins = len(names), len(total) - len(names)
+    everything = sum(total[:number])
     ends = [str(round(i / bins, 3)) for i in range(bins + 1)]
     ranges = [f'{low}-{high}' for low, high in zip(ends, ends[1:])]
     labels = [f'PCK_{name}' for name in names] + [f'confidence_{name}' for name in ranges]
-    pairs = {'PCK': (sum(right[:joints]), everything), **dict(zip(labels, zip(right, total))),
-             **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[joints:])}}
+    pairs = {'PCK': (sum(right[:number]), everything), **dict(zip(labels, zip(right, total))),
+             **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[number:])}}
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
 
 
-def joint_names(runner, number: int) -> List[str]:
+def keypoint_names(runner, number: int) -> List[str]:
     """Return the keypoints' names by the training set's metainfo, or their numbers."""
     meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
     names = meta.get('keypoint_id2name', {})

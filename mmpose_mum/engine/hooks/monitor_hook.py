@@ -121,9 +121,9 @@ class PseudoLabelMonitorHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
-            joints, _ = model.look(teacher, images, samples)
+            keypoints, _ = model.look(teacher, images, samples)
             self._pairs[prefix].looks.append(
-                moments(joints / joints.new_tensor(images.shape[:1:-1])).cpu())
+                moments(keypoints / keypoints.new_tensor(images.shape[:1:-1])).cpu())
 
     def _judge(self, runner, model, prefix: str, pair: _Pair) -> None:
         if len(pair.looks) != pair.looks.maxlen:
@@ -155,20 +155,20 @@ class PseudoLabelMonitorHook(Hook):
                                f'The last checkpoint: {last}')
 
 
-def moments(joints: Tensor) -> Tensor:
+def moments(keypoints: Tensor) -> Tensor:
     """Sum up a batch's keypoints, so that the sums of several batches may be added.
 
     Args:
-        joints (Tensor): (B, K, 2), in widths and heights of the input.
+        keypoints (Tensor): (B, K, 2), in widths and heights of the input.
 
     Returns:
         Tensor: float32 (2 + 4·K), on the same device: the number of images, the sum over them of
         the variance of an image's keypoints, and the keypoints' sums and sums of squares.
     """
-    joints = joints.float()
-    apart = joints.var(1, unbiased=False).sum()
-    return torch.cat([torch.stack([apart.new_tensor(len(joints)), apart]),
-                      joints.sum(0).flatten(), joints.square().sum(0).flatten()])
+    keypoints = keypoints.float()
+    apart = keypoints.var(1, unbiased=False).sum()
+    return torch.cat([torch.stack([apart.new_tensor(len(keypoints)), apart]),
+                      keypoints.sum(0).flatten(), keypoints.square().sum(0).flatten()])
 
 
 def spreads(sums: Tensor) -> List[float]:

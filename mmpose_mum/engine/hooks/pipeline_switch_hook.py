@@ -1,11 +1,11 @@
 """The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
-import warnings
 from typing import Iterator, List
 
 from mmcv.transforms import Compose
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS, TRANSFORMS
 
+from ..._moved import warn_of
 from ...configs.datasets import walk
 from ..loops.train_loop import restart_data
 
@@ -64,8 +64,7 @@ class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
     """The old name of :class:`LabeledPipelineSwitchHook`, kept for one release."""
 
     def __init__(self, *args, **kwargs) -> None:
-        warnings.warn('LabelledPipelineSwitchHook is LabeledPipelineSwitchHook now; the old name '
-                      'is removed in the next release', DeprecationWarning, stacklevel=2)
+        warn_of('LabelledPipelineSwitchHook', 'LabeledPipelineSwitchHook', FutureWarning)
         super().__init__(*args, **kwargs)
 
 

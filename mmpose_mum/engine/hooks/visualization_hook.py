@@ -10,10 +10,12 @@ from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import Tensor
 
+from ..._moved import old_names
 from ...visualization import draw_panel
 from ..wrappers import unwrapped
-from .hidden_label_hook import count_right, joint_names
+from .hidden_label_hook import count_right, keypoint_names
 
+__getattr__ = old_names(__name__)
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
 BINS = 10  # of the teacher's confidence
 
@@ -86,7 +88,7 @@ class PseudoLabelVisualizationHook(Hook):
         for prefix, step in steps.items():
             counts = self._counts.pop(prefix)
             all_reduce(counts)  # over the processes
-            names = joint_names(runner, step.targets.weights.shape[1])
+            names = keypoint_names(runner, step.targets.weights.shape[1])
             runner.visualizer.add_scalars(
                 {f'{prefix}unsup/{name}': value
                  for name, value in figures(counts, names).items()}, step=iteration)
@@ -98,14 +100,14 @@ class PseudoLabelVisualizationHook(Hook):
 
     def _watch(self, step) -> None:
         self._steps[step.prefix] = step
-        counts = count_joints(step)
+        counts = count_keypoints(step)
         if step.prefix in self._counts:
             counts += self._counts[step.prefix]
         self._counts[step.prefix] = counts
 
 
 @torch.no_grad()
-def count_joints(step) -> Tensor:
+def count_keypoints(step) -> Tensor:
     """Count a step's keypoints by keypoint and by score: used, all, and agreed upon.
 
     Args:
@@ -117,7 +119,7 @@ def count_joints(step) -> Tensor:
     """
     used = step.targets.weights > 0
     height, width = step.strong.shape[2:]
-    away = step.student_joints() - step.targets.keypoints
+    away = step.student_keypoints() - step.targets.keypoints
     agrees = torch.stack([away[..., 0] / width, away[..., 1] / height], -1).norm(dim=-1) <= NEAR
     counts = count_right(used, torch.ones_like(used), step.targets.scores, BINS)
     agreed = torch.zeros_like(counts[:1])
@@ -126,7 +128,7 @@ def count_joints(step) -> Tensor:
 
 
 def figures(counts: Tensor, names: Sequence[str]) -> Dict[str, float]:
-    """Name and divide the counts of :func:`count_joints`; see the hook.
+    """Name and divide the counts of :func:`count_keypoints`; see the hook.
 
     Args:
         counts (Tensor): (3, K + BINS).
@@ -136,11 +138,11 @@ def figures(counts: Tensor, names: Sequence[str]) -> Dict[str, float]:
         dict[str, float]: Shares by name; those that would be of no keypoint are missing.
     """
     used, total, agreed = counts.tolist()
-    joints = len(names)
+    number = len(names)
     ends = [round(i / BINS, 3) for i in range(BINS + 1)]
-    found: Dict[str, List[int]] = {'agreement': [sum(agreed), sum(used[:joints])]}
+    found: Dict[str, List[int]] = {'agreement': [sum(agreed), sum(used[:number])]}
     found.update((f'agreement_{name}', [agreed[i], used[i]]) for i, name in enumerate(names))
     found.update((f'used_{name}', [used[i], total[i]]) for i, name in enumerate(names))
-    found.update((f'share_{low}-{high}', [n, sum(total[:joints])])
-                 for low, high, n in zip(ends, ends[1:], total[joints:]))
+    found.update((f'share_{low}-{high}', [n, sum(total[:number])])
+                 for low, high, n in zip(ends, ends[1:], total[number:]))
     return {name: part / whole for name, (part, whole) in found.items() if whole}

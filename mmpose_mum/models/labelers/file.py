@@ -69,15 +69,15 @@ class FileLabeler(Labeler):
                 order: List[int]) -> _Person:
         try:
             x, y, width, height = annotation['bbox']
-            joints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
-            counts = joints[:, 2] > 0
+            keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
+            counts = keypoints[:, 2] > 0
             scores = np.array(annotation.get('keypoint_scores', counts), dtype=float)[order]
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f'the annotation {annotation.get("id")} of {self.source!r} needs a `bbox`, '
                 f'`keypoints` and `keypoint_scores` as `mmpose-mum export` writes them: {error!r}'
             ) from error
-        return _Person(parts, np.array([x, y, x + width, y + height]), joints[:, :2], scores,
+        return _Person(parts, np.array([x, y, x + width, y + height]), keypoints[:, :2], scores,
                        counts)
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...checkpoint.keypoints import keypoint_names
 from ...checkpoint.plain import build_plain, plain_state_dict
 from ...checkpoint.safe_load import load_checkpoint
-from ...configs.metainfo import joints_of
+from ...configs.metainfo import keypoints_of
 from ...configs.plain import plain_model, read_config
 from ...configs.shipped import find_config
 from ...functional.seeding import preserved
@@ -72,7 +72,7 @@ class ModelLabeler(Labeler):
         """Return its keypoints' names: the checkpoint's, or those of the config's test data."""
         meta = content.get('meta')
         known = keypoint_names(meta.get('dataset_meta')) if isinstance(meta, dict) else []
-        return known or keypoint_names(joints_of(dict(
+        return known or keypoint_names(keypoints_of(dict(
             full, test_dataloader=full.get('test_dataloader') or full.get('val_dataloader')
             or full.get('train_dataloader') or {})))
 

@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..._moved import old_methods
 from ...functional.nested import map_tensors, tensors_of
 from ...functional.warp import inside_view, swap_left_right, view_to_view, warp_keypoints
 
 CONFIDENCE_MODES = ('none', 'threshold', 'soft')
 _KINDS: List[Type['TargetMaker']] = []  # each subclass registers itself
+_OLD_METHODS = ('joints', '_joints')
 
 
 class PseudoTargets(NamedTuple):
@@ -81,6 +83,7 @@ class TargetMaker:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _KINDS.append(cls)
+        old_methods(cls, *_OLD_METHODS)
 
     def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.head = head
@@ -150,7 +153,7 @@ class TargetMaker:
         weights = swap_left_right(weights, flip_indices, mirrored)
         return targets._replace(weights=targets.weights * weights)
 
-    def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+    def keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
         """Find the keypoints in an output, in its own view.
 
         Args:
@@ -161,10 +164,10 @@ class TargetMaker:
             scores (B, K).
         """
         with _float32(output) as output:
-            return self._joints(output)
+            return self._keypoints(output)
 
     def decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
-        """Find the keypoints as finely as the output tells; else as :meth:`joints`."""
+        """Find the keypoints as finely as the output tells; else as :meth:`keypoints`."""
         with _float32(output) as output:
             return self._decoded(output)
 
@@ -197,7 +200,7 @@ class TargetMaker:
             pixels of the input, and their share of all.
         """
         used = (targets.weights > 0).float()
-        distance = (self.joints(output)[0] - self._goals(targets)).norm(dim=-1)
+        distance = (self.keypoints(output)[0] - self._goals(targets)).norm(dim=-1)
         return (distance * used).sum() / used.sum().clamp(min=1), used.mean()
 
     def heatmaps(self, output: Any) -> Optional[Tensor]:
@@ -206,13 +209,13 @@ class TargetMaker:
 
     # What the kinds of heads fill in. Outputs are float32 here, and autocast is off.
 
-    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
-        """See :meth:`joints`."""
+    def _keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
+        """See :meth:`keypoints`."""
         raise NotImplementedError
 
     def _decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
         """See :meth:`decoded`."""
-        return self._joints(output)
+        return self._keypoints(output)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
         """Return the maps of keypoints in pixels of the input, and weights (B, K)."""
@@ -226,7 +229,7 @@ class TargetMaker:
                flip_indices: Sequence[int]) -> PseudoTargets:
         """Carry the keypoints over and encode them there; ``matrix`` is of the input's pixels."""
         keypoints, scores = (
-            swap_left_right(x, flip_indices, mirrored) for x in self._joints(output))
+            swap_left_right(x, flip_indices, mirrored) for x in self._keypoints(output))
         return self._encoded(warp_keypoints(keypoints, matrix), scores)
 
     def _encoded(self, keypoints: Tensor, scores: Tensor) -> PseudoTargets:
@@ -257,6 +260,9 @@ class TargetMaker:
         if self.mode == 'soft':
             return weights * scores.clamp(0, 1)
         return weights
+
+
+old_methods(TargetMaker, *_OLD_METHODS)
 
 
 def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> TargetMaker:

@@ -48,10 +48,10 @@ class SimCCTargetMaker(TargetMaker):
         middle = torch.tensor([[[size // 2 for size in self.input_size]]]).float()
         self.peaks = [self._label_peak(label) for label in self._encode(middle)[0]]
 
-    def _joints(self, output: Tuple[Tensor, Tensor]) -> Tuple[Tensor, Tensor]:
-        joints = torch.stack([x.argmax(-1) for x in output], -1).float()
+    def _keypoints(self, output: Tuple[Tensor, Tensor]) -> Tuple[Tensor, Tensor]:
+        keypoints = torch.stack([x.argmax(-1) for x in output], -1).float()
         sharp = [self._values(x).amax(-1) / peak for x, peak in zip(output, self.peaks)]
-        return joints / self.codec.simcc_split_ratio, torch.minimum(*sharp).clamp(0, 1)
+        return keypoints / self.codec.simcc_split_ratio, torch.minimum(*sharp).clamp(0, 1)
 
     def _carry(self, output: Tuple[Tensor, Tensor], matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
@@ -120,11 +120,11 @@ class RegressionTargetMaker(TargetMaker):
                 f'{type(head).__name__} predicts only coordinates. Remove `confidence`, or use '
                 'RLEHead, which also predicts how far off its coordinates may be')
 
-    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+    def _keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
         coordinates = self._coordinates(output)
-        joints = torch.stack(
+        keypoints = torch.stack(
             [coordinates[..., axis] * self.input_size[axis] for axis in (0, 1)], -1)
-        return joints, self._scores(output)
+        return keypoints, self._scores(output)
 
     def _coordinates(self, output: Any) -> Tensor:
         """Return the coordinates (B, K, 2), in widths and heights of the input."""
@@ -258,12 +258,12 @@ class DSNTTargetMaker(IntegralTargetMaker):
         counts, heatmaps = counts[..., None], output[1]
         goals = [goal, torch.where(counts, targets.maps, heatmaps.detach())]
         outputs = [coordinates, detached_where(counts, heatmaps)]
-        of_joints, of_heatmaps = head.loss_module(outputs, goals, targets.weights)
+        of_keypoints, of_heatmaps = head.loss_module(outputs, goals, targets.weights)
         if head.lambda_t > 0:  # from this epoch on the head learns from its coordinates alone
             epoch = MessageHub.get_current_instance().get_info('epoch', default=None)
             if epoch is not None and epoch >= head.lambda_t:
-                return of_joints
-        return of_joints + of_heatmaps
+                return of_keypoints
+        return of_keypoints + of_heatmaps
 
 
 def _checked(codec: Any, name: str, head: nn.Module) -> Any:

@@ -57,7 +57,7 @@ class HeatmapTargetMaker(TargetMaker):
         """Return the heatmaps (B, K, h, w) that the head decodes."""
         return output
 
-    def _joints(self, output: Any) -> Tuple[Tensor, Tensor]:
+    def _keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
         heatmaps = self.heatmaps(output)
         peaks, scores = self._peaks(heatmaps)
         return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
@@ -109,7 +109,7 @@ class HeatmapTargetMaker(TargetMaker):
         return warp_heatmaps(maps, matrix, (height, width))
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
-        return self._joints(targets.maps)[0]
+        return self._keypoints(targets.maps)[0]
 
     def _loss(self, output: Any, targets: PseudoTargets, head: nn.Module) -> Tensor:
         return _compare(head.loss_module, output, targets.maps, targets)
@@ -140,7 +140,7 @@ class StagedTargetMaker(HeatmapTargetMaker):
         return output[-1]
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
-        return self._joints([targets.maps])[0]
+        return self._keypoints([targets.maps])[0]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         return reduce(add, (
@@ -220,13 +220,13 @@ class OffsetTargetMaker(TargetMaker):
         """Return the class maps (B, K, h, w)."""
         return output[:, ::3]
 
-    def _joints(self, output: Tensor) -> Tuple[Tensor, Tensor]:
+    def _keypoints(self, output: Tensor) -> Tuple[Tensor, Tensor]:
         peaks, values = heatmap_peaks(self._blurred(output[:, ::3]))
         index = (peaks[..., :1] + peaks[..., 1:] * output.shape[3]).long()
         offsets = [output[:, axis::3].flatten(2).gather(-1, index) for axis in (1, 2)]
         peaks = peaks + torch.cat(offsets, -1) * self.radius
-        joints = warp_keypoints(peaks, invert_affine(self._matrix(output.device)))
-        return joints, (values / self.peak).clamp(0, 1)
+        keypoints = warp_keypoints(peaks, invert_affine(self._matrix(output.device)))
+        return keypoints, (values / self.peak).clamp(0, 1)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
         in_heatmap = warp_keypoints(keypoints, self._matrix(keypoints.device))
@@ -363,7 +363,7 @@ class HandTargetMaker(HeatmapTargetMaker):
         return (slices.view_as(heatmaps), root, hands), valid
 
     def _goals(self, targets: PseudoTargets) -> Tensor:
-        return self._joints(targets.maps)[0]
+        return self._keypoints(targets.maps)[0]
 
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         heatmaps, root, hands = output

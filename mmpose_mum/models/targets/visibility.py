@@ -44,8 +44,8 @@ class VisibilityTargetMaker(TargetMaker):
         """Return the pose head's heatmaps, if it has some."""
         return self.pose.heatmaps(output[0])
 
-    def _joints(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
-        return self.pose._joints(output[0])
+    def _keypoints(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
+        return self.pose._keypoints(output[0])
 
     def _decoded(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
         return self.pose._decoded(output[0])

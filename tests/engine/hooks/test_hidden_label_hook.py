@@ -13,10 +13,10 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from helpers.hidden_people import JOINTS, META, NAMES, FakeRunner, with_hidden
+from helpers.hidden_people import KEYPOINTS, META, NAMES, FakeRunner, with_hidden
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
-from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_joints
+from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_keypoints
 from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
@@ -26,15 +26,15 @@ HEIGHT, WIDTH = 100, 140
 
 
 def person(rng, number, visible=(1, 1, 1, 1)):
-    joints = JOINTS + rng.uniform(-6, 6, JOINTS.shape).astype(np.float32)
+    keypoints = KEYPOINTS + rng.uniform(-6, 6, KEYPOINTS.shape).astype(np.float32)
     return dict(
         id=number, img_id=number, img_path='none', img=np.zeros((HEIGHT, WIDTH, 3), np.uint8),
         img_shape=(HEIGHT, WIDTH), ori_shape=(HEIGHT, WIDTH), category_id=1,
         bbox=np.array([[15, 10, 125, 95]], np.float32), bbox_score=np.ones(1, np.float32),
         flip_indices=FLIP_INDICES,
         # MMPose's transforms carry these into the view: an answer that owes nothing to the hook.
-        keypoints=joints[None].copy(), keypoints_visible=np.ones((1, 4), np.float32),
-        hidden_keypoints=joints[None].copy(),
+        keypoints=keypoints[None].copy(), keypoints_visible=np.ones((1, 4), np.float32),
+        hidden_keypoints=keypoints[None].copy(),
         hidden_visible=np.array([visible], np.float32))
 
 
@@ -98,14 +98,14 @@ def test_a_perfect_teacher_reaches_one_and_a_mirrored_one_does_not(view):
     assert mirrored['hidden/PCK'] == 0
 
 
-def test_the_joints_lie_where_mmpose_puts_them_and_those_outside_do_not_count():
+def test_the_keypoints_lie_where_mmpose_puts_them_and_those_outside_do_not_count():
     batch = loader_batch(24, scale_factor=(.5, .75), scale_prob=1., rotate_prob=1.)
     samples = batch['data_samples']['unsup_teacher']
-    joints, counts, radius = hidden_joints(samples, INPUT_SIZE[::-1])
+    keypoints, counts, radius = hidden_keypoints(samples, INPUT_SIZE[::-1])
     expected = np.concatenate([s.gt_instances.transformed_keypoints for s in samples])
     flips = [s.metainfo['flip'] for s in samples]
     assert 3 < sum(flips) < 21
-    np.testing.assert_allclose(joints.numpy(), expected, atol=.01)
+    np.testing.assert_allclose(keypoints.numpy(), expected, atol=.01)
     inside = ((expected >= 0) & (expected <= np.array(INPUT_SIZE) - 1)).all(-1)
     assert 10 < (~inside).sum() < inside.sum()
     np.testing.assert_array_equal(counts.numpy(), inside)
@@ -116,7 +116,7 @@ def test_the_joints_lie_where_mmpose_puts_them_and_those_outside_do_not_count():
     assert total[:4].tolist() == inside.sum(0).tolist() == right[:4].tolist()
 
 
-def test_unlabeled_joints_do_not_count_under_the_name_that_they_have_in_the_view():
+def test_unlabeled_keypoints_do_not_count_under_the_name_that_they_have_in_the_view():
     rng = np.random.default_rng(0)
     people = [person(rng, i, visible=(1, 1, 0, 1)) for i in range(4)]
     people += [dict(person(rng, i, visible=(0, 1, 1, 1)),
@@ -201,7 +201,7 @@ def test_each_readout_begins_anew_and_the_interval_holds():
     assert runner.written[1][1]['hidden/PCK'] == 0
 
 
-def test_views_without_any_joint_are_no_error():
+def test_views_without_any_keypoint_are_no_error():
     batch = loader_batch(people=[person(np.random.default_rng(0), 0, visible=(0, 0, 0, 0))] * 4)
     assert measure([batch], Oracle()) == {}
 
@@ -214,7 +214,7 @@ def test_between_readouts_nothing_is_read_from_the_device():
     assert hook._counts.is_meta and hook._counts.shape == (2, 14)
 
 
-def test_samples_without_hidden_joints_are_an_error():
+def test_samples_without_hidden_keypoints_are_an_error():
     runner, hook = FakeRunner(), HiddenLabelHook(interval=1)
     hook.before_train(runner)
     with pytest.raises(ValueError, match='set keep_hidden=True in the UnlabeledPoseDataset'):
@@ -238,8 +238,8 @@ class CoordinateOracle(nn.Module):
 
     def forward(self, inputs, data_samples, mode):
         """Tells them in widths and heights of the input."""
-        joints = np.concatenate([s.gt_instances.transformed_keypoints for s in data_samples])
-        return torch.from_numpy(joints / np.array(INPUT_SIZE, np.float32))
+        keypoints = np.concatenate([s.gt_instances.transformed_keypoints for s in data_samples])
+        return torch.from_numpy(keypoints / np.array(INPUT_SIZE, np.float32))
 
 
 @pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)

@@ -37,8 +37,8 @@ class Batches(Dataset):
 def one_peak(heatmaps, height=.8):
     """Each keypoint has a peak of its own place, in every image the same."""
     made = torch.zeros_like(heatmaps)
-    for joint in range(made.shape[1]):
-        made[:, joint, 5 + 3 * joint, 4 + 2 * joint] = height
+    for keypoint in range(made.shape[1]):
+        made[:, keypoint, 5 + 3 * keypoint, 4 + 2 * keypoint] = height
     return made
 
 
@@ -112,7 +112,7 @@ def test_a_teacher_that_answers_always_the_same_has_collapsed_to_one_place(tmp_p
     assert 'Lengthen burn_in' in text
 
 
-def test_joints_at_one_spot_of_each_image(tmp_path, said):
+def test_keypoints_at_one_spot_of_each_image(tmp_path, said):
     train(tmp_path, monitor(), answer=one_spot)
     text, = said
     assert "collapse to one place: all the teacher's keypoints of an image lie at one spot" in text
@@ -151,7 +151,7 @@ def test_a_soft_confidence_without_any(tmp_path, said):
                for text in said)
 
 
-def test_a_loss_of_exactly_zero_although_joints_count(tmp_path, said):
+def test_a_loss_of_exactly_zero_although_keypoints_count(tmp_path, said):
     def no_loss(runner, hook):
         runner.model.target_maker.loss = lambda output, *_: output.sum() * 0
 
@@ -223,7 +223,7 @@ def test_steps_that_were_left_out_do_not_hide_a_symptom(said):
     assert len(said) == 1 and 'no signal' in said[0]
 
 
-def test_joints_that_come_together_are_compared_with_the_burn_ins_end(said):
+def test_keypoints_that_come_together_are_compared_with_the_burn_ins_end(said):
     hook, runner = monitor(), fake_runner(burn_in=20)
     hook.before_train(runner)
     runner.model.teacher = Looks()
@@ -285,10 +285,10 @@ class Looks(nn.Module):
         self.looks += 1
         heatmaps = torch.zeros(len(inputs), 4, 24, 16)
         for image in range(len(inputs)):
-            for joint in range(4):
+            for keypoint in range(4):
                 x, y = (torch.rand(2, generator=self.generator) * 8 * self.spread).long().tolist()
                 y += image == 0 == self.looks % 3 + self.spread
-                heatmaps[image, joint, min(4 * joint + y, 23), 4 + x] = 1.
+                heatmaps[image, keypoint, min(4 * keypoint + y, 23), 4 + x] = 1.
         return heatmaps
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 import mmpose_mum  # noqa: F401
 from mmpose_mum.engine import EMANHook, PseudoLabelVisualizationHook
 from mmpose_mum.engine.hooks import visualization_hook
-from mmpose_mum.engine.hooks.visualization_hook import count_joints, figures
+from mmpose_mum.engine.hooks.visualization_hook import count_keypoints, figures
 from mmpose_mum.testing import tiny_batch, tiny_config, tiny_loader_batch
 
 NAMES = ['left_hand', 'right_hand', 'left_foot', 'right_foot']
@@ -38,7 +38,7 @@ def train(work_dir, *hooks, cfg=None, backends=('LocalVisBackend', )):
     """Trains six steps with everything random that a training may have."""
     torch.manual_seed(0)
     model = MODELS.build(cfg or tiny_config(
-        joint_cutout=dict(num_joints=2), confidence=dict(mode='threshold', threshold=0.)))
+        keypoint_cutout=dict(num_keypoints=2), confidence=dict(mode='threshold', threshold=0.)))
     runner = Runner(
         model, str(work_dir),
         train_dataloader=DataLoader(Batches(), collate_fn=lambda batches: batches[0]),
@@ -166,16 +166,16 @@ def make_step(seed, scores=None):
         keypoints=rand(20, 4, 2) * 100, weights=(rand(20, 4) - .4).clamp(min=0),
         scores=rand(20, 4) * 1.4 - .2 if scores is None else scores)
     answers = targets.keypoints + (rand(20, 4, 2) - .5) * 12
-    return SimpleNamespace(prefix='', targets=targets, student_joints=lambda: answers,
+    return SimpleNamespace(prefix='', targets=targets, student_keypoints=lambda: answers,
                            strong=torch.zeros(20, 3, 96, 64))
 
 
 def test_figures_of_several_steps_against_a_slow_reference():
     steps = [make_step(seed) for seed in range(3)]
-    found = figures(sum(count_joints(step) for step in steps), NAMES)
-    rows = [dict(joint=k, used=bool(t.weights[b, k] > 0), score=float(t.scores[b, k]),
+    found = figures(sum(count_keypoints(step) for step in steps), NAMES)
+    rows = [dict(keypoint=k, used=bool(t.weights[b, k] > 0), score=float(t.scores[b, k]),
                  near=float(np.hypot(*((a[b, k] - t.keypoints[b, k]).numpy() / [64, 96]))) <= .05)
-            for step in steps for t, a in [(step.targets, step.student_joints())]
+            for step in steps for t, a in [(step.targets, step.student_keypoints())]
             for b in range(20) for k in range(4)]
 
     def share(part, whole):
@@ -184,7 +184,7 @@ def test_figures_of_several_steps_against_a_slow_reference():
     used = [row for row in rows if row['used']]
     expected = {'agreement': share(lambda row: row['near'], used)}
     for k, name in enumerate(NAMES):
-        own = [row for row in rows if row['joint'] == k]
+        own = [row for row in rows if row['keypoint'] == k]
         expected[f'used_{name}'] = share(lambda row: row['used'], own)
         expected[f'agreement_{name}'] = share(
             lambda row: row['near'], [row for row in own if row['used']])
@@ -195,13 +195,13 @@ def test_figures_of_several_steps_against_a_slow_reference():
     assert found == pytest.approx(expected)
 
 
-def test_a_joint_that_never_counts_has_no_agreement():
+def test_a_keypoint_that_never_counts_has_no_agreement():
     step = make_step(0)
     step.targets.weights[:, 2] = 0
-    found = figures(count_joints(step), NAMES)
+    found = figures(count_keypoints(step), NAMES)
     assert found['used_left_foot'] == 0 and 'agreement_left_foot' not in found
     step.targets.weights[:] = 0
-    assert not any('agreement' in key for key in figures(count_joints(step), NAMES))
+    assert not any('agreement' in key for key in figures(count_keypoints(step), NAMES))
 
 
 def test_each_panel_begins_to_count_anew():

@@ -106,7 +106,7 @@ def gradients(targets, found, made):
 
 
 @pytest.mark.parametrize('name', HEADS)
-def test_targets_lie_where_the_joints_lie_in_the_students_view(name):
+def test_targets_lie_where_the_keypoints_lie_in_the_students_view(name):
     head = build(name)
     targets = target_maker_for(head)
     assert targets.input_size == INPUT_SIZE
@@ -127,7 +127,7 @@ def test_targets_lie_where_the_joints_lie_in_the_students_view(name):
 
 
 @pytest.mark.parametrize('name', HEADS)
-def test_the_loss_is_least_at_the_target_and_uncounted_joints_have_no_gradient(name):
+def test_the_loss_is_least_at_the_target_and_uncounted_keypoints_have_no_gradient(name):
     head = build(name)
     targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180)
@@ -187,7 +187,7 @@ def test_labels_of_a_loss_that_compares_no_distributions_are_the_codecs():
 
 
 @pytest.mark.parametrize('name', HEADS)
-def test_what_uncounted_joints_say_changes_no_weight_of_the_head(name):
+def test_what_uncounted_keypoints_say_changes_no_weight_of_the_head(name):
     head = build(name)
     targets = target_maker_for(head)
     found = ideal(name, head, seen_twice(0, spread=40)[2])
@@ -210,7 +210,7 @@ def test_an_output_like_the_label_scores_1_and_a_blunt_one_less(name):
     targets = target_maker_for(head, dict(mode='threshold', threshold=.5))
     keypoints = np.full((1, 6, 2), 48., np.float32)
     sharp = ideal(name, head, keypoints)
-    joints, scores = targets.joints(as_output(sharp))
+    joints, scores = targets.keypoints(as_output(sharp))
     torch.testing.assert_close(joints, torch.from_numpy(keypoints), rtol=0, atol=.01)
     assert scores.shape == (1, 6) and (scores > .99).all() and (scores <= 1).all()
     previous = scores
@@ -223,7 +223,7 @@ def test_an_output_like_the_label_scores_1_and_a_blunt_one_less(name):
         else:
             flat = torch.full_like(sharp[1], 1 / sharp[1][0, 0].numel())
             blunt = [sharp[0], torch.lerp(sharp[1], flat, step / 3)]
-        scores = targets.joints(as_output(blunt))[1]
+        scores = targets.keypoints(as_output(blunt))[1]
         assert (scores < previous).all() and (scores >= 0).all()
         previous = scores
     assert (scores < .5).all()
@@ -247,7 +247,7 @@ def test_a_regression_head_does_not_know_how_sure_it_is(mode):
     with pytest.raises(ValueError, match='RegressionHead predicts only coordinates. .* RLEHead'):
         target_maker_for(build('regression'), mode)
     targets = target_maker_for(build('regression'), dict(mode='none'))
-    assert (targets.joints(torch.rand(2, 6, 2))[1] == 1).all()
+    assert (targets.keypoints(torch.rand(2, 6, 2))[1] == 1).all()
 
 
 def test_rles_score_is_the_probability_of_being_near():
@@ -257,7 +257,7 @@ def test_rles_score_is_the_probability_of_being_near():
     for name, distribution in (
             ('rle', lambda s: torch.distributions.Laplace(0., s)),
             ('rle unweighted', lambda s: torch.distributions.Normal(0., s))):
-        scores = target_maker_for(build(name)).joints(output)[1][0]
+        scores = target_maker_for(build(name)).keypoints(output)[1][0]
         for score, scale in zip(scores, sigma):
             of_axis = distribution(scale)
             near = of_axis.cdf(torch.tensor(.05)) - of_axis.cdf(torch.tensor(-.05))

@@ -52,7 +52,7 @@ def goals_of(name, made):
 @pytest.mark.parametrize('name, kind', [
     ('vipnas', HeatmapTargetMaker), ('offsets', OffsetTargetMaker), ('cpm', StagedTargetMaker),
     ('cpm losses', StagedTargetMaker), ('mspn', LevelTargetMaker)])
-def test_every_heads_targets_lie_where_the_joints_lie(name, kind):
+def test_every_heads_targets_lie_where_the_keypoints_lie(name, kind):
     targets = pseudo_targets.target_maker_for(build(name))
     assert type(targets) is kind
     stride = INPUT_SIZE[0] / HEATMAP_SIZE[0]
@@ -153,7 +153,7 @@ def test_offsets_are_decoded_as_the_codec_does_it():
     head = build('offsets')
     targets = pseudo_targets.target_maker_for(head)
     output = torch.randn(3, 18, 32, 24)
-    joints, scores = targets.joints(output)
+    joints, scores = targets.keypoints(output)
     decoded = [head.decoder.decode(x.numpy()) for x in output]
     found = np.concatenate([keypoints for keypoints, _ in decoded])
     # The codec decodes by another factor than it encodes by.
@@ -166,11 +166,11 @@ def test_offsets_are_decoded_as_the_codec_does_it():
 def test_a_class_map_like_the_label_scores_1():
     targets = pseudo_targets.target_maker_for(build('offsets'))
     label = whole('offsets', np.full((1, 6, 2), 48 / 23 * 24, np.float32))[0]
-    scores = targets.joints(label)[1]
+    scores = targets.keypoints(label)[1]
     assert (scores > .85).all() and (scores <= 1).all()
     faint = label.clone()
     faint[:, ::3] *= .3
-    torch.testing.assert_close(targets.joints(faint)[1], .3 * scores)
+    torch.testing.assert_close(targets.keypoints(faint)[1], .3 * scores)
 
 
 def test_mmposes_own_head_is_taken_and_refused_without_a_codec():
@@ -299,7 +299,7 @@ def well_inside(keypoints, codec, margin=BORDER):
 
 @pytest.mark.parametrize('sizes', SIZES[:3])
 @pytest.mark.parametrize('name', CODECS)
-def test_targets_peak_where_the_codec_encodes_the_joints_in_the_students_view(name, sizes):
+def test_targets_peak_where_the_codec_encodes_the_keypoints_in_the_students_view(name, sizes):
     differences = []
     for seed in range(6):
         codec, targets, in_student, in_teacher = carried(name, seed, sizes)
@@ -352,12 +352,12 @@ def test_the_same_view_gives_the_teachers_heatmaps_everywhere_valid():
 
 
 @pytest.mark.parametrize('name', CODECS)
-def test_the_teachers_joints_are_those_of_the_targets_in_its_own_view(name):
+def test_the_teachers_keypoints_are_those_of_the_targets_in_its_own_view(name):
     codec = codec_of(name)
     targets = HeatmapTargetMaker(SimpleNamespace(decoder=codec))
     keypoints = np.random.default_rng(0).uniform([30, 30], [160, 220], (6, 2))
     heatmaps = .5 * encode(codec, keypoints)[None].bfloat16()
-    joints, scores = targets.joints(heatmaps)
+    joints, scores = targets.keypoints(heatmaps)
     assert joints.dtype == scores.dtype == torch.float32
     stride = codec.scale_factor
     assert (np.abs(joints[0].numpy() - keypoints) <= (.5 + .05) * stride).all()
@@ -377,7 +377,7 @@ def test_what_the_teacher_has_not_seen_is_invalid():
     assert torch.allclose(targets.maps, expected.expand(1, 6, -1, -1), atol=1e-4)
 
 
-def test_joints_that_leave_the_crop_weigh_nothing():
+def test_keypoints_that_leave_the_crop_weigh_nothing():
     moved = views([np.array([[1, 0, 40.], [0, 1, 16.], [0, 0, 1]])], [False])
     heatmaps = heatmaps_with(PEAKS, [1.] * 6)
     for mode in (dict(), dict(mode='threshold', threshold=.1), dict(mode='soft')):
@@ -387,7 +387,7 @@ def test_joints_that_leave_the_crop_weigh_nothing():
         assert torch.allclose(targets.keypoints[0], expected, atol=1e-3)
 
 
-def test_a_mirrored_view_swaps_scores_and_weights_with_the_joints():
+def test_a_mirrored_view_swaps_scores_and_weights_with_the_keypoints():
     mirrored = views([np.array([[-1, 0, 188.], [0, 1, 0], [0, 0, 1]])], [True])  # 47 · 4
     heatmaps = heatmaps_with(PEAKS, [.1, .2, .3, .4, .5, .6])
     for there, back in ((identity_views(), mirrored), (mirrored, identity_views())):
@@ -420,7 +420,7 @@ def test_confidence_modes(name, confidence, expected):
 
 
 @pytest.mark.parametrize('name', CODECS)
-def test_an_encoded_joint_scores_1(name):
+def test_an_encoded_keypoint_scores_1(name):
     codec = codec_of(name)
     keypoints = np.array([[i * 8., i * 12.] for i in range(4, 10)])
     if name == 'udp':  # heatmap pixels, since the peak between them is lower
@@ -434,7 +434,7 @@ def made_targets(heatmaps, weights):
     return PseudoTargets(None, None, torch.tensor([weights]), heatmaps)
 
 
-def test_the_distance_is_the_mean_over_the_joints_that_count_in_pixels_of_the_input():
+def test_the_distance_is_the_mean_over_the_keypoints_that_count_in_pixels_of_the_input():
     target = heatmaps_with([(10, 10), (20, 20), (5, 5)], [1.] * 3)
     student = heatmaps_with([(13, 14), (20, 20), (40, 50)], [.2] * 3)
     distance, used = targets_of('msra').distance(student, made_targets(target, [1., .5, 0.]))

@@ -49,7 +49,7 @@ def visibility_output(head, keypoints, seed=0):
 
 @pytest.mark.parametrize('use_sigmoid', [True, False])
 @pytest.mark.parametrize('pose', POSES)
-def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_joints(pose, use_sigmoid):
+def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_keypoints(pose, use_sigmoid):
     head = visibility_head(pose, use_sigmoid)
     targets = target_maker_for(head)
     assert type(targets) is VisibilityTargetMaker and targets.input_size == INPUT_SIZE
@@ -71,7 +71,7 @@ def test_the_pose_is_the_pose_heads_and_the_visibility_follows_its_joints(pose, 
 
 @pytest.mark.parametrize('use_sigmoid', [True, False])
 @pytest.mark.parametrize('pose', POSES)
-def test_the_visibility_is_learned_for_every_joint_and_the_pose_where_it_counts(pose, use_sigmoid):
+def test_visibility_is_learned_for_every_keypoint_and_the_pose_where_it_counts(pose, use_sigmoid):
     head = visibility_head(pose, use_sigmoid)
     targets = target_maker_for(head)
     first, second, in_teacher, _ = seen_twice(0, spread=180)
@@ -156,7 +156,7 @@ def test_hands_are_carried_slice_by_slice_and_change_sides_in_a_mirror():
 
 
 @pytest.mark.parametrize('make', [visibility_head, hand_head])
-def test_what_makes_a_joint_count_can_be_asked(make):
+def test_what_makes_a_keypoint_count_can_be_asked(make):
     """PseudoLabelMonitorHook does when none counts."""
     made = target_maker_for(make(), confidence=dict(mode='threshold', threshold=.3))
     assert (made.mode, made.threshold) == ('threshold', .3)

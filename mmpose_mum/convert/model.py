@@ -32,7 +32,7 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     names = [names] if isinstance(names, str) else list(names)
     return dict(
         custom_imports=dict(
-            imports=[*names, 'mmpose_mum'],
+            imports=list(dict.fromkeys([*names, 'mmpose_mum'])),  # the original may have it
             allow_failed_imports=imports.get('allow_failed_imports', False)),
         model=dict(
             _delete_=True,

@@ -97,8 +97,8 @@ class Options:
 
     @property
     def interval(self) -> int:
-        """Iterations between two validations, of which there are some 40."""
-        return max(1, self.max_iters // 40)
+        """Iterations between two validations: there are at most 40, each after at least 100."""
+        return self.max_iters // max(1, min(40, self.max_iters // 100))
 
     def batch(self, original: int) -> Tuple[int, int]:
         """Count the labeled and the unlabeled images of a batch.

@@ -1,4 +1,6 @@
 """The labeled set keeps its pipelines and wrappers, and an unlabeled one stands beside it."""
+from pathlib import Path
+
 import pytest
 from mmengine.config import ConfigDict
 
@@ -13,6 +15,8 @@ from helpers.conversions import (
     sup,
     unlabeled,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_only_the_combinations_own_pipeline_is_wrapped():
@@ -115,14 +119,21 @@ def test_images_are_read_from_where_the_original_reads_them():
     assert unlabeled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')
 
 
-def test_views_and_labeled_images_follow_what_was_found_on_leeds():
-    cfg = convert(RES50)
-    weak, strong = views(cfg)
-    assert weak.scale_factor == (0.9, 1.1) and strong.scale_factor == (0.75, 1.25)
-    assert strong.photometric == dict(num_ops=3, magnitude=0.5)
-    # The model's mean, as BGR.
-    assert strong.erasing.fill_in == (104, 116, 124) and 'erasing' not in weak
-    assert sup(labeled(cfg))[7] == dict(strong.erasing, type='mmdet.CutOut')
+def test_the_defaults_are_the_benchmarks_recipe():
+    recipe, cfg = load(str(ROOT / 'configs/lspet/pose_mum.py')), convert(RES50, max_iters=2500)
+    for view, other in zip(views(cfg), views(recipe)):
+        other.pop('rotate_factor')  # people who stand are turned less
+        other.input_size = view.input_size
+        assert view == other
+    assert views(cfg)[1].erasing.fill_in == (104, 116, 124)  # the model's mean, as BGR
+    colors = [[step for step in sup(labeled(config))
+               if step.type in ('PhotometricRandAugment', 'mmdet.CutOut')]
+              for config in (cfg, recipe)]
+    assert colors[0] == colors[1] and len(colors[0]) == 2
+    assert cfg.custom_hooks[-1] == recipe.custom_hooks[-1] == dict(type='EMANHook', momentum=.995)
+    for key in ('unsup_weight', 'keypoint_cutout', 'confidence', 'teacher_mode'):
+        assert cfg.model.get(key) == recipe.model.get(key)
+    assert 'keypoint_cutout' not in cfg.model and cfg.model.mix_unmix.grid == 'auto'
 
 
 def test_labeled_images_whose_colors_change_already_are_left_alone():

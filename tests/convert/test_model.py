@@ -37,8 +37,9 @@ def test_a_look_at_a_model_loads_no_weights_and_takes_no_memory():
 
 
 @pytest.mark.parametrize('imports, expected', [
-    ('mine', ['mine', 'mmpose_mum']), (['mine', 'yours'], ['mine', 'yours', 'mmpose_mum'])])
-def test_imports_of_ones_own_come_first(imports, expected):
+    ('mine', ['mine', 'mmpose_mum']), (['mine', 'yours'], ['mine', 'yours', 'mmpose_mum']),
+    (['mmpose_mum', 'mine'], ['mmpose_mum', 'mine'])])  # as in a config of ours
+def test_imports_of_ones_own_come_first_and_ours_is_there_once(imports, expected):
     cfg = load(RES50)
     cfg.custom_imports = dict(imports=imports, allow_failed_imports=True)
     assert convert(cfg).custom_imports == dict(imports=expected, allow_failed_imports=True)

@@ -101,7 +101,7 @@ def test_hooks_stay_but_for_the_average_and_watch_the_teacher():
 ], ids=str)
 def test_the_best_checkpoint_is_the_teachers(original, expected):
     hook = course(default_hooks=dict(checkpoint=original))['default_hooks']['checkpoint']
-    assert hook == dict(dict(type='SafeCheckpointHook', by_epoch=False, interval=50,
+    assert hook == dict(dict(type='SafeCheckpointHook', by_epoch=False, interval=100,
                              max_keep_ckpts=2), **expected)
 
 

@@ -1,4 +1,4 @@
-"""One keypoint out of several labelers', by how far they agree."""
+"""Average the keypoints of several labelers, weighted by how well they agree."""
 from typing import Tuple
 
 import torch
@@ -7,25 +7,25 @@ from torch import Tensor
 
 def average_by_agreement(keypoints: Tensor, scores: Tensor, box_size: Tensor,
                          tolerance: float = .05) -> Tuple[Tensor, Tensor, Tensor]:
-    """Average labelers' keypoints, weighted by their scores and by how near another one is.
+    """Average labelers' keypoints, weighted by their scores and by their agreement.
 
-    The distance d of two labelers' keypoints, in units of the box, is an agreement of
-    exp(-(d / tolerance)² / 2). A labeler's own is its highest with any other, so that of three, two
-    that agree outvote the third. Where nobody agrees the average means nothing, which the returned
-    agreement says.
+    Two labelers agree by exp(-(d / tolerance)² / 2), where d is the distance of their keypoints in
+    units of the box. A labeler's agreement is its highest with any other one. So two labelers that
+    agree outvote a third. If none agree, the average means nothing, and the agreement is near 0.
 
-    That labels whose positions by several teachers are inconsistent are corrected or left out is
-    Huang et al.'s idea (SSPCM, CVPR 2023), known here by its description; the formula is ours.
+    The idea is from Huang et al. (SSPCM, CVPR 2023), whose description we know: correct or leave
+    out labels on which several teachers do not agree. The formula is ours.
 
     Args:
-        keypoints (Tensor): (L, B, K, 2) of L labelers, at least 2, in pixels of one view.
-        scores (Tensor): (L, B, K), how sure each is; below 0 counts as 0.
+        keypoints (Tensor): (L, B, K, 2), (x, y) of L labelers in pixels of one view; L is at
+            least 2.
+        scores (Tensor): (L, B, K), the confidence of each. A negative score counts as 0.
         box_size (Tensor): (B,), the longer side of each person's box, in the same pixels.
-        tolerance (float): Distance of much agreement, in units of the box.
+        tolerance (float): Distance at which the agreement is 0.61, in units of the box.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: (B, K, 2), the averages; (B, K), the scores, averaged by the
-        same weights; (B, K), the agreement, from 0 to 1.
+        tuple[Tensor, Tensor, Tensor]: The averaged keypoints (B, K, 2); their scores (B, K),
+        averaged with the same weights; the highest agreement (B, K), in [0, 1].
 
     Example:
         >>> found = torch.tensor([[10., 20], [10, 20], [90, 20]]).view(3, 1, 1, 2)
@@ -38,6 +38,6 @@ def average_by_agreement(keypoints: Tensor, scores: Tensor, box_size: Tensor,
     near = (-(distance / tolerance)**2 / 2).exp()
     same = torch.eye(len(keypoints), device=near.device, dtype=torch.bool)[..., None, None]
     agreement = near.masked_fill(same, 0).amax(1)
-    weights = scores.clamp(min=0) * agreement + 1e-6  # else nothing is divided by nothing
+    weights = scores.clamp(min=0) * agreement + 1e-6  # or 0 / 0
     shares = weights / weights.sum(0)
     return (shares[..., None] * keypoints).sum(0), (shares * scores).sum(0), agreement.amax(0)

@@ -1,7 +1,6 @@
 """Encode batches of keypoints as MMPose's codecs do, by tensor operations on any device.
 
-Rounding and borders are those of MMPose's NumPy codecs; the keypoints of a batch are encoded at
-once.
+Rounding and borders are those of MMPose's NumPy codecs. These functions encode a batch at once.
 """
 import math
 from typing import Sequence, Tuple
@@ -18,8 +17,8 @@ def encode_coordinates(keypoints: Tensor, input_size: Tuple[int, int]) -> Tuple[
         input_size (tuple[int, int]): Width and height of the input.
 
     Returns:
-        tuple[Tensor, Tensor]: (B, K, 2), in widths and heights of the input; and float weights
-        (B, K), 0 outside the input.
+        tuple[Tensor, Tensor]: Coordinates (B, K, 2), as shares of the input's width and height;
+        float weights (B, K), 1 inside the input and 0 outside.
 
     Example:
         >>> encode_coordinates(torch.tensor([[[16., 24], [-8, 24]]]), input_size=(64, 96))
@@ -40,14 +39,14 @@ def encode_gaussians(keypoints: Tensor, size: Tuple[int, int], sigma: float,
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
         size (tuple[int, int]): Height and width of the heatmaps.
         sigma (float): Standard deviation, in heatmap pixels.
-        unbiased (bool): Whether the peak lies between pixels. Otherwise it lies on the nearest
-            one, and the Gaussian ends at three standard deviations.
-        between (bool): UDP's way: the Gaussian ends as the biased one, and its peak lies between
-            pixels.
+        unbiased (bool): Whether the peak may lie between pixels. If not, it lies on the nearest
+            pixel, and the Gaussian ends at three standard deviations.
+        between (bool): UDP's way: the peak may lie between pixels, and the Gaussian ends at three
+            standard deviations.
 
     Returns:
-        tuple[Tensor, Tensor]: (B, K, ``*size``), of peak 1, and float weights (B, K), 0 where
-        nothing of the Gaussian lies in the heatmap.
+        tuple[Tensor, Tensor]: Heatmaps (B, K, ``*size``) with a peak of 1; float weights (B, K),
+        0 if no part of the Gaussian lies in the heatmap, else 1.
 
     Example:
         >>> heatmaps, weights = encode_gaussians(torch.tensor([[[2., 1.]]]), size=(3, 4), sigma=1.)
@@ -85,13 +84,14 @@ def encode_blurred(keypoints: Tensor, rows: Tensor, columns: Tensor) -> Tuple[Te
     """Encode as MegviiHeatmap does, but with a peak of 1: a blurred pixel.
 
     Args:
-        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap, whose first covers 0 to 1.
-        rows (Tensor): (h, h), what the blur makes of each single row.
-        columns (Tensor): (w, w), likewise.
+        keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap. The first pixel covers 0
+            to 1.
+        rows (Tensor): (h, h). Column i is the blurred row i.
+        columns (Tensor): (w, w), the same for columns.
 
     Returns:
-        tuple[Tensor, Tensor]: (B, K, h, w), and float weights (B, K), 0 outside of the heatmap,
-        where there is no label.
+        tuple[Tensor, Tensor]: Heatmaps (B, K, h, w); float weights (B, K), 1 inside the heatmap
+        and 0 outside, where there is no label.
 
     Example:
         >>> blur = torch.tensor([[.5, .25, 0], [.5, .5, .5], [0, .25, .5]])
@@ -115,11 +115,11 @@ def encode_offsets(keypoints: Tensor, size: Tuple[int, int], radius: float) -> T
     Args:
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the heatmap.
         size (tuple[int, int]): Height and width of the heatmaps.
-        radius (float): Distance up to which a pixel is of a keypoint's class, in heatmap pixels.
+        radius (float): Radius of a keypoint's class, in heatmap pixels.
 
     Returns:
-        Tensor: (B, 3 K, ``*size``); of each keypoint its class, 0 or 1, and the way to it from each
-        pixel in x and in y, in radii.
+        Tensor: (B, 3 K, ``*size``). Each keypoint has three maps: its class, 1 within the radius
+        and else 0; and the offset from each pixel to it, in x and in y, in radii.
 
     Example:
         >>> near, of_x, of_y = encode_offsets(torch.tensor([[[1., 0]]]), size=(1, 4), radius=1.)[0]
@@ -144,15 +144,15 @@ def encode_simcc(keypoints: Tensor, input_size: Tuple[int, int], split_ratio: fl
     Args:
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the input.
         input_size (tuple[int, int]): Width and height of the input.
-        split_ratio (float): Bins of a pixel.
+        split_ratio (float): Bins per pixel.
         smoothing_type (str): ``'gaussian'`` or ``'standard'``.
         sigma (Sequence[float]): Standard deviations of the Gaussians of x and y, in bins.
-        label_smooth_weight (float): What a standard label has outside of its bin, in all.
-        normalize (bool): Whether a Gaussian's sum is 1 and not its peak.
+        label_smooth_weight (float): Sum of a standard label outside its bin, in [0, 1].
+        normalize (bool): Whether a Gaussian has a sum of 1. If not, it has a peak of 1.
 
     Returns:
-        tuple[tuple[Tensor, Tensor], Tensor]: the labels of x (B, K, Wx) and y (B, K, Wy), and
-        float weights (B, K), 0 where a keypoint has no label; both labels are 0 there.
+        tuple[tuple[Tensor, Tensor], Tensor]: The labels of x (B, K, Wx) and y (B, K, Wy); float
+        weights (B, K), 0 if a keypoint has no label, else 1. Without a label, both labels are 0.
 
     Example:
         >>> (of_x, of_y), weights = encode_simcc(

@@ -1,4 +1,4 @@
-"""Keypoint cutout: hide some of a person's keypoints, so that the student must infer them."""
+"""Keypoint cutout: hide some of a person's keypoints. The student must infer them."""
 from typing import Optional, Tuple
 
 import torch
@@ -19,21 +19,21 @@ def keypoint_cutout(images: Tensor,
                     jitter: float = 10.) -> Tensor:
     """Fill square patches around randomly chosen keypoints with 0.
 
-    The "joint cutout" of Xie et al. (ICCV 2021), who have 5 keypoints, a jitter of 10 pixels and
-    half sizes of 10 to 19 pixels at 256×192. Images are normalized already, so 0 is the mean color.
-    Runs on the device of the images, without a loop and without a host sync.
+    This is the "joint cutout" of Xie et al. (ICCV 2021). At 256×192 they cut 5 keypoints, with a
+    jitter of 10 pixels and half sizes of 10 to 19 pixels. The images are normalized, so 0 is the
+    mean color. The function runs on the images' device, without a loop and without a host sync.
 
     Args:
-        images (Tensor): (B, C, H, W).
+        images (Tensor): Normalized images (B, C, H, W).
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the images.
-        usable (Tensor, optional): bool (B, K), the keypoints that may be chosen; others only fill
-            up and cut nothing. Defaults to all.
-        num_keypoints (int): Patches per image; at most K of them.
+        usable (Tensor, optional): bool (B, K), the keypoints that may be hidden. An image with
+            fewer usable ones gets fewer patches. Defaults to all.
+        num_keypoints (int): Patches per image, at most K.
         half_size (tuple[float, float]): Range of the patches' half side, in pixels.
         jitter (float): Standard deviation of the patches' centers around the keypoints, in pixels.
 
     Returns:
-        Tensor: Of the shape, dtype and memory format of ``images``.
+        Tensor: New images, with the shape, dtype and memory format of ``images``.
 
     Example:
         >>> images, keypoints = torch.ones(1, 1, 4, 4), torch.tensor([[[1., 2.]]])

@@ -1,4 +1,4 @@
-"""The exponential moving average of a student in its teacher, and its momentum's warm-up."""
+"""The teacher as exponential moving average of its student, and the momentum's warm-up."""
 from typing import Dict, List, Sequence, Set, Tuple
 
 import torch
@@ -6,22 +6,22 @@ from torch import Tensor, nn
 
 
 class ModelEma:
-    """A teacher that follows its student: their tensors, paired once, and the update of all.
+    """Pair the tensors of a teacher and its student once, and update them all.
 
     Args:
         teacher (nn.Module): The model to change.
         student (nn.Module): The model to follow.
-        average_buffers (bool): Whether floating point buffers, which hold BatchNorm's statistics,
-            are averaged like the weights. They are copied otherwise.
-        own_buffers (bool): Whether the teacher gathers its buffers itself, by its own forwards:
-            then updates leave them alone, and only :meth:`copy` sets them.
+        average_buffers (bool): Whether to average floating point buffers, such as BatchNorm's
+            statistics, like the weights. If not, they are copied.
+        own_buffers (bool): Whether the teacher's own forwards set its buffers. Then
+            :meth:`update` leaves them alone, and only :meth:`copy` changes them.
 
     Attributes:
-        statistics (list[Tensor]): The student's floating point buffers, and the teacher's if they
-            are its own: those that differ from process to process.
+        statistics (list[Tensor]): The buffers that differ between processes: the student's
+            floating point ones, and the teacher's too with ``own_buffers``.
 
     Raises:
-        ValueError: As :func:`paired_tensors`.
+        ValueError: If the models differ, see :func:`paired_tensors`.
 
     Example:
         >>> student, teacher = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
@@ -74,7 +74,7 @@ def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor]
 
     Args:
         teacher (nn.Module): The teacher.
-        student (nn.Module): The student; a wrapped neck's names may differ from the teacher's.
+        student (nn.Module): The student. Its neck may be wrapped, as by MixUnMix.
 
     Returns:
         tuple[list[Tensor], list[Tensor]]: The teacher's tensors and the student's.
@@ -117,16 +117,16 @@ def paired_tensors(teacher: nn.Module, student: nn.Module) -> Tuple[List[Tensor]
 def momentum_for(max_iters: int) -> float:
     """Choose the momentum of a teacher by the length of its training.
 
-    An average remembers about ``1 / (1 - momentum)`` steps. Here that is an 80th of the training,
-    but at least 200 steps, unless these are more than a 12.5th of it, and from 100 to 2,500 steps.
-    So 200,000 steps have MUM's 0.9996, and 2,500 or 5,000 the 0.995 of the better settings on
-    Leeds; 0.998 in 2,500 steps, where the teacher lags by 500, belonged to worse ones.
+    An average remembers about ``1 / (1 - momentum)`` steps. This memory is an 80th of the training,
+    but at least 200 steps, or a 12.5th of the training if that is less. It is never below 100 or
+    above 2,500 steps. So 200,000 steps get MUM's 0.9996. 2,500 and 5,000 steps get 0.995, as in
+    the better settings on Leeds; worse ones had 0.998 in 2,500 steps.
 
     Args:
         max_iters (int): Steps of the training.
 
     Returns:
-        float: The teacher's own share, rounded to four digits.
+        float: The momentum: the teacher's own share in an update, rounded to four digits.
 
     Example:
         >>> [momentum_for(steps) for steps in (1200, 2500, 5000, 40000, 200000)]
@@ -137,17 +137,18 @@ def momentum_for(max_iters: int) -> float:
 
 
 def warmed_up_momentum(updates: int, momentum: float) -> float:
-    """Momentum of an average that has seen ``updates`` values so far.
+    """Return the momentum of an average that has seen ``updates`` values so far.
 
-    ``min(momentum, 1 - 1 / (updates + 1))``: at first a plain mean of all students since the start,
-    then the exponential average (Tarvainen and Valpola, "Mean teachers", 2017, ramp-up of α).
+    It is ``min(momentum, 1 - 1 / (updates + 1))``. At first this is the plain mean of all students
+    since the start, later the exponential average (Tarvainen and Valpola, "Mean teachers", 2017,
+    ramp-up of α).
 
     Args:
         updates (int): Updates made before this one, 0 or more.
         momentum (float): The final momentum, the teacher's own share, in [0, 1).
 
     Returns:
-        float: The momentum of this update; 0, a copy, at the first one.
+        float: The momentum of this update. The first one has 0, which copies the student.
 
     Example:
         >>> [warmed_up_momentum(n, momentum=0.75) for n in range(5)]
@@ -160,8 +161,8 @@ def warmed_up_momentum(updates: int, momentum: float) -> float:
 def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: float) -> None:
     """Update ``teacher ← momentum · teacher + (1 − momentum) · student`` in place, fused.
 
-    Tensors that are not floating point, such as BatchNorm's ``num_batches_tracked``, are copied:
-    an average of counts means nothing (EMAN, CVPR 2021, section 3.2, averages the statistics).
+    Other than floating point tensors are copied, such as BatchNorm's ``num_batches_tracked``: an
+    average of counts means nothing (EMAN, CVPR 2021, section 3.2, averages the statistics).
 
     Args:
         teacher (Sequence[Tensor]): Tensors to change.

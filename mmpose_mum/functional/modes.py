@@ -7,9 +7,9 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Context of evaluation mode, which gives each module back the mode that it had.
+    """Switch a model to evaluation mode, and at the end each module back to its own mode.
 
-    ``model.train()`` afterwards would not: parts of a model may have been frozen in this mode.
+    ``model.train()`` at the end would be wrong: some modules may be frozen in evaluation mode.
 
     Args:
         model (nn.Module): The model.

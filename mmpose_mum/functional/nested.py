@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
-    """Apply ``fn`` to every tensor in nested tuples, lists and dicts; keep everything else.
+    """Apply ``fn`` to each tensor in nested tuples, lists and dicts, and keep everything else.
 
     Example:
         >>> map_tensors(Tensor.item, {'loss': Tensor([2]), 'all': [Tensor([3]), 'kept']})

@@ -1,4 +1,4 @@
-"""Random numbers that follow from a place in the training, whatever was drawn before."""
+"""Random numbers that depend only on a place in the training, not on earlier draws."""
 import random
 from contextlib import contextmanager
 from typing import Any, Iterator, Sequence
@@ -12,10 +12,10 @@ def seed_of(*place: int) -> int:
     """Hash a place to a seed.
 
     Args:
-        *place (int): Numbers of 64 bits and at least 0, such as the run's seed and the iteration.
+        *place (int): Numbers from 0 to 2⁶⁴ − 1, such as the run's seed and the iteration.
 
     Returns:
-        int: A seed of 63 bits, which every generator of PyTorch takes.
+        int: A seed of 63 bits. Every generator of PyTorch takes it.
 
     Example:
         >>> seed_of(3, 100) == seed_of(3, 100), seed_of(3, 100) == seed_of(3, 101)
@@ -25,7 +25,7 @@ def seed_of(*place: int) -> int:
 
 
 def seed_all(*place: int) -> None:
-    """Seed Python, NumPy and PyTorch on all devices by a place, without waiting for a device.
+    """Seed Python, NumPy and all of PyTorch's devices by a place, without a host sync.
 
     Args:
         *place (int): As for :func:`seed_of`.
@@ -43,9 +43,9 @@ def seed_all(*place: int) -> None:
 
 @contextmanager
 def seeded(*place: int) -> Iterator[None]:
-    """Context in which the host's random numbers follow from a place; afterwards all is as before.
+    """Seed the host's random numbers by a place, and restore their state at the end.
 
-    The generators of accelerators are left alone, so worker processes need not know of any.
+    The generators of accelerators keep their state, so a worker process needs no accelerator.
 
     Args:
         *place (int): As for :func:`seed_of`.
@@ -64,7 +64,7 @@ def seeded(*place: int) -> Iterator[None]:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Context that restores the host's random state at its end.
+    """Restore the host's random state at the end of the context.
 
     Example:
         >>> seed_all(0)
@@ -85,7 +85,7 @@ def preserved() -> Iterator[None]:
 
 
 def seed_host(place: Sequence[int]) -> None:
-    """Seed Python, NumPy and PyTorch's own generator by a place.
+    """Seed Python, NumPy and PyTorch's CPU generator by a place.
 
     Args:
         place (Sequence[int]): As for :func:`seed_of`.
@@ -98,15 +98,15 @@ def seed_host(place: Sequence[int]) -> None:
         True
     """
     words = _words(place)
-    # Python's and NumPy's are the same generator, which must not get the same seed.
+    # Python and NumPy have the same kind of generator: two seeds, or both draw the same numbers.
     random.seed(int(words[1]))
     np.random.seed(words[2:].view(np.uint32))
     torch.default_generator.manual_seed(int(words[0] >> np.uint64(1)))
 
 
 def _words(place: Sequence[int]) -> NDArray[Any]:
-    """Return four random words of 64 bits that follow from a place."""
-    # By NumPy itself, numbers could run into one another, and zeros at the end would not count.
+    """Return four random words of 64 bits for a place."""
+    # NumPy itself would run numbers into one another, and ignore zeros at the end.
     entropy = [part for number in place for part in (number & 0xFFFFFFFF, number >> 32)]
     # As an array: SeedSequence would convert numbers one by one.
     words = np.array([len(place), *entropy], dtype=np.uint32)

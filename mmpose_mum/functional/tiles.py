@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 Grid = Tuple[int, int]
-SHORT = 4  # mean length of runs that are not worth a copy of their own
+SHORT = 4  # runs of this mean length are not worth a copy of their own
 
 
 def check_mixing(grid: Grid, group_size: int) -> None:
@@ -29,18 +29,18 @@ def check_mixing(grid: Grid, group_size: int) -> None:
 
 
 def dividing_grid(height: int, width: int) -> Grid:
-    """Choose rows and columns of tiles that divide a map, so that each cell is whole pixels of it.
+    """Choose rows and columns of tiles that divide a map: each cell consists of whole pixels.
 
-    As close to 4×3 as the map allows. Of two numbers that are as close, the odd one is taken, then
-    the larger one: an odd number of columns keeps the seams off the middle of the image, where the
-    person's body is.
+    The grid is as close to 4×3 as the map allows. Of two equally close numbers, the odd one wins,
+    then the larger one. An odd number of columns keeps the seams off the middle of the image,
+    where the person's body is.
 
     Args:
-        height (int): Rows of pixels of the smallest map that is mixed or unmixed.
-        width (int): Its columns of pixels.
+        height (int): Height in pixels of the smallest map that is mixed or unmixed.
+        width (int): Its width in pixels.
 
     Returns:
-        tuple[int, int]: Rows and columns; 1 only where the map has one pixel.
+        tuple[int, int]: Rows and columns, each at least 2, or 1 if the map has one pixel there.
 
     Example:
         >>> dividing_grid(8, 6), dividing_grid(3, 3), dividing_grid(8, 8), dividing_grid(12, 9)
@@ -57,8 +57,8 @@ def dividing_grid(height: int, width: int) -> Grid:
 def misplaced_share(grid: Grid, mixed: Grid, unmixed: Grid) -> float:
     """Return the share of an image that mixing on one map and unmixing on another misplaces.
 
-    Where the grid does not divide a map, the cells' borders are moved to whole pixels of it: what
-    lies between a border on the one map and on the other ends up with the wrong person.
+    If the grid does not divide a map, the cells' borders move to whole pixels of that map. The
+    strip between a border on the one map and on the other ends up with the wrong person.
 
     Args:
         grid (tuple[int, int]): Rows and columns of tiles.
@@ -92,21 +92,21 @@ def sample_tile_permutation(batch: int,
                             device: Optional[torch.device] = None) -> Tensor:
     """Draw which image every cell of every mixed image comes from.
 
-    For each cell of the grid the images of a group are permuted among each other, independently
-    of the other cells (MUM, CVPR 2022, section 3.2). Groups are runs of ``group_size`` consecutive
-    images; the last one may be smaller, and a group of one image stays as it is.
+    Each cell of the grid gets its own permutation of the images of a group (MUM, CVPR 2022,
+    section 3.2). A group is ``group_size`` consecutive images. The last group may be smaller; a
+    group of one image stays as it is.
 
     Args:
         batch (int): Number of images B, at least 1.
         grid (tuple[int, int]): Rows R and columns C of the grid.
         group_size (int): Images per group (N_G in the paper), at least 2.
-        generator (torch.Generator, optional): Source of the randomness; the draw happens on its
-            device. Defaults to PyTorch's global generator of the CPU.
-        device (torch.device, optional): Device of the result.
+        generator (torch.Generator, optional): Draws the numbers, on its own device. Defaults to
+            PyTorch's global generator of the CPU.
+        device (torch.device, optional): Device of the result. Defaults to the generator's.
 
     Returns:
-        Tensor: int64 (B, R, C); element ``[n, r, c]`` is the batch index of the image whose
-        cell (r, c) lands in image n.
+        Tensor: int64 (B, R, C). Image n gets its cell (r, c) from the image of batch index
+        ``[n, r, c]``.
 
     Raises:
         ValueError: If ``batch``, ``grid`` or ``group_size`` is out of range.
@@ -147,17 +147,17 @@ def invert_tile_permutation(permutation: Tensor) -> Tensor:
 def mix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     """Exchange grid cells between the images of a batch.
 
-    Row i of H belongs to the cell row ⌊(i + ½)·R / H⌋, columns likewise, for every size whether
-    the grid divides it or not, so a cell covers the same part of the image at each stride and
-    :func:`unmix_tiles` is exact at any of them. Values only move between images, at their pixel.
+    Row i of H belongs to the cell row ⌊(i + ½)·R / H⌋; columns likewise. This holds for every
+    size, whether the grid divides it or not. So a cell covers the same part of the image at each
+    stride, and :func:`unmix_tiles` is exact. A value moves to another image, and keeps its pixel.
 
     Args:
-        x (Tensor): (B, C, H, W) of any dtype; the memory format is kept.
+        x (Tensor): (B, C, H, W) of any dtype and memory format.
         permutation (Tensor): int64 (B, R, C) of :func:`sample_tile_permutation`, on x's device.
 
     Returns:
-        Tensor: The mixed batch, of the shape and memory format of ``x``. Its gradient is the
-        opposite mix of the incoming one.
+        Tensor: The mixed batch, with the shape and memory format of ``x``. The backward pass
+        unmixes the gradient.
 
     Raises:
         ValueError: If the shapes do not fit, or the grid has more cells than x has pixels.
@@ -197,7 +197,7 @@ def unmix_tiles(x: Tensor, permutation: Tensor) -> Tensor:
 
 
 class _MixTiles(torch.autograd.Function):
-    """A gather whose backward is a gather too, by the inverse permutation (no scatter-add)."""
+    """A gather. Its backward gathers too, by the inverse permutation, without scatter-add."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, permutation: Tensor) -> Tensor:
@@ -226,15 +226,15 @@ def _check(x: Tensor, permutation: Tensor) -> None:
 def _gather_tiles(x: Tensor, permutation: Tensor) -> Tensor:
     """Copy runs of memory: the pixels of a row that lie in one cell.
 
-    With all their channels if x is channels_last, else of one channel. So the index is a fraction
-    of x's size. A gather takes runs of one length, so where the cells are of different widths, each
-    column of the grid is one of its own.
+    A run has all channels if x is channels_last, else one channel. So the index is a fraction of
+    x's size. One gather takes runs of one length. If the cells have different widths, each column
+    of the grid needs its own gather.
     """
     channels, height, width = x.shape[1:]
     rows, columns = permutation.shape[1:]
     by_pixel = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     if not by_pixel and width < SHORT * columns and min(channels, height * width) > 1:
-        # So short runs cost more than to bring the channels together, and back.
+        # Copying such short runs costs more than two changes of the memory format.
         return _gather_tiles(x.contiguous(memory_format=torch.channels_last),
                              permutation).contiguous()
     x = x if by_pixel else x.contiguous()

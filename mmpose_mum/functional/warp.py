@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Standard deviation, in pixels, that closes the gaps between a distribution's bins where a view is
-# enlarged. Labels have several times as much.
+# Standard deviation in pixels. It closes the gaps between a distribution's bins in an enlarged
+# view. That of a label is several times as large.
 BLUR = .7
 ROUNDING = 1e-6  # of float32 Fourier transforms of sum 1, with room
 
@@ -33,13 +33,13 @@ def view_to_view(source: Tensor, target: Tensor) -> Tensor:
 
 
 def compose_affine(*matrices: Tensor) -> Tensor:
-    """Multiply affine maps (..., 3, 3) of which the last one applies first.
+    """Multiply affine maps (..., 3, 3). The last one applies first.
 
-    In float64, since positions of some hundred pixels times float32's rounding would show in the
-    third decimal of a pixel, and since autocast would multiply float32 in bfloat16.
+    The product is computed in float64: float32 would be off by thousandths of a pixel, and autocast
+    would multiply in bfloat16.
 
     Returns:
-        Tensor: (..., 3, 3), of the first one's dtype.
+        Tensor: (..., 3, 3), with the dtype of the first map.
 
     Example:
         >>> scale, shift = torch.diag(torch.tensor([2., 2, 1])), torch.eye(3)
@@ -53,9 +53,12 @@ def compose_affine(*matrices: Tensor) -> Tensor:
 
 
 def invert_affine(matrix: Tensor) -> Tensor:
-    """Invert affine maps (..., 3, 3) in closed form, without a solver and its host sync.
+    """Invert affine maps (..., 3, 3) in closed form: a solver would wait for the device.
 
-    Computed in float64, see :func:`compose_affine`.
+    The inverse is computed in float64, see :func:`compose_affine`.
+
+    Returns:
+        Tensor: (..., 3, 3), with the dtype of ``matrix``.
 
     Example:
         >>> matrix = torch.tensor([[2., 0, 6], [0, 4, 8], [0, 0, 1]])
@@ -93,7 +96,7 @@ def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
 
 
 def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
-    """Resample heatmaps into another view, and tell where the source had something to say.
+    """Resample heatmaps into another view, and tell which pixels the source covers.
 
     Args:
         heatmaps (Tensor): (B, K, h, w) float.
@@ -101,9 +104,9 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
         size (tuple[int, int]): Height and width of the target heatmaps.
 
     Returns:
-        tuple[Tensor, Tensor]: the heatmaps (B, K, ``*size``), bilinear, 0 outside the source; and
-        the float validity mask (B, 1, ``*size``): 1 where the target pixel lies within the source's
-        pixel centers, 0 where the source never looked.
+        tuple[Tensor, Tensor]: The heatmaps (B, K, ``*size``), bilinear, 0 outside the source; a
+        float mask (B, 1, ``*size``), 1 where a pixel lies between the source's pixel centers, and
+        0 where the source saw nothing.
 
     Example:
         >>> right = torch.tensor([[[1., 0, 1], [0, 1, 0], [0, 0, 1]]])
@@ -129,21 +132,21 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
 
 def warp_distributions(of_x: Tensor, of_y: Tensor, matrix: Tensor,
                        bins: float) -> Tuple[Tensor, Tensor]:
-    """Carry what is known of points' x and of their y, apart from each other, into another view.
+    """Carry separate distributions of points' x and y into another view.
 
-    There, each coordinate is a weighted sum of both, so its distribution is a convolution of the
-    two, stretched: a product of their Fourier transforms. Detail finer than a pixel is left out,
-    and all is smoothed by :data:`BLUR`.
+    A coordinate in the target is a weighted sum of x and y. Its distribution is the convolution of
+    the two stretched distributions: the product of their Fourier transforms. The result has no
+    detail finer than a pixel, and is smoothed by :data:`BLUR`.
 
     Args:
         of_x (Tensor): float32 (B, K, Wx), the distribution of each point's x over bins, sum 1.
-        of_y (Tensor): float32 (B, K, Wy), that of its y.
-        matrix (Tensor): (B, 3, 3), source pixel → target pixel; both views are of the same size.
-        bins (float): Bins of a pixel, at least 1; bin i lies at pixel i / ``bins``.
+        of_y (Tensor): float32 (B, K, Wy), the same of its y.
+        matrix (Tensor): (B, 3, 3), source pixel → target pixel. Both views have the same size.
+        bins (float): Bins per pixel, at least 1. Bin i lies at pixel i / ``bins``.
 
     Returns:
-        tuple[Tensor, Tensor]: (B, K, Wx) and (B, K, Wy), those in the target. What lies outside of
-        the target is left out, and the rest's sum is 1; all bins are equal if there is none.
+        tuple[Tensor, Tensor]: The distributions in the target, (B, K, Wx) and (B, K, Wy), without
+        what lies outside, sum 1. If everything lies outside, all bins are equal.
 
     Example:
         >>> of_x = torch.zeros(1, 1, 16).index_fill(-1, torch.tensor(4), 1.)  # surely at x = 4
@@ -175,12 +178,12 @@ def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Te
     """Exchange the left and right keypoints of the samples that need it.
 
     Args:
-        x (Tensor): (B, K, ...), one entry a keypoint.
-        flip_indices (Sequence[int]): The K indices of each keypoint's mirror image.
+        x (Tensor): (B, K, ...), one entry per keypoint.
+        flip_indices (Sequence[int]): K numbers, the index of each keypoint's mirror image.
         where (Tensor): bool (B,), the samples to change.
 
     Returns:
-        Tensor: Of the shape of ``x``.
+        Tensor: A new tensor with the shape and dtype of ``x``.
 
     Example:
         >>> scores = torch.tensor([[1, 2, 3], [4, 5, 6]])  # of a nose, a left and a right eye
@@ -217,8 +220,8 @@ def heatmap_peaks(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
         heatmaps (Tensor): (B, K, h, w).
 
     Returns:
-        tuple[Tensor, Tensor]: (x, y) of the peaks, float32 (B, K, 2), in whole heatmap pixels, and
-        their values (B, K).
+        tuple[Tensor, Tensor]: The peaks, float32 (B, K, 2), (x, y) in whole heatmap pixels; their
+        values (B, K).
 
     Example:
         >>> heatmap_peaks(torch.tensor([[[[0., 0, 0], [0, 0, 0.5]]]]))
@@ -231,14 +234,15 @@ def heatmap_peaks(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def refine_peaks(heatmaps: Tensor, peaks: Tensor) -> Tensor:
-    """Move peaks a quarter of a pixel toward their higher neighbor, as MMPose decodes MSRA's.
+    """Move peaks a quarter of a pixel toward the higher neighbor, as MMPose's MSRA codec does.
 
     Args:
         heatmaps (Tensor): (B, K, h, w).
         peaks (Tensor): (B, K, 2), of :func:`heatmap_peaks`.
 
     Returns:
-        Tensor: (B, K, 2). Along an axis those at its ends, or next to its beginning, stay.
+        Tensor: (B, K, 2). A peak does not move along an axis if it is at the axis' ends, or next
+        to its beginning.
 
     Example:
         >>> heatmaps = torch.zeros(1, 1, 3, 5)

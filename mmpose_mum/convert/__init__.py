@@ -1,4 +1,4 @@
-"""From a top-down config of MMPose to its semi-supervised training, in memory or as a file."""
+"""Turn a top-down config of MMPose into its semi-supervised training, in memory or as a file."""
 from .convert import overrides, semi_supervised
 from .options import Options
 

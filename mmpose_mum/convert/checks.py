@@ -1,4 +1,4 @@
-"""Write a semi-supervised config to a file, having looked at all that it names."""
+"""Check everything that a semi-supervised config names, and write it to a file."""
 import os
 import os.path as osp
 from importlib.util import find_spec
@@ -25,11 +25,16 @@ from .writer import base_name, config_text
 
 
 def check_paths(options: Options, out: str, force: bool) -> None:
-    """Look for what was named, so that no one finds out at the start of a training.
+    """Look for the files and folders of the options, before the training does.
+
+    Args:
+        options (Options): The options.
+        out (str): The config to write.
+        force (bool): Whether it may exist.
 
     Raises:
         FileNotFoundError: If a file or folder is missing.
-        ValueError: If one is not of its kind, or the config to write exists.
+        ValueError: If one is of the wrong kind, or the config to write exists.
     """
     for name in ('labeled', 'unlabeled', 'unlabeled_ann_file', 'val'):
         path = getattr(options, name)
@@ -58,14 +63,14 @@ def check_paths(options: Options, out: str, force: bool) -> None:
 
 
 def check_training(cfg: Config, labeled: bool) -> str:
-    """Read the training data, and look for the first images.
+    """Read the training data, and look for the first unlabeled image.
 
     Args:
         cfg (Config): The semi-supervised config.
-        labeled (bool): Whether to read the labeled set, too. The original's may not be here.
+        labeled (bool): Whether to read the labeled set too. The original's may not be here.
 
     Returns:
-        str: How many people there are.
+        str: The number of people, in words.
 
     Raises:
         ValueError: If a set is empty, or its images are not where the config says.
@@ -83,10 +88,13 @@ def check_training(cfg: Config, labeled: bool) -> str:
 
 
 def check_validation(cfg: Config) -> str:
-    """Read the validation data, and look for what the metrics read and for the first image.
+    """Read the validation data, and look for the metrics' files and the first image.
+
+    Args:
+        cfg (Config): The semi-supervised config.
 
     Returns:
-        str: How many people there are.
+        str: The number of people, in words.
 
     Raises:
         ValueError: If there are none, a file is not where the config says, or the labels lack
@@ -114,7 +122,7 @@ def check_validation(cfg: Config) -> str:
 
 
 def _files(dataset: dict) -> Iterator[Optional[str]]:
-    """List the annotations and detections that a dataset, or those in it, will read."""
+    """List the files of annotations and detections that a dataset, or a part of it, reads."""
     for part in leaves(dataset):
         yield osp.join(part.get('data_root') or '', part.get('ann_file') or '')
         yield part.get('bbox_file')
@@ -123,8 +131,12 @@ def _files(dataset: dict) -> Iterator[Optional[str]]:
 def check_written(cfg: Config, options: Options) -> List[str]:
     """Build the model and the data of a written config.
 
+    Args:
+        cfg (Config): The written config.
+        options (Options): The options that it was written by.
+
     Returns:
-        list[str]: Who will be trained and validated on, in words.
+        list[str]: The number of people to train and to validate on, in words.
     """
     model = build_without_weights(cfg.model)
     if options.labeler is not None:
@@ -140,8 +152,8 @@ def check_written(cfg: Config, options: Options) -> List[str]:
 
 
 def remedy(error: Exception) -> str:
-    """Say how to install what an error is about, if that is in setup.py's extra; else ''."""
-    # What stands in the error, and the package that brings it.
+    """Say how to install the package that an error misses, if pyproject.toml's extra has it."""
+    # A word of the error → the package to install.
     brings = dict(albumentations='albumentations', mmpretrain='mmpretrain', mmcls='mmpretrain')
     if any(name in str(error) and not find_spec(package) for name, package in brings.items()):
         return ' (in a checkout of mmpose_mum: pip install -e .[models])'
@@ -150,16 +162,17 @@ def remedy(error: Exception) -> str:
 
 def write_config(path: str, options: Options, out: str,
                  force: bool = False) -> Tuple[Config, Config, List[str]]:
-    """Write the semi-supervised config of a plain one, and leave it only if it can be trained.
+    """Write the semi-supervised config of a plain one. Keep it only if it can be trained.
 
     Args:
         path (str): The original, see :func:`find_config`.
-        options (Options): What the training is made of.
+        options (Options): The options.
         out (str): The config to write.
         force (bool): Whether to overwrite it.
 
     Returns:
-        tuple: The written config, the original, and who will be trained and validated on, in words.
+        tuple[Config, Config, list[str]]: The written config, the original, and the number of people
+        to train and to validate on, in words.
 
     Raises:
         ImportError: If a package is missing.
@@ -180,10 +193,10 @@ def write_config(path: str, options: Options, out: str,
     try:
         written = Config.fromfile(out)
         people = check_written(written, options)
-    # The datasets' readers raise what they like at a json of another layout.
+    # A dataset's reader may raise anything if the json has another layout.
     except Exception as error:
         os.remove(out) if before is None else Path(out).write_bytes(before)
-        told = isinstance(error, (OSError, ValueError))  # else its text alone may be a bare key
+        told = isinstance(error, (OSError, ValueError))  # others may say no more than a key
         raise ValueError(
             f'{out} is not written, as it cannot be trained: '
             f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error

@@ -18,22 +18,22 @@ _SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 def semi_supervised(cfg: Config, **options) -> Config:
     """Turn the config of a top-down model into the config of its Pose-MUM training.
 
-    The model becomes student and teacher, its labeled data keep their augmentation, unlabeled
-    data join them, and the training counts iterations; what concerns the test stays, but for the
-    annotations, if ``val`` gives others. Nothing is read from the disk, except a glance at an
-    ``unlabeled`` json that is there, and a labeler's config.
+    The model becomes student and teacher. The labeled data keep their augmentation, and unlabeled
+    data join them. The training counts iterations. Validation and test stay as they are, unless
+    ``val`` gives other annotations. The only files that are read are the first bytes of a json in
+    ``unlabeled`` and a labeler's config.
 
     Args:
-        cfg (Config): The original, such as ``Config.fromfile('…/td-hm_res50_….py')``; it is not
+        cfg (Config): The original, such as ``Config.fromfile('…/td-hm_res50_….py')``. It is not
             changed.
-        **options: Arguments of :class:`mmpose_mum.convert.Options`. ``unlabeled`` is needed.
+        **options: Arguments of :class:`mmpose_mum.convert.Options`. ``unlabeled`` is required.
 
     Returns:
         Config: A whole config, ready for MMEngine's Runner.
 
     Raises:
-        ValueError: If the config is not that of a top-down model or has no training data, or an
-            option is out of its range.
+        ValueError: If the config has no top-down model or no training data, or if an option is out
+            of its range.
     """
     converted = copy.deepcopy(cfg)
     converted.merge_from_dict(resolve(overrides(cfg, Options(**options)), cfg))
@@ -41,14 +41,14 @@ def semi_supervised(cfg: Config, **options) -> Config:
 
 
 def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
-    """Make what a semi-supervised config says beyond the original that it inherits from.
+    """Make the entries by which a semi-supervised config differs from the original.
 
     Args:
         cfg (Config): The original.
-        options (Options): What was asked for.
+        options (Options): The options.
 
     Returns:
-        dict: Top-level name → value, in which parts of the original stand as references.
+        dict: Top-level name → value. Parts of the original are references, see :class:`Base`.
 
     Raises:
         ValueError: As for :func:`semi_supervised`.

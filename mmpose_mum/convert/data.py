@@ -1,4 +1,4 @@
-"""The training data of a converted config: the original's labeled set and an unlabeled set."""
+"""Make the training data of a converted config: the original's labeled set, and unlabeled data."""
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config
@@ -15,7 +15,7 @@ _DATASET = Base('train_dataloader', 'dataset')
 _COLORS = {'Albumentation', 'PhotometricDistortion', 'PhotometricRandAugment', 'YOLOXHSVRandomAug'}
 # SSHPE's views fit MMPose's usual rotation of people by up to 80°, or 60°.
 _USUAL_ROTATION = (60, 80)
-# What else of the views was better on Leeds Sports than the views' own defaults.
+# These were better on Leeds Sports than the views' own defaults.
 _SHIFT = dict(shift_prob=1., shift_factor=0.03)
 _WEAK = dict(scale_factor=(0.9, 1.1), **_SHIFT)
 _STRONG = dict(
@@ -27,7 +27,7 @@ def data_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
     Args:
         cfg (Config): The original config.
-        options (Options): What was asked for.
+        options (Options): The options.
 
     Returns:
         dict: Top-level name → value with references.
@@ -80,7 +80,7 @@ def _labeled(cfg: Config, options: Options) -> Any:
 
 
 def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) -> Any:
-    """Refer to a dataset with other annotations; a combination becomes one set of COCO's layout.
+    """Refer to a dataset with other annotations. A combination becomes one CocoDataset.
 
     Args:
         cfg (Config): The original config.
@@ -99,14 +99,14 @@ def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) ->
 
 
 def owner_of(cfg: Config, base: Base) -> Base:
-    """Find the first dataset with a pipeline of its own, inside of wrappers.
+    """Find the first dataset that has its own pipeline, inside of wrappers.
 
     Args:
         cfg (Config): The original config.
         base (Base): Its dataset for training or validation.
 
     Returns:
-        Base: The dataset found.
+        Base: That dataset.
 
     Raises:
         ValueError: If there is none.
@@ -118,11 +118,11 @@ def owner_of(cfg: Config, base: Base) -> Base:
 
 
 def _augmented(cfg: Config, owner: Base) -> Optional[list]:
-    """Return the labeled pipeline with changed colors and erased boxes, behind the crop.
+    """Return the labeled pipeline, with changed colors and erased boxes after the crop.
 
-    None if it changes colors of its own accord, as RTMPose's do.
+    None if it changes colors already, as RTMPose's does.
     """
-    input_size(cfg)  # which there must be
+    input_size(cfg)  # raises if there is no crop
     names = [name_of(step) for step in _pipeline(cfg)]
     if {*names} & _COLORS:
         return None
@@ -143,7 +143,7 @@ def _step(cfg: Config, name: str) -> Optional[dict]:
 
 
 def _unlabeled(cfg: Config, options: Options) -> Any:
-    """Say where the unlabeled people are: a path, and of a json where its images are, too."""
+    """Say where the unlabeled people are: by a path, or by a json and the folder of its images."""
     images = options.unlabeled_images or options.labeled_images or image_folder(_DATASET.of(cfg))
     places = places_of(options.unlabeled, images)
     if options.unlabeled_ann_file is not None:
@@ -152,7 +152,7 @@ def _unlabeled(cfg: Config, options: Options) -> Any:
 
 
 def _views(cfg: Config, options: Options) -> Dict[str, dict]:
-    """Collect what of the unlabeled people's pipeline is not as usual, by the labeled one."""
+    """Collect the options of the unlabeled views, also those that follow the labeled pipeline."""
     crop: Dict[str, Any] = {}
     rotation = _rotation(cfg)
     padding = (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25)
@@ -165,14 +165,14 @@ def _views(cfg: Config, options: Options) -> Dict[str, dict]:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
     if options.labeler is not None:
         weak.update(_view_of_labeler(cfg, options.labeler[0]))
-    # How the original reads its images, if that is not the usual way.
+    # The original may read its images in an unusual way.
     backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
     load = {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
     return {key: value for key, value in dict(load=load, weak=weak, strong=strong).items() if value}
 
 
 def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
-    """Collect what of the weak view is the labeler's and not the student's: its crop."""
+    """Collect the options of the weak view that follow the labeler's crop, not the student's."""
     found = read_config(find_config(path))
     dataset = (found.get('test_dataloader') or found.get('val_dataloader') or {}).get('dataset')
     owner = find_owner(dataset, 'pipeline') if dataset else None
@@ -193,7 +193,7 @@ def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
 
 
 def _erasing(cfg: Config) -> Dict[str, Any]:
-    """Return how boxes of an image are erased, by the color that the model takes for 0."""
+    """Return the arguments that erase boxes of an image, in the color that normalizes to 0."""
     preprocessor = cfg.model.get('data_preprocessor') or {}
     mean = list(preprocessor.get('mean') or [114.] * 3)
     # Images are loaded as BGR.
@@ -203,7 +203,7 @@ def _erasing(cfg: Config) -> Dict[str, Any]:
 
 
 def _rotation(cfg: Config) -> Optional[float]:
-    """Return how far the student's view is turned, if the labeled views are turned unusually."""
+    """Return the rotation of the student's view, in degrees; None if the view's default fits."""
     step = _step(cfg, 'RandomBBoxTransform')
     rotation = step.get('rotate_factor', 80) if step else 0
     low, high = _USUAL_ROTATION

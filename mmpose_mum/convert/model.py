@@ -1,4 +1,4 @@
-"""The model of a converted config: the original as student and teacher, and where it is mixed."""
+"""Make the model of a converted config: the original as student and teacher, and its sites."""
 from importlib.util import find_spec
 from typing import Any, Dict, List
 
@@ -19,7 +19,7 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
     Args:
         cfg (Config): The original config.
-        options (Options): What was asked for.
+        options (Options): The options.
 
     Returns:
         dict: Top-level name → value with references.
@@ -55,10 +55,10 @@ def _labeler(options: Options) -> Dict[str, Any]:
 
 
 def find_sites(backbone: dict, size, grid) -> List[str]:
-    """Find where in a backbone to mix.
+    """Find the sites of a backbone.
 
     Args:
-        backbone (dict): Its config; weights that it names are not loaded.
+        backbone (dict): Its config. Weights that it names are not loaded.
         size (tuple[int, int]): Width and height of its input.
         grid (tuple[int, int] | str): Rows and columns of tiles, or ``'auto'``.
 
@@ -69,13 +69,13 @@ def find_sites(backbone: dict, size, grid) -> List[str]:
 
 
 def build_without_weights(config: dict) -> nn.Module:
-    """Build a model to look at its structure: nothing is downloaded, and little is computed.
+    """Build a model to look at its structure, without a download and with little computation.
 
     Args:
         config (dict): Its config.
 
     Returns:
-        nn.Module: The model, on the ``meta`` device if its constructor can do that.
+        nn.Module: The model, on the ``meta`` device if its constructor works there.
     """
     config = _without_init_cfg(config)
     with DefaultScope.overwrite_default_scope('mmpose'):
@@ -96,7 +96,7 @@ def _without_init_cfg(node: Any) -> Any:
 
 
 def _estimator(cfg: Config) -> Any:
-    """Refer to the original model; MMClassification's ViT becomes its successor's."""
+    """Refer to the original model. A ViT of MMClassification becomes MMPretrain's."""
     backbone = cfg.model['backbone']
     if backbone['type'] != 'mmcls.VisionTransformer' or find_spec('mmcls') or \
             not find_spec('mmpretrain'):

@@ -8,49 +8,51 @@ from ..functional.ema import momentum_for
 
 @dataclass(frozen=True)
 class Options:
-    """Options of :func:`mmpose_mum.semi_supervised`; all but ``unlabeled`` may be left out.
+    """Options of :func:`mmpose_mum.semi_supervised`. Only ``unlabeled`` is required.
 
-    Paths are written into the config unchanged. So relative ones start in the folder in which the
-    training is started, like ``data/coco/`` in MMPose's own configs.
+    Paths are written into the config unchanged. A relative path starts in the folder from which you
+    start the training, like ``data/coco/`` in MMPose's own configs.
 
     Args:
-        unlabeled (str): A folder of images or videos with one person each, a video, or a json:
-            COCO's layout, or a detector's results. See :class:`UnlabeledPoseDataset`.
-        labeled (str, optional): Annotations to use instead of the original's, in the layout that
-            its dataset reads. If the original combines several datasets, it replaces all of them
-            and has COCO's layout with the keypoints of the combination. Defaults to the original's.
-        labeled_images (str, optional): Folder of the images in ``labeled``. Defaults to that of
-            the original's (first) dataset.
+        unlabeled (str): A folder of images or videos with one person each, a video, or a json in
+            COCO's layout or of a detector's results. See :class:`UnlabeledPoseDataset`.
+        labeled (str, optional): Annotations to train on, in the layout that the original's dataset
+            reads. If the original combines several datasets, this json replaces all of them. Then
+            it needs COCO's layout, and the keypoints of the combination. Defaults to the
+            original's.
+        labeled_images (str, optional): Folder of the images in ``labeled``. Defaults to the folder
+            of the original's (first) dataset.
         unlabeled_images (str, optional): Folder of the images, if ``unlabeled`` is a json.
-            Defaults to that of the labeled images.
-        unlabeled_ann_file (str, optional): A json in COCO's layout that names the images, if
-            ``unlabeled`` is a detector's results with numbers as ``image_id`` s.
-        val (str, optional): Annotations to validate and test on instead of the original's, in the
-            layout that its dataset reads. Their boxes are used, not a detector's. A combination is
-            replaced as with ``labeled``. Defaults to the original's.
+            Defaults to the folder of the labeled images.
+        unlabeled_ann_file (str, optional): A json in COCO's layout that names the images. A
+            detector's results need it if their ``image_id`` s are numbers.
+        val (str, optional): Annotations to validate and test on, in the layout that the original's
+            dataset reads. Their own boxes are used, not a detector's. A combination is replaced as
+            with ``labeled``. Defaults to the original's.
         val_images (str, optional): Folder of the images in ``val``. Defaults to
-            ``labeled_images`` or else to that of the original's (first) dataset for validation.
-        batch_size (int, optional): Labeled images per batch and GPU. Defaults to the original's.
-        ratio (float): Unlabeled images per labeled image, in addition to it.
-        max_iters (int): Length of the training. The learning rate's epochs are scaled to it.
-        burn_in (int, optional): Iterations on labeled images alone. In as many more, the weight of
-            the unlabeled images rises. Defaults to a fortieth of ``max_iters``, or to 0 with
-            a labeler, which is trained already.
-        momentum (float, optional): The teacher's. By default it depends on the length of the
-            training, see :func:`functional.ema.momentum_for`.
-        sites (Sequence[str], optional): Where to mix. Defaults to what
-            :func:`mmpose_mum.models.mixing.default_sites.default_sites` finds in the backbone.
-        grid (tuple[int, int] | str): Rows and columns of tiles. Defaults to those that divide the
+            ``labeled_images``, or else to the folder of the original's (first) validation dataset.
+        batch_size (int, optional): Labeled images per batch and GPU, at least 1. Defaults to the
+            original's.
+        ratio (float): Unlabeled images per labeled image, more than 0. They come in addition.
+        max_iters (int): Iterations to train, at least 1. The learning rate's epochs are scaled to
+            them.
+        burn_in (int, optional): Iterations on labeled images alone. Over the same number of
+            iterations after it, the weight of the unlabeled images rises. Defaults to a fortieth of
+            ``max_iters``, or to 0 with a labeler, which is trained already.
+        momentum (float, optional): The teacher's momentum, in [0, 1). By default the length of the
+            training decides, see :func:`functional.ema.momentum_for`.
+        sites (Sequence[str], optional): Where to mix. By default
+            :func:`mmpose_mum.models.mixing.default_sites.default_sites` chooses.
+        grid (tuple[int, int] | str): Rows and columns of tiles. Defaults to a grid that divides the
             smallest map, see :class:`MixUnMix`.
-        group_size (int): Images that exchange tiles.
-        labeler (Sequence[str], optional): Config and checkpoint of the model that makes the
-            targets in place of the teacher, see :class:`ModelLabeler`. Its config is read.
+        group_size (int): Number of images that exchange tiles, at least 2.
+        labeler (Sequence[str], optional): Config and checkpoint of a model that makes the targets
+            in place of the teacher, see :class:`ModelLabeler`. The config is read.
 
     Raises:
-        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range, or
-            ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without detections,
-            or ``labeler`` is not two paths.
-            The components check the other options.
+        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range;
+            if ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without
+            detections; or if ``labeler`` is not two paths. The components check the other options.
     """
 
     unlabeled: str
@@ -107,7 +109,7 @@ class Options:
             original (int): The original's batch size.
 
         Returns:
-            tuple[int, int]: Both numbers.
+            tuple[int, int]: The number of labeled and of unlabeled images, each at least 1.
         """
         labeled = self.batch_size or original
         return labeled, max(1, round(labeled * self.ratio))

@@ -56,14 +56,14 @@ def _(node: Changed) -> Parts:
 
 
 def resolve(node: Any, cfg: Config) -> Any:
-    """Replace every reference in a tree of dicts and lists by a copy of what it refers to.
+    """Replace each reference in a tree of dicts and lists with a copy of its part.
 
     Args:
-        node (Any): Plain values, dicts, lists, :class:`Base` and :class:`Changed`.
+        node (Any): A tree of plain values, :class:`Base` and :class:`Changed`.
         cfg (Config): The original config.
 
     Returns:
-        Any: The same tree of plain values.
+        Any: The tree, with plain values alone.
     """
     if isinstance(node, Base):
         return copy.deepcopy(node.of(cfg))
@@ -77,9 +77,9 @@ def resolve(node: Any, cfg: Config) -> Any:
 
 
 def shortest(base: Base, cfg: Config) -> Base:
-    """Find the variable of the original config that holds the same as a part of it does.
+    """Find the variable of the original config that equals a part of it.
 
-    MMPose's configs write their pipelines into variables, by whose names people know them.
+    MMPose's configs have variables for their pipelines. People know their names.
 
     Args:
         base (Base): The part.
@@ -93,7 +93,7 @@ def shortest(base: Base, cfg: Config) -> Base:
 
 
 def unscoped(value: Any) -> Any:
-    """Drop the mark that MMEngine sets on what is inherited from MMPose: it is the scope anyway.
+    """Drop the ``_scope_`` that MMEngine adds to what is inherited from MMPose: it is the default.
 
     Args:
         value (Any): A part of a config.

@@ -1,4 +1,4 @@
-"""The training's course in a converted config: loop, learning rate, hooks and logs."""
+"""Make the schedule of a converted config: loop, learning rate, hooks and logs."""
 from typing import Any, Dict, List
 
 from mmengine.config import Config
@@ -7,7 +7,7 @@ from ..datasets.short_form import name_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
-# What MMEngine's schedulers say in epochs or iterations, as one number or several.
+# Arguments of MMEngine's schedulers in epochs or iterations, one number or several.
 _TIMES = ('begin', 'end', 'T_max', 'step_size', 'total_steps', 'total_iters', 'milestones',
           'periods')
 
@@ -17,7 +17,7 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
     Args:
         cfg (Config): The original config.
-        options (Options): What was asked for.
+        options (Options): The options.
 
     Returns:
         dict: Top-level name → value with references.
@@ -99,14 +99,14 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
     if scheduler.get('by_epoch', True):
         factor = _iters_per_epoch(cfg, options)
     elif name_of(scheduler) in ('LinearLR', 'ConstantLR') and not scheduler.get('begin'):
-        # A warm-up of so many steps stays one, unless the whole training is short.
+        # A warm-up keeps its number of steps, unless the whole training is short.
         longest = max(2, options.max_iters // 10)  # MMEngine's never ends if it has one step
         return Changed(base, end=longest) if scheduler.get('end', 0) > longest else base
     elif cfg.train_cfg.get('max_iters'):
         factor = options.max_iters / cfg.train_cfg['max_iters']
     else:
-        return base  # in iterations of epochs whose length is not known here
-    # Written out, not referred to: `convert_to_iter_based` has to go.
+        return base  # in iterations, and the length of the original's epochs is not known here
+    # A copy, not a reference: `convert_to_iter_based` has to go.
     scaled = unscoped(scheduler)
     scaled.pop('convert_to_iter_based', None)
     for key in _TIMES:

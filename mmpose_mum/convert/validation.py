@@ -1,4 +1,4 @@
-"""The validation and test of a converted config, if they are on one's own annotations."""
+"""Make the validation and test of a converted config, if they use other annotations."""
 from typing import Any, Dict
 
 from mmengine.config import Config
@@ -11,18 +11,18 @@ from .references import Base, Changed, shortest
 
 
 def validation_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
-    """Make the overrides that validate and test on ``options.val``; none if it is not given.
+    """Make the overrides that validate and test on ``options.val``.
 
     Args:
         cfg (Config): The original config.
-        options (Options): What was asked for.
+        options (Options): The options.
 
     Returns:
-        dict: Top-level name → value with references. Where the original's test is its validation,
-        it is the same object here.
+        dict: Top-level name → value with references; empty without ``options.val``. If the
+        original's test equals its validation, both are the same object here.
 
     Raises:
-        ValueError: If the original has no validation, or metrics for each of several datasets.
+        ValueError: If the original has no validation, or several datasets with a metric each.
     """
     if options.val is None:
         return {}
@@ -48,12 +48,12 @@ def _dataloader(cfg: Config, base: Base, options: Options) -> dict:
     changes: Dict[str, Any] = dict(bbox_file=None) if owner.of(cfg).get('bbox_file') else {}
     if 'datasets' in owner.of(cfg):
         changes = dict(test_mode=True, pipeline=shortest(owner / 'pipeline', cfg))
-    # What a wrapper or a combination says besides the dataset is dropped.
+    # A wrapper's or a combination's other arguments are dropped.
     return dict(dataset=replaced(cfg, owner, options.val, images, _delete_=True, **changes))
 
 
 def _evaluator(cfg: Config, base: Base, options: Options) -> Any:
-    """Return the changes of the metrics that read annotations themselves, as CocoMetric does."""
+    """Return the changed metrics: some read the annotations themselves, as CocoMetric does."""
     evaluator = base.of(cfg)
     if isinstance(evaluator, (list, tuple)):
         metrics = [

@@ -1,4 +1,4 @@
-"""Writes a converted config as a person would: short, inheriting from the original, commented."""
+"""Write a converted config as a person would: short, with a base and with comments."""
 import os
 import os.path as osp
 from typing import Any, Dict, List

@@ -1,4 +1,4 @@
-"""The embedded demo's data: images of synthetic people, written as a COCO keypoint data set."""
+"""Write the demo's data: images of synthetic people, as a keypoint data set in COCO's layout."""
 import json
 import os
 import shutil
@@ -12,7 +12,7 @@ from ..files.whole import write_whole
 from .poses import KEYPOINT_NAMES
 from .scene import SPLITS, DemoSample, render_demo_sample
 
-VERSION = 1  # to be raised whenever the images change, so that old ones are drawn again
+VERSION = 1  # raise it when the images change, and old ones are drawn again
 STAMP = 'demo.json'
 
 SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8),
@@ -22,7 +22,7 @@ CATEGORY = dict(id=1, name='person', supercategory='person', keypoints=list(KEYP
 
 
 def _annotate(sample: DemoSample, index: int) -> Dict:
-    """Return the person's COCO annotation: box and area are the silhouette's, in pixels."""
+    """Return the person's COCO annotation, with box and area of the silhouette, in pixels."""
     box = cv2.boundingRect(sample.silhouette.astype(np.uint8))
     keypoints = [[float(x), float(y), int(flag)] for x, y, flag in sample.keypoints]
     return dict(
@@ -40,7 +40,7 @@ def _write_coco(path: Path, images: List[Dict], annotations: List[Dict]) -> None
 
 def _write_split(folder: Path, split: str, number: int, seed: int,
                  image_size) -> Tuple[List[Dict], List[Dict]]:
-    """Draw the images 1 to `number` of a split and return their COCO images and annotations."""
+    """Draw images 1 to `number` of a split. Return their COCO images and annotations."""
     images, annotations = [], []
     image_folder = folder / 'images' / split
     image_folder.mkdir(parents=True)
@@ -72,7 +72,7 @@ def _check_whole(name: str, value: int, least: int) -> None:
 
 
 def _count_labeled(num_train: int, labeled_percent: float) -> int:
-    """Return how many images the percentage is, rounded half up; at least 1."""
+    """Return how many images have labels, rounded half up, at least 1."""
     if not 0 < labeled_percent <= 100:
         raise ValueError(
             f'labeled_percent must be above 0 and at most 100, not {labeled_percent}')
@@ -87,30 +87,32 @@ def _count_labeled(num_train: int, labeled_percent: float) -> int:
 def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: int = 200,
                   labeled_percent: float = 5.0, seed: int = 0,
                   image_size: Tuple[int, int] = (160, 192)) -> Dict[str, str]:
-    """Write the demo's data set, unless the very same one is already there.
+    """Write the demo's data set, unless the same one is already there.
 
-    The folder holds `images/{train,val}/000001.jpg` … and `annotations/{train,train_labeled,
-    train_unlabeled,val}.json`, one person an image. The labeled and the unlabeled part make up
-    `train`; annotations of the unlabeled part have a box and no keypoints. A larger share of
-    labels contains a smaller one's.
+    The folder gets `images/{train,val}/000001.jpg` … and `annotations/{train,train_labeled,
+    train_unlabeled,val}.json`. Each image has one person. `train` is the labeled and the unlabeled
+    part together. Annotations of the unlabeled part have a box and no keypoints. The images that
+    have labels at 5 % also have them at 10 %.
 
     Args:
-        out_dir: Folder to write to. Its `images` and `annotations` are replaced if this function
-            made them with other arguments, or was interrupted.
-        num_train: Number of training images, at least 1.
-        num_val: Number of validation images, at least 1.
-        labeled_percent: Share of the training images with labels, in percent, above 0, at most
-            100.
-        seed: Not negative. Decides on every pixel and on the split.
-        image_size: Typical (width, height) in pixels, see `render_demo_sample`.
+        out_dir (str | Path): Folder to write to. If this function made its `images` and
+            `annotations` with other arguments, or was interrupted, they are replaced.
+        num_train (int): Number of training images, at least 1.
+        num_val (int): Number of validation images, at least 1.
+        labeled_percent (float): Share of the training images with labels, in percent: more than 0,
+            at most 100.
+        seed (int): At least 0. It decides on every pixel and on the split.
+        image_size (tuple[int, int]): Typical width and height in pixels, at least 32 each, see
+            :func:`render_demo_sample`.
 
     Returns:
-        Paths: `data_root`, `train`, `train_labeled`, `train_unlabeled` and `val` (json files),
-        `train_images` and `val_images` (folders).
+        dict[str, str]: Paths by name: the folders `data_root`, `train_images` and `val_images`;
+        the jsons `train`, `train_labeled`, `train_unlabeled` and `val`.
 
     Raises:
-        ValueError: A number is out of its range, or no image would be labeled.
-        FileExistsError: `out_dir` has `images` or `annotations` that this function did not make.
+        ValueError: If a number is out of its range, or no image would have labels.
+        FileExistsError: If `out_dir` has `images` or `annotations` that this function did not
+            make.
     """
     _check_whole('num_train', num_train, 1)
     _check_whole('num_val', num_val, 1)
@@ -137,7 +139,7 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
             f'{root} has images or annotations but no {STAMP}, so they are not the demo\'s and are '
             'not touched. Choose another out_dir.')
 
-    # The stamp says "complete" only while everything is in place: any step may be the last one.
+    # The stamp says "complete" only while everything is there: any step may be interrupted.
     root.mkdir(parents=True, exist_ok=True)
     _write_stamp(stamp, dict(arguments, complete=False))
     partial = root / '.demo_partial'

@@ -1,4 +1,4 @@
-"""Paints the demo's images piece by piece: hulls of circles in random materials, and heads.
+"""Paint the demo's images piece by piece: hulls of circles in random materials, and heads.
 
 Colors are BGR, as in OpenCV.
 """
@@ -16,14 +16,14 @@ _CIRCLE = np.stack([(np.cos(t), np.sin(t)) for t in np.arange(20) * np.pi / 10])
 
 
 class Canvas(NamedTuple):
-    """An image being painted."""
+    """An image while it is painted."""
 
     image: np.ndarray  # float32 (H, W, 3), 0 to 255
     owner: np.ndarray  # uint8 (H, W), the part of the person that is on top, or NOBODY
 
 
 class Cloth(NamedTuple):
-    """A material: a color, or a tile that repeats."""
+    """A material: one color, or a tile that repeats."""
 
     color: np.ndarray  # (3,), the mean one
     tile: Optional[np.ndarray] = None  # uint8 (64, 64, 3)
@@ -44,7 +44,7 @@ class Head(NamedTuple):
 
 
 def sample_color(rng: np.random.Generator) -> np.ndarray:
-    """Return a random BGR color (3,), 0 to 255; dull ones are as likely as bright ones."""
+    """Return a random color, float32 (3,), BGR from 0 to 255. 40 % of the colors are dull."""
     saturation = rng.uniform(0, 0.25) if rng.random() < 0.4 else rng.uniform(0.25, 0.95)
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.12, 1.0))
     return np.array([blue, green, red], np.float32) * 255
@@ -79,16 +79,16 @@ def sample_cloth(rng: np.random.Generator) -> Cloth:
 
 def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 1.0),
                unit: float = 100.0, light=(0.0, 0.0), owner: int = NOBODY) -> None:
-    """Paint the hull of circles, anti-aliased, textured and softly shaded, onto the canvas.
+    """Paint the hull of circles onto the canvas, anti-aliased, textured and softly shaded.
 
     Args:
-        canvas: What to paint on.
-        circles: (n, 3) rows (x, y, radius) in pixels.
-        cloth: The material.
-        axis: (2,) image direction along which the cloth's y axis runs.
-        unit: Pixels to the height, for the size of the cloth's pattern.
-        light: (2,) image direction towards the light, at most of length 1.
-        owner: The number written where the hull covers the image.
+        canvas (Canvas): The canvas, which is changed.
+        circles (np.ndarray): (n, 3), rows (x, y, radius) in pixels.
+        cloth (Cloth): The material.
+        axis (Sequence[float]): (2,), direction of the cloth's y axis in the image.
+        unit (float): Pixels of a body height; sets the size of the cloth's pattern.
+        light (Sequence[float]): (2,), direction of the light in the image, of length 1 or less.
+        owner (int): Number to write into the pixels that the hull covers.
     """
     ring = circles[:, None, :2] + circles[:, None, 2:] * _CIRCLE
     hull = cv2.convexHull(ring.reshape(-1, 2).astype(np.float32))[:, 0]
@@ -102,7 +102,7 @@ def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 
     cv2.fillConvexPoly(mask, corners, 255, cv2.LINE_AA, shift=4)
     alpha = mask.astype(np.float32) * (1 / 255)
 
-    # A blur of the mask, shifted, is dark at the edges and darkest away from the light: round.
+    # A shifted blur of the mask looks round: it is darkest at the edge away from the light.
     size = max(3, int(circles[:, 2].max() * 1.4) | 1)
     anchor = tuple(int(size // 2 - round(toward * size * 0.3)) for toward in light)
     shade = 0.58 + 0.47 * cv2.boxFilter(alpha, -1, (size, size), anchor=anchor,
@@ -126,15 +126,15 @@ def paint_hull(canvas: Canvas, circles: np.ndarray, cloth: Cloth, *, axis=(0.0, 
 
 def paint_head(canvas: Canvas, head: Head, scale: float, offset: np.ndarray, light,
                owner: int) -> None:
-    """Paint the head by casting a ray per sub-pixel at its ellipsoid: the face turns with it.
+    """Paint the head, by a ray per sub-pixel to its ellipsoid. So the face turns with the head.
 
     Args:
-        canvas: What to paint on.
-        head: The head.
-        scale: Pixels to the body height.
-        offset: (2,) pixel of the camera frame's origin.
-        light: (2,) image direction towards the light, at most of length 1.
-        owner: The number written where the head covers the image.
+        canvas (Canvas): The canvas, which is changed.
+        head (Head): The head.
+        scale (float): Pixels of a body height.
+        offset (np.ndarray): (2,), pixel of the camera frame's origin.
+        light (Sequence[float]): (2,), direction of the light in the image, of length 1 or less.
+        owner (int): Number to write into the pixels that the head covers.
     """
     scale = scale * head.zoom
     x, y = head.center[0] * scale + offset[0], -head.center[1] * scale + offset[1]

@@ -1,7 +1,7 @@
 """Make the demo's people: dress a pose, project and paint it, and find the visible keypoints.
 
-Lengths are in body heights until a person is placed in an image; the camera frame is that of the
-poses, colors are BGR.
+Lengths are in body heights until a person is placed in an image. The camera frame is that of
+``poses``. Colors are BGR.
 """
 from typing import Dict, List, NamedTuple, Optional
 
@@ -24,13 +24,13 @@ _SKIN = ((196, 224, 255), (165, 200, 240), (125, 172, 224), (90, 134, 198), (50,
 _HAIR = ((14, 16, 20), (22, 38, 60), (35, 70, 110), (80, 150, 190), (140, 205, 230), (25, 55, 140),
          (150, 150, 150))
 
-# What a pixel shows, in `Canvas.owner`, but for NOBODY. Limbs add 1 on the right side of the body.
+# What a pixel of `Canvas.owner` shows, besides NOBODY. Limbs of the body's right side add 1.
 HEAD, TORSO, PELVIS, SKIRT, NECK, HAIR = range(1, 7)
 UPPER_ARM, FOREARM, THIGH, SHIN, FOOT = 10, 12, 14, 16, 18
 
 
 class Part(NamedTuple):
-    """A convex piece of a body: the hull of circles in image axes (y down), in heights."""
+    """A convex piece of a body: the hull of circles, in image axes (y down) and body heights."""
 
     depth: float  # larger is nearer to the viewer
     owner: int
@@ -40,11 +40,11 @@ class Part(NamedTuple):
 
 
 class Person(NamedTuple):
-    """A person ready to be placed, in image axes (y down) and heights, the pelvis at the origin."""
+    """A person to place in an image, in image axes (y down) and heights, pelvis at the origin."""
 
     keypoints: np.ndarray  # (17, 2)
     facing: np.ndarray  # (17,) bool, False where the body itself hides the keypoint
-    parts: List[Part]  # back to front; the one of a single circle stands for the head
+    parts: List[Part]  # back to front; the head is the one with a single circle
     head: Head
     seat: Optional[np.ndarray]  # (2,), where a sitting person's seat is
 
@@ -57,13 +57,13 @@ class Person(NamedTuple):
 
 
 class _Figure:
-    """Collects the parts of a body in perspective.
+    """Collect the parts of a body in perspective.
 
     Args:
-        points: Named points (3,) in the camera frame, in heights.
-        frames: Named rotations (3, 3) into the camera frame.
-        girth: How stout the body is, 1 for the average.
-        distance: Of the camera, in heights.
+        points (dict): Named points (3,) in the camera frame, in heights.
+        frames (dict): Named rotations (3, 3) into the camera frame.
+        girth (float): Width of the body, 1 for the average.
+        distance (float): Distance of the camera, in heights.
     """
 
     def __init__(self, points: Dict, frames: Dict, girth: float, distance: float) -> None:
@@ -71,7 +71,7 @@ class _Figure:
         self.parts: List[Part] = []
 
     def at(self, point) -> np.ndarray:
-        """Return (3,): a point given by name, by (start, end, share of the way), or as it is."""
+        """Return a point (3,), given by its name, by (start, end, share of the way), or itself."""
         if isinstance(point, str):
             return self.points[point]
         if isinstance(point, tuple):
@@ -92,21 +92,21 @@ class _Figure:
         return self.at(point)[:2] * (1, -1) * self.zoom(point)
 
     def add(self, depth: float, owner: int, cloth: Cloth, *balls) -> None:
-        """Add the hull of balls, pairs of a point and a radius, along the first to the last."""
+        """Add the hull of balls (point, radius). The cloth runs from the first to the last."""
         circles = np.array([(*self.project(p), radius * self.zoom(p)) for p, radius in balls])
         axis = circles[-1, :2] - circles[0, :2]
         self.parts.append(Part(depth, owner, circles, cloth, axis))
 
     def limb(self, depth: float, owner: int, cloth: Cloth, *balls) -> None:
-        """Add the hull of balls whose radii are those of a body of girth 1."""
+        """Add the hull of balls. Their radii are for a girth of 1, and are scaled to this one."""
         self.add(depth, owner, cloth, *((point, radius * self.girth) for point, radius in balls))
 
 
 def _dress(figure: _Figure, rng: np.random.Generator, skin: np.ndarray, skirts: bool) -> None:
-    """Add the trunk and the limbs, in clothes; later parts of a limb lie over earlier ones."""
+    """Add the trunk and the limbs, in clothes. Later parts of a limb cover earlier ones."""
     bare, shirt, trousers = Cloth(skin), sample_cloth(rng), sample_cloth(rng)
     shoe = Cloth(sample_color(rng) * 0.7)
-    # Which share of a limb is covered: up to 1 of its upper half only, 2 is all of it.
+    # How much of a limb the cloth covers: up to 1 is a share of the upper half, 2 is all of it.
     sleeve = rng.choice((0.0, 0.5, 0.6, 2.0, 2.0))
     skirt = skirts and rng.random() < 0.15
     trouser = 0.0 if skirt else rng.choice((0.45, 0.8, 2.0, 2.0, 2.0))
@@ -167,7 +167,7 @@ def _dress(figure: _Figure, rng: np.random.Generator, skin: np.ndarray, skirts: 
 
 def _add_head(figure: _Figure, rng: np.random.Generator, axes: np.ndarray, skin: np.ndarray,
               long_hair: bool) -> Head:
-    """Add the head, with what stands out of its ellipsoid: nose, ears and long hair."""
+    """Add the head, and what sticks out of its ellipsoid: nose, ears and long hair."""
     center, frame = figure.points['head'], figure.frames['head']
     depth = center[2]
     hair = np.array(_HAIR[rng.integers(len(_HAIR))], np.float32) * rng.uniform(0.8, 1.2)
@@ -198,10 +198,10 @@ def sample_person(rng: np.random.Generator) -> Person:
     """Pose, dress and project a random person.
 
     Args:
-        rng: Source of every choice.
+        rng (np.random.Generator): Draws every choice.
 
     Returns:
-        The person, in heights, the pelvis at the origin.
+        Person: The person, in heights, with the pelvis at the origin.
     """
     points, frames, stance = sample_skeleton(rng)
     skin = np.array(_SKIN[rng.integers(len(_SKIN))], np.float32) * rng.uniform(0.85, 1.05)
@@ -226,12 +226,12 @@ def paint_person(canvas: Canvas, person: Person, scale: float, offset, *, light=
     """Paint a person onto the canvas, far parts first.
 
     Args:
-        canvas: What to paint on.
-        person: The person.
-        scale: Pixels to the body height.
-        offset: (2,) pixel of the pelvis.
-        light: (2,) image direction towards the light, at most of length 1.
-        own: False paints a bystander, whose pixels count as background.
+        canvas (Canvas): The canvas, which is changed.
+        person (Person): The person.
+        scale (float): Pixels of a body height.
+        offset (Sequence[float]): (2,), pixel of the pelvis.
+        light (Sequence[float]): (2,), direction of the light in the image, of length 1 or less.
+        own (bool): Whether this is the image's person. A bystander's pixels count as background.
     """
     offset = np.asarray(offset, float)
     for part in person.parts:
@@ -245,7 +245,7 @@ def paint_person(canvas: Canvas, person: Person, scale: float, offset, *, light=
                    owner=owner)
 
 
-# The parts that may be on top of a visible keypoint; limbs of the right side are one further.
+# The parts that may cover a visible keypoint. Limbs of the right side add 1.
 _SHOWN_BY = {
     'nose': (HEAD,), 'eye': (HEAD,), 'ear': (HEAD,), 'shoulder': (UPPER_ARM, TORSO),
     'elbow': (UPPER_ARM, FOREARM), 'wrist': (FOREARM,), 'hip': (THIGH, PELVIS, TORSO, SKIRT),
@@ -257,13 +257,13 @@ def keypoint_flags(canvas: Canvas, person: Person, keypoints: np.ndarray) -> np.
     """Find which keypoints can be seen.
 
     Args:
-        canvas: The finished image.
-        person: The person painted on it.
-        keypoints: (17, 2) the person's keypoints in pixels.
+        canvas (Canvas): The finished image.
+        person (Person): The person on it.
+        keypoints (np.ndarray): (17, 2), the person's keypoints in pixels.
 
     Returns:
-        (17,) COCO's flags: 0 outside the image, 1 hidden, 2 visible. As in COCO, a face's keypoint
-        that is turned away has no label, and a covered one is labeled by a guess.
+        np.ndarray: int (17,), COCO's flags: 0 not labeled, 1 hidden, 2 visible. As in COCO, a
+        keypoint outside the image has no label, nor has one of a face that is turned away.
     """
     height, width = canvas.owner.shape
     flags = np.zeros(17, int)

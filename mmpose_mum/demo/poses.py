@@ -1,8 +1,8 @@
-"""Draws the poses of the demo's people: a 3-D skeleton of joints, bent at random angles and turned.
+"""Draw the poses of the demo's people: 3-D skeletons, bent at random angles and turned.
 
-Lengths are in body heights. The camera frame has x to the right of the image, y up and z towards
-the viewer; a person at rest stands along y and faces the viewer, so that the person's left is at
-+x.
+Lengths are in body heights. In the camera frame, x points to the right of the image, y up and z
+towards the viewer. A person at rest stands along y and faces the viewer. So the person's left side
+is at +x.
 """
 from typing import Dict, Tuple
 
@@ -35,8 +35,8 @@ _ARMS = {
 }
 _ARM_WEIGHTS = (6, 3, 2.5, 1, 2, 1, 3, 0.3, 0.5, 0.2)
 
-# Legs: forward swing, spread, outward twist, knee, for one leg and the other; then the forward bend
-# of the trunk, and how often the stance is drawn.
+# For one leg and the other: forward swing, spread, outward twist, knee. Then the forward bend of
+# the trunk, and the weight with which the stance is drawn.
 _STAND = ((-6, 12), (0, 14), (-5, 25), (0, 12))
 _SIT = ((68, 100), (0, 22), (-10, 20), (55, 110))
 _SQUAT = ((80, 120), (5, 35), (0, 35), (90, 140))
@@ -89,9 +89,9 @@ def _sample_view(rng: np.random.Generator, lying: bool) -> np.ndarray:
 
 
 def _sample_limbs(rng: np.random.Generator) -> Tuple[str, np.ndarray, np.ndarray, float]:
-    """Return the stance, the angles of the arms and of the legs (2, 4), left first, and the bend.
+    """Draw the stance; the arms' and the legs' angles, (2, 4) each, left first; and the bend.
 
-    All angles are in degrees.
+    Angles are in degrees.
     """
     names = list(_STANCES)
     weights = np.array([_STANCES[name][3] for name in names], float)
@@ -119,11 +119,11 @@ def sample_skeleton(rng: np.random.Generator) -> Tuple[Dict, Dict, str]:
     """Bend and turn a body at random.
 
     Args:
-        rng: Source of every choice.
+        rng (np.random.Generator): Draws every choice.
 
     Returns:
-        Named points (3,) and named rotations (3, 3) of the pelvis, the chest and the head, in the
-        camera frame, the pelvis at the origin; and the name of the stance.
+        tuple[dict, dict, str]: Named points (3,) in the camera frame, with the pelvis at the
+        origin; the rotations (3, 3) of pelvis, chest and head into that frame; the stance's name.
     """
     stance, arms, legs, bend = _sample_limbs(rng)
     root = _sample_view(rng, stance == 'lie')
@@ -168,16 +168,16 @@ def sample_skeleton(rng: np.random.Generator) -> Tuple[Dict, Dict, str]:
 
 def facing_keypoints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
                   long_hair: bool) -> np.ndarray:
-    """Find which keypoints the body itself does not hide from the viewer.
+    """Find the keypoints that the body itself does not hide from the viewer.
 
     Args:
-        points: Named points (3,) in the camera frame.
-        head_frame: (3, 3) rotation from the head to the camera frame.
-        head_axes: (3,) half axes of the head: left, up, front.
-        long_hair: Whether hair covers the ears.
+        points (dict): Named points (3,) in the camera frame.
+        head_frame (np.ndarray): (3, 3), rotation from the head to the camera frame.
+        head_axes (np.ndarray): (3,), half axes of the head: left, up, front.
+        long_hair (bool): Whether hair covers the ears.
 
     Returns:
-        (17,) bool, in the order of `KEYPOINT_NAMES`.
+        np.ndarray: bool (17,), in the order of `KEYPOINT_NAMES`.
     """
     facing = dict.fromkeys(KEYPOINT_NAMES, True)
     facing['nose'] = head_frame[2, 2] > -0.12

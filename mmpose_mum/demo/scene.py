@@ -1,7 +1,7 @@
 """Draw one image of the demo: a person in a cluttered scene, with keypoints and visibility.
 
-Every image is drawn by a generator of its own, seeded by (seed, split, index): it does not depend
-on the other images, nor on how many there are.
+Each image has its own random generator, seeded by (seed, split, index). So it does not depend on
+the other images, nor on their number.
 """
 from typing import NamedTuple, Tuple
 
@@ -12,7 +12,7 @@ from .painting import NOBODY, Canvas, Cloth, paint_hull, sample_cloth, sample_co
 from .people import keypoint_flags, paint_person, sample_person
 
 SPLITS = ('train', 'val')
-MIN_KEYPOINTS = 7  # fewer in the image, or fewer visible ones, and the person is placed again
+MIN_KEYPOINTS = 7  # that lie in the image, and that an occluder leaves visible
 
 
 class DemoSample(NamedTuple):
@@ -24,7 +24,7 @@ class DemoSample(NamedTuple):
 
 
 def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
-    """Fill the canvas with a room or a landscape of sorts, and limb-like clutter."""
+    """Fill the canvas with a kind of room or landscape, and with clutter that looks like limbs."""
     height, width = canvas.owner.shape
     size = np.array((width, height))
     image = canvas.image
@@ -73,7 +73,7 @@ def _paint_background(canvas: Canvas, rng: np.random.Generator, light) -> None:
 
 
 def _paint_bystanders(canvas: Canvas, rng: np.random.Generator, scale: float, light) -> None:
-    """Put other people behind: clearly smaller ones, or ones at the image's border."""
+    """Put other people behind: much smaller ones, or ones at the image's border."""
     size = np.array(canvas.owner.shape[::-1])
     for _ in range(rng.choice((0, 0, 0, 0, 1))):
         if rng.random() < 0.7:
@@ -86,7 +86,7 @@ def _paint_bystanders(canvas: Canvas, rng: np.random.Generator, scale: float, li
 
 
 def _paint_occluder(canvas: Canvas, rng: np.random.Generator, box: np.ndarray, light) -> None:
-    """Put a thing before the person, whose box is (4,): left, top, right, bottom in pixels."""
+    """Put a thing in front of the person's box (4,): left, top, right, bottom, in pixels."""
     low, size = box[:2], box[2:] - box[:2]
     unit = size.max()
     x, y = low + rng.uniform(0.1, 0.9, 2) * size
@@ -113,7 +113,7 @@ def _paint_occluder(canvas: Canvas, rng: np.random.Generator, box: np.ndarray, l
 
 
 def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return uint8 (H, W, 3): the float image under some light, by some lens and sensor."""
+    """Return the float image as a camera would: uint8 (H, W, 3), with light, blur and noise."""
     gain = rng.uniform(0.85, 1.15) * rng.uniform(0.9, 1.1, 3)
     image = image * gain.astype(np.float32)
     if rng.random() < 0.4:  # light falls off across the image
@@ -129,17 +129,17 @@ def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def render_demo_sample(seed: int, split: str, index: int,
                        image_size: Tuple[int, int] = (160, 192)) -> DemoSample:
-    """Draw one image, before JPEG.
+    """Draw one image, without JPEG's compression.
 
     Args:
-        seed: Seed of the whole data set.
-        split: 'train' or 'val'.
-        index: Number of the image in its split.
-        image_size: Typical (width, height) in pixels; each image's own is up to 15 % off, and
-            turned by 90° for people that are wider than tall.
+        seed (int): Seed of the whole data set.
+        split (str): ``'train'`` or ``'val'``.
+        index (int): Number of the image in its split.
+        image_size (tuple[int, int]): Typical width and height in pixels. An image's size differs by
+            up to 15 %. For a person who is wider than tall, width and height are exchanged.
 
     Returns:
-        The image, its person's keypoints and visible pixels.
+        DemoSample: The image, its person's keypoints and visible pixels.
     """
     rng = np.random.default_rng((seed, SPLITS.index(split), index))
     person = sample_person(rng)

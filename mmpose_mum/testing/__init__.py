@@ -1,4 +1,4 @@
-"""What tests need, of this package and of what builds on it: small models and their batches."""
+"""Small models and their batches, for tests here and in packages that build on this one."""
 from .tiny import CODEC, INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
 __all__ = ['CODEC', 'INPUT_SIZE', 'tiny_batch', 'tiny_config', 'tiny_loader_batch']

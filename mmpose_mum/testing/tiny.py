@@ -1,4 +1,4 @@
-"""Small semi-supervised models and batches, for tests of this package and of what builds on it."""
+"""Small semi-supervised models and batches, for tests here and in packages that build on this."""
 import copy
 from typing import Any, Dict, Union
 
@@ -15,7 +15,7 @@ from mmpose.datasets.transforms import (
 from ..datasets import PoseMultiBranch, StrongView, WeakView
 from ..functional.branches import BRANCHES
 
-INPUT_SIZE = (64, 96)  # width, height: a crop that is not square, and maps of 2×3 at stride 32
+INPUT_SIZE = (64, 96)  # width and height: not square, with maps of 2×3 pixels at stride 32
 CODEC = dict(type='MSRAHeatmap', input_size=INPUT_SIZE, heatmap_size=(16, 24), sigma=1.5)
 
 _DECONVS = dict(deconv_out_channels=(8, 8, 8), deconv_kernel_sizes=(4, 4, 4))
@@ -28,7 +28,7 @@ _HRNET = dict(
                 num_channels=(4, 8, 16)),
     stage4=dict(num_modules=1, num_branches=4, block='BASIC', num_blocks=(1, 1, 1, 1),
                 num_channels=(4, 8, 16, 32)))
-# Backbone, what the head needs to know of it, and where it can be mixed.
+# The backbone, the head's arguments that depend on it, and its sites.
 _MODELS: Dict[str, Any] = dict(
     resnet=(dict(type='ResNet', depth=18, base_channels=4, stem_channels=4),
             dict(in_channels=32, **_DECONVS),
@@ -50,14 +50,14 @@ def tiny_config(model: str = 'resnet',
 
     Args:
         model (str): ``'resnet'``, ``'hrnet'`` or ``'mobilenet_v2'``.
-        num_keypoints (int): Keypoints.
-        mix_unmix (bool | dict): Whether to mix, by default in a 2×2 grid at every site of the
-            model's; a dict changes arguments of :class:`MixUnMix`.
+        num_keypoints (int): Number of keypoints.
+        mix_unmix (bool | dict): True mixes a 2×2 grid at every site of the model, False does not
+            mix. A dict changes arguments of :class:`MixUnMix`.
         **options: Further arguments of :class:`SemiSupervisedPoseEstimator`.
 
     Returns:
-        dict: Config for ``MODELS.build``; free to change. Its input size and codec are this
-        module's ``INPUT_SIZE`` and ``CODEC``.
+        dict: Config for ``MODELS.build``, a copy that you may change. Its input size and codec are
+        this module's ``INPUT_SIZE`` and ``CODEC``.
     """
     backbone, head, sites = copy.deepcopy(_MODELS[model])
     estimator = dict(
@@ -85,19 +85,20 @@ def tiny_loader_batch(num_labeled: int = 2,
                       *,
                       num_keypoints: int = 4,
                       seed: int = 0) -> Dict[str, dict]:
-    """Make what a dataloader yields, by the real transforms from images of noise.
+    """Make a dataloader's batch: images of noise, after the real transforms.
 
     Args:
-        num_labeled (int): Samples of the branch ``sup``.
-        num_unlabeled (int): Samples of the branches ``unsup_teacher`` and ``unsup_student``.
-        num_keypoints (int): Keypoints; neighbors (0 and 1, 2 and 3, …) are each other's mirror
-            image.
+        num_labeled (int): Number of samples in the branch ``sup``.
+        num_unlabeled (int): Number of samples in each of the branches ``unsup_teacher`` and
+            ``unsup_student``.
+        num_keypoints (int): Number of keypoints. Keypoints 0 and 1 are each other's mirror image,
+            as are 2 and 3, and so on.
         seed (int): Seed of everything in the batch. NumPy's global generator, from which MMPose's
-            transforms draw, is left as it was.
+            transforms draw, keeps its state.
 
     Returns:
-        dict: ``inputs`` and ``data_samples``, each a list with None per branch, as from
-        :func:`mmengine.dataset.pseudo_collate`.
+        dict: ``inputs`` and ``data_samples``. Each has a list per branch, with None for the samples
+        of other branches, as :func:`mmengine.dataset.pseudo_collate` makes it.
     """
     labeled = PoseMultiBranch(BRANCHES, sup=[
         GetBBoxCenterScale(), TopdownAffine(input_size=INPUT_SIZE), GenerateTarget(dict(CODEC)),
@@ -118,12 +119,13 @@ def tiny_batch(model: BaseModel, *args, **kwargs) -> Dict[str, dict]:
     """Make a batch for ``model.loss(**batch)``, on the model's device.
 
     Args:
-        model (BaseModel): A model of :func:`tiny_config`, moved to its device by ``model.to``.
-        *args: As for :func:`tiny_loader_batch`.
-        **kwargs: Likewise.
+        model (BaseModel): A model of :func:`tiny_config`, on the device to which ``model.to`` moved
+            it.
+        *args: Arguments of :func:`tiny_loader_batch`.
+        **kwargs: Keyword arguments of it.
 
     Returns:
-        dict: ``inputs``, normalized images of each branch, and ``data_samples``.
+        dict: ``inputs``, the normalized images (N, 3, H, W) of each branch, and ``data_samples``.
     """
     return model.data_preprocessor(tiny_loader_batch(*args, **kwargs), training=True)
 

@@ -21,12 +21,15 @@ lint: setup  ## style, types and spelling
 	@$(PY) -m mypy
 	@.venv/bin/codespell
 
-# -E: from scratch, or a page that has not changed since would keep its warnings to itself.
-docs: setup .venv-docs/stamp  ## build the docs site into build/docs; a warning, as of a dead link, is an error
+# .venv is for the notebooks, which train. -E: from scratch, or a page that has not changed since
+# would keep its warnings to itself.
+docs: .venv-docs/stamp setup  ## build the docs site into build/docs; a warning, as of a dead link, is an error
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-docs/bin/sphinx-build -q -E -W --keep-going -c docs $(ARGS) . build/docs
 	@echo "The docs site: build/docs/index.html"
 
 .venv-docs/stamp: requirements-docs.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo '`make docs` needs Python 3.11 or newer: name one, as in `make docs PYTHON=python3.13`'; exit 1; }
 	$(PYTHON) -m venv --clear .venv-docs
 	.venv-docs/bin/pip install -q -r requirements-docs.txt
 	@touch $@

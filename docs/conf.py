@@ -20,8 +20,10 @@ exclude_patterns = ['.*', 'build', 'data', 'mmpose_mum', 'tests', 'work_dirs']
 extensions = ['myst_nb', 'autoapi.extension', 'sphinx.ext.napoleon', 'cli_reference',
               'repository_links']
 
-# Where links to files that are no pages lead to; GitHub's builds know the name.
-repository = 'https://github.com/' + os.environ.get('GITHUB_REPOSITORY', 'OWNER/mmpose_mum')
+# Links to files that are no pages lead there. GitHub's builds know the name; elsewhere there is no
+# address, and such links become text.
+name = os.environ.get('GITHUB_REPOSITORY')
+repository = f'https://github.com/{name}' if name else ''
 
 myst_enable_extensions = ['deflist']
 myst_heading_anchors = 4

@@ -73,6 +73,22 @@ def test_the_command_line_reference_is_put_into_its_page():
     ('#words', '#words'),
 ])
 def test_links_to_files_that_are_no_pages_lead_to_the_repository(link, address):
+    assert linked(f'See [it]({link}) there.', 'R') == f'See [it]({address}) there.'
+
+
+@pytest.mark.parametrize('text, shown', [
+    ('See [it](examples) there.', 'See it there.'),
+    ('[![a badge](https://a.b/c.svg)](../LICENSE)', '![a badge](https://a.b/c.svg)'),
+    ('[Words](#words), [faults](faults.md#the-training)', None),
+    ('[gone](no_such_file.py)', None),
+    ('![A curve](run.png)', None),
+])
+def test_without_an_address_links_to_such_files_are_text(text, shown):
+    assert linked(text, '') == (shown or text)
+
+
+def linked(text, address):
+    """Return what becomes of a text of docs/concepts.md on a site with this repository."""
     class Env:
         found_docs = {'docs/faults', 'docs/concepts'}
 
@@ -85,8 +101,8 @@ def test_links_to_files_that_are_no_pages_lead_to_the_repository(link, address):
 
     class App:
         env, srcdir = Env(), ROOT
-        config = type('Config', (), dict(repository='R'))
+        config = type('Config', (), dict(repository=address))
 
-    content = [f'See [it]({link}) there.']
+    content = [text]
     load_extension('repository_links').link_to_repository(App, 'docs/concepts', content)
-    assert content == [f'See [it]({address}) there.']
+    return content[0]

@@ -40,7 +40,7 @@ def test_off_is_float32():
 
 
 @pytest.mark.parametrize('has_bfloat16', [True, False])
-def test_auto_asks_the_processor(has_bfloat16, monkeypatch):
+def test_auto_asks_the_cpu(has_bfloat16, monkeypatch):
     monkeypatch.setattr(autocast, 'cpu_has_bfloat16', lambda: has_bfloat16)
     model, optim_wrapper = wrapper()
     assert optim_wrapper.enabled == 'auto'
@@ -54,7 +54,7 @@ def test_auto_asks_the_processor(has_bfloat16, monkeypatch):
     ('processor : 0\nFeatures : fp asimd bf16 i8mm\n', True),
     ('processor : 0\nFeatures : fp asimd\n', False),
     ('', False)])
-def test_the_processors_flags_are_read(cpuinfo, expected, tmp_path, monkeypatch):
+def test_the_cpus_flags_are_read(cpuinfo, expected, tmp_path, monkeypatch):
     (tmp_path / 'cpuinfo').write_text(cpuinfo)
     monkeypatch.setattr(
         autocast, 'open', lambda path: open(tmp_path / 'cpuinfo'), raising=False)

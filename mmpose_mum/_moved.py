@@ -219,8 +219,9 @@ def old_arguments(*names: str, kind: Type[Warning] = DeprecationWarning
     def decorate(function: Function) -> Function:
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not kwargs.keys().isdisjoint(names):
-                kwargs = renamed(kwargs, *names, kind=kind)
+            for name in names:  # in words that torch.compile can follow
+                if name in kwargs:
+                    kwargs = renamed(kwargs, name, kind=kind)
             return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]

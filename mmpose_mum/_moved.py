@@ -75,6 +75,7 @@ MODULES = {
 NAMES = {
     'JOINT_NAMES': 'KEYPOINT_NAMES',
     '_joints': '_keypoints',
+    'by_joint': 'by_keypoint',
     'check_joints': 'check_keypoints',
     'count_joints': 'count_keypoints',
     'facing_joints': 'facing_keypoints',

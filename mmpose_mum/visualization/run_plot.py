@@ -5,8 +5,10 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from .._moved import old_names
 from .scalars import read_scalars
 
+__getattr__ = old_names(__name__)
 Series = Dict[str, Dict[int, float]]  # scalar → iteration → value
 PAIRS = ('', 'second_')  # prefixes of the scalars; the second is a dual model's
 NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'memory', 'lr')

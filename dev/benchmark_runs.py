@@ -113,8 +113,34 @@ def hold_out(cfg: Config, num: int, seed: int, cache: dict) -> list:
     return held
 
 
-def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=()) -> int:
+def suggested_labels(people: Path, paths: list, command: str) -> list:
+    """Return the numbers of the people that `mmpose-mum suggest` has chosen.
+
+    Args:
+        people (Path): Its `people.json`.
+        paths (list[str]): The image of each item of the labeled set.
+        command (str): What writes it, for the error.
+
+    Raises:
+        BenchmarkError: If it is not there, or names an image that the set does not have.
+    """
+    if not people.exists():
+        raise BenchmarkError(f'{people} is not there; train the first round, and then\n  {command}')
+    names = [image['file_name'] for image in json.loads(people.read_text())['images']]
+    numbers = {os.path.basename(path): i for i, path in enumerate(paths)}
+    unknown = [name for name in names if os.path.basename(name) not in numbers]
+    if unknown or len(numbers) < len(paths):
+        raise BenchmarkError(
+            f'{people} names images that the labeled set has not, or more than once: '
+            f'{", ".join(unknown[:3]) or "two images of one name"}; expected one person an image')
+    return [numbers[os.path.basename(name)] for name in names]
+
+
+def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=None) -> int:
     """Restrict a config to the labels that a seed draws.
+
+    Of a config with `suggested_by`, the name of a method, the seed draws one half. `mmpose-mum
+    suggest` has chosen the other one by that method's training with the first half.
 
     Args:
         cfg (Config): Changed in place: `indices` of the labeled set, and those of the unlabeled
@@ -123,6 +149,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=()) -> int:
         seed (int): Decides which.
         cache (dict): Images of the data sets that were built before.
         held (Collection[int]): People that are kept from the training.
+        folder (Path, optional): Where the run works; a config with `suggested_by` needs it.
 
     Returns:
         int: Images that could have labels.
@@ -144,6 +171,15 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=()) -> int:
             f'--labels {num}: these are all images of {annotations_of(sets[0])!r}, nothing is left '
             'unlabeled. Give all labels to supervised configs only, in a call of their own')
     drawn = draw_labels(seed, size, num)
+    if 'suggested_by' in cfg:
+        first = folder.parents[1].with_name(cfg.suggested_by) / f'labels_{num // 2}' / folder.name
+        command = (f'mmpose-mum suggest {first}.py {first}/iter_{cfg.train_cfg.max_iters}.pth '
+                   f'--num {num - num // 2} --seed {seed} --out {first}/next')
+        drawn = sorted({*draw_labels(seed, size, num // 2),
+                        *suggested_labels(first / 'next/people.json', paths, command)})
+        if len(drawn) != num:
+            raise BenchmarkError(f'{first}/next has {len(drawn) - num // 2} new people, expected '
+                                 f'{num - num // 2}; choose them anew:\n  {command} --force')
     indices = [None if num == size else drawn]
     if shared:
         others = image_paths(sets[1], cache)
@@ -195,8 +231,8 @@ def plan(methods: dict, labels: list, seeds: list, work_dir: Path, options=None,
                     raise BenchmarkError(f'{source}: its train_cfg has no max_iters; expected a '
                                          'schedule in iterations (IterBasedTrainLoop)')
                 held = hold_out(cfg, num_held, seed, cache) if num_held else ()
-                total = set_labels(cfg, num, seed, cache, held)
                 folder = work_dir / method / f'labels_{num}' / f'seed_{seed}'
+                total = set_labels(cfg, num, seed, cache, held, folder)
                 if 'first_round' in cfg:
                     cfg.model.labeler.checkpoint = str(
                         first_round_of(cfg, folder) / 'teacher.pth')

@@ -25,6 +25,7 @@ from benchmark_runs import (  # noqa: E402
     BenchmarkError,
     draw_labels,
     hidden_people,
+    image_paths,
     labeled_and_unlabeled,
     parse_methods,
     plan,
@@ -179,3 +180,33 @@ def test_a_second_round_learns_from_the_same_labels_first_round(configs, tmp_pat
     assert labeler == dict(config='plain.py', checkpoint=str(first / 'teacher.pth'))
     assert torch.load(first / 'teacher.pth')['state_dict'] == {'a': torch.ones(1)}
     assert settings_of(run.cfg)['model']['labeler'] == 'first'
+
+
+def test_suggested_people_get_labels_beside_the_drawn_ones(configs, tmp_path):
+    methods = {'suggested': configs('suggested', POSE_MUM + "\nsuggested_by = 'first'\n")}
+    first = tmp_path / 'work/first/labels_2/seed_5'
+    with pytest.raises(BenchmarkError, match='mmpose-mum suggest .*/first/labels_2/seed_5.py .*'
+                                             '--num 2 --seed 5'):
+        plan(methods, [4], [5], tmp_path / 'work')
+    drawn = draw_labels(5, TOTAL, 2)
+    names = [Path(path).name for path in image_paths(sets_of(plan(
+        {'a': configs('pose_mum')}, [2], [5], tmp_path / 'work')[0])[0], {})]
+    suggested = [i for i in range(TOTAL) if i not in drawn][-2:]
+
+    def suggest(numbers):
+        (first / 'next').mkdir(parents=True, exist_ok=True)
+        (first / 'next/people.json').write_text(json.dumps(
+            dict(images=[dict(file_name=names[i]) for i in numbers])))
+
+    suggest(suggested)
+    run, = plan(methods, [4], [5], tmp_path / 'work')
+    labeled, unlabeled = (part['indices'] for part in sets_of(run))
+    assert labeled == sorted(drawn + suggested)
+    assert sorted(labeled + unlabeled) == list(range(TOTAL))
+    suggest([suggested[0], drawn[0]])
+    with pytest.raises(BenchmarkError, match='1 new people, expected 2; choose them anew'):
+        plan(methods, [4], [5], tmp_path / 'work')
+    names[suggested[0]] = 'nobody.jpg'
+    suggest(suggested)
+    with pytest.raises(BenchmarkError, match='has not, or more than once: nobody.jpg'):
+        plan(methods, [4], [5], tmp_path / 'work')

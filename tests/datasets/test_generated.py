@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from mmpose.registry import DATASETS
 
+import mmpose_mum  # noqa: F401: it registers the dataset
+
 PIPELINE = [
     dict(type='LoadImage'), dict(type='GetBBoxCenterScale'),
     dict(type='TopdownAffine', input_size=(48, 64)),

@@ -20,7 +20,7 @@ _MANY = ('#2563b0', '#d9730d', '#2f855a', '#a23b72', '#6b7280')  # of one run's 
 _STYLE = {
     'svg.fonttype': 'none', 'text.parse_math': False, 'font.size': 9, 'axes.edgecolor': '#9aa3af',
     'axes.labelcolor': '#4b5563', 'xtick.color': '#4b5563', 'ytick.color': '#4b5563',
-    'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'grid.alpha': .25,
+    'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.axisbelow': True, 'grid.alpha': .25,
     'legend.frameon': False, 'legend.fontsize': 8, 'figure.facecolor': 'none',
     'axes.facecolor': 'none', 'lines.linewidth': 1.5, 'font.family': 'sans-serif'}
 _SIZE = (4.6, 2.9)  # in inches
@@ -57,7 +57,7 @@ def svg(draw: Callable, title: str, size: Tuple[float, float] = _SIZE) -> Markup
     found = re.search('<svg.*</svg>', text.getvalue(), re.S)
     assert found is not None
     content = re.sub('<metadata>.*?</metadata>', '', found.group(), flags=re.S)
-    content = re.sub(r'<g id="\w+">', '<g>', content)  # figure_1 and axes_1 are in each chart
+    content = re.sub('<g id="[^"]*"', '<g', content)  # figure_1 and axes_1 are in each chart
     content = re.sub(r'^<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 role="img" aria-label="'
                      + re.sub(r'\\', r'\\\\', str(Markup.escape(title))) + '">', content)
     return Markup(content)
@@ -96,9 +96,7 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
     def draw(axes):
         low = np.inf
         for number, (run, series) in enumerate(zip(runs, found)):
-            for i, key in enumerate(keys):
-                if not series.get(key):
-                    continue
+            for i, key in enumerate([key for key in keys if series.get(key)]):
                 points = dict(sorted(series[key].items()))
                 low = min(low, *points.values())
                 one = len(runs) == 1

@@ -97,7 +97,8 @@ def _read(name: str, folder: Path) -> Run:
         here = folder / checkpoint.name  # a relative folder makes a shorter command
         checkpoint = here if here.is_file() else checkpoint
     except ValueError:
-        lacks.append('There is no checkpoint: no accuracy by keypoint, and no pictures of people.')
+        lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
+                     'keypoint, and no pictures of people.')
     if any(folder.glob('*/vis_data/scalars.json')):
         series, metrics = read_run(folder)
     else:

@@ -267,16 +267,15 @@ def _publish(run: Run) -> Dict[str, Any]:
     """Say how to get a plain model out of the run."""
     checkpoint = run.checkpoint
     assert checkpoint is not None
-    stem = re.sub(r'[^\w.-]+', '_', run.name).strip('_.-') or 'model'
-    config = run.cfg.filename if run.cfg is not None else None
     best = sorted(run.folder.glob('best_*.pth'), key=os.path.getmtime)
-    if not run.semi:
-        command = ['mim', 'test', 'mmpose', config or 'CONFIG', '--checkpoint', str(checkpoint)]
-    else:
+    command: List[str] = []
+    if run.semi:
+        stem = re.sub(r'[^\w.-]+', '_', run.name).strip('_.-') or 'model'
         command = ['mmpose-mum', 'publish', str(checkpoint), f'{stem}.pth']
         try:
             find_config(checkpoint)
-        except ValueError:  # none beside the checkpoint, or several
-            command += ['--config', str(config)]
-    return dict(name=run.name, semi=run.semi, command=shlex.join(command),
+        except ValueError:  # there are several beside the checkpoint
+            assert run.cfg is not None
+            command += ['--config', str(run.cfg.filename)]
+    return dict(name=run.name, checkpoint=checkpoint.name, command=shlex.join(command),
                 best=best[-1].name if best and best[-1] != checkpoint else None)

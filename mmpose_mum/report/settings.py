@@ -214,12 +214,11 @@ def differences(first: Config, second: Config) -> List[Tuple[str, str, str]]:
 
 def _comparable(cfg: Config) -> Dict[str, Any]:
     full = cfg.to_dict()
-    entries = {name: full[name] for name in ENTRIES if name in full and name not in _BESIDE}
-    if 'estimator' in full['model']:
-        entries['semi'] = {key: value for key, value in full['model'].items()
-                           if key not in ('estimator', 'data_preprocessor', 'backbone')}
-    entries['model'] = plain_model(full)
-    return entries
+    wrapper = {key: value for key, value in full['model'].items()
+               if key not in ('estimator', 'data_preprocessor', 'backbone')}
+    entries = dict(model=plain_model(full), semi=wrapper if 'estimator' in full['model'] else {})
+    return {**entries, **{name: full[name] for name in ENTRIES
+                          if name in full and name not in (*entries, *_BESIDE)}}
 
 
 def _flat(node: Any, name: str = '') -> Iterator[Tuple[str, str]]:

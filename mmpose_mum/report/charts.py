@@ -20,7 +20,8 @@ _MANY = ('#2563b0', '#d9730d', '#2f855a', '#a23b72', '#6b7280')  # of one run's 
 _STYLE = {
     'svg.fonttype': 'none', 'text.parse_math': False, 'font.size': 9, 'axes.edgecolor': '#9aa3af',
     'axes.labelcolor': '#4b5563', 'xtick.color': '#4b5563', 'ytick.color': '#4b5563',
-    'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.axisbelow': True, 'grid.alpha': .25,
+    'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
+    'axes.axisbelow': True, 'grid.alpha': .25,
     'legend.frameon': False, 'legend.fontsize': 8, 'figure.facecolor': 'none',
     'axes.facecolor': 'none', 'lines.linewidth': 1.5, 'font.family': 'sans-serif'}
 _SIZE = (4.6, 2.9)  # in inches
@@ -72,8 +73,10 @@ def curves(runs: Sequence[Run], metric: str) -> Iterator[Chart]:
     """
     losses = list(dict.fromkeys(key for run in runs for key, points in run.series.items()
                                 if 'loss' in key and points))
-    few = losses if len(runs) == 1 else [key for key in losses if key != 'loss'] or losses
-    topics = [('Losses', few, [run.series for run in runs]),
+    parts = [key for key in losses if key != 'loss']
+    if parts and (len(runs) > 1 or runs[0].series.get('loss') == runs[0].series[parts[0]]):
+        losses = parts  # their sum says no more
+    topics = [('Losses', losses, [run.series for run in runs]),
               (f'{metric} on validation', ['teacher', 'student', ''],
                [run.metrics.get(metric, {}) for run in runs])]
     for pair in PAIRS:
@@ -141,7 +144,8 @@ def watched(run: Run) -> Iterator[Chart]:
             found = below(run.series, f'{pair}unsup/{name}_')
             if found:
                 size = (_SIZE[0], _height(len(found)) if draw is by_joint else _SIZE[1])
-                yield Chart(title + second, svg(_patches(draw, found), f'{title}: {run.name}', size))
+                yield Chart(title + second,
+                            svg(_patches(draw, found), f'{title}: {run.name}', size))
 
 
 def _patches(draw: Callable, found: Series) -> Callable:
@@ -152,20 +156,29 @@ def _patches(draw: Callable, found: Series) -> Callable:
     return draw_in
 
 
-def accuracy(judged: Dict[str, Judged]) -> Optional[Chart]:
-    """Draw the share of right keypoints by keypoint, a bar for each run."""
+def accuracy(judged: Dict[str, Judged], runs: List[str]) -> Optional[Chart]:
+    """Draw the share of right keypoints by keypoint, a bar for each run.
+
+    Args:
+        judged (dict[str, Judged]): Run → its people.
+        runs (list[str]): The names of all runs on the page, which decide on the colors.
+    """
     shares = {name: found.by_keypoint for name, found in judged.items()}
-    return _bars('Right keypoints, by keypoint', shares) if any(shares.values()) else None
+    return _bars('Right keypoints, by keypoint', shares, runs) if any(shares.values()) else None
 
 
-def _bars(title: str, shares: Dict[str, Dict[str, float]]) -> Chart:
+def _color(name: str, runs: List[str]) -> str:
+    return COLORS[runs.index(name) % len(COLORS)]
+
+
+def _bars(title: str, shares: Dict[str, Dict[str, float]], runs: List[str]) -> Chart:
     names = list(dict.fromkeys(name for found in shares.values() for name in found))
 
     def draw(axes):
         for number, (run, found) in enumerate(shares.items()):
             places = np.arange(len(names)) + .8 * ((number + .5) / len(shares) - .5)
             bars = axes.barh(places, [found.get(name, np.nan) for name in names],
-                             .8 / len(shares), color=COLORS[number % len(COLORS)], label=run)
+                             .8 / len(shares), color=_color(run, runs), label=run)
             axes.bar_label(bars, [f'{found[name]:.0%}' if name in found else '' for name in names],
                            fontsize=7, padding=2, color='#4b5563')
         axes.set(xlim=(0, 1.08), xticks=np.linspace(0, 1, 6), yticks=range(len(names)),
@@ -173,7 +186,7 @@ def _bars(title: str, shares: Dict[str, Dict[str, float]]) -> Chart:
         axes.set_yticklabels(names)
         axes.xaxis.set_major_formatter('{x:.0%}')
         axes.grid(axis='y', alpha=0)
-        if len(shares) > 1:
+        if len(runs) > 1:
             _legend(axes)
 
     return Chart(title, svg(draw, title, (_SIZE[0], _height(len(names) * (1 + len(shares)) / 2))))
@@ -184,21 +197,22 @@ def _height(rows: float) -> float:
     return max(_SIZE[1], .2 * rows + .8)
 
 
-def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]]) -> Iterator[Chart]:
+def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) -> Iterator[Chart]:
     """Draw what HiddenLabelHook logged.
 
     Args:
         readouts (dict): Run → iteration → scalar → value, at least one.
+        runs (list[str]): See :func:`accuracy`.
     """
     last = {name: found[max(found)] for name, found in readouts.items()}
 
     def over_time(axes):
-        for color, (name, found) in zip(COLORS, readouts.items()):
+        for name, found in readouts.items():
             axes.plot(list(found), [values[PCK] for values in found.values()], marker='o',
-                      markersize=3, color=color, label=name)
+                      markersize=3, color=_color(name, runs), label=name)
         axes.set(xlabel=TIME, xlim=(0, None), ylim=(0, None))
         axes.yaxis.set_major_formatter('{x:.0%}')
-        if len(readouts) > 1:
+        if len(runs) > 1:
             _legend(axes)
 
     def by_score(axes):
@@ -206,8 +220,8 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]]) -> Iterator[Chart]:
             shares = names_below(SHARE, [values])
             ends = np.array([[float(x) for x in share.split('-')] for share in shares])
             middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(last)
-            color = COLORS[number % len(COLORS)]
-            name = f'{name}: ' if len(last) > 1 else ''
+            color = _color(name, runs)
+            name = f'{name}: ' if len(runs) > 1 else ''
             axes.bar(middle + (number - (len(last) - 1) / 2) * width,
                      [values[SHARE + share] for share in shares], width, color=color, alpha=.3,
                      label=f'{name}share of all')
@@ -221,4 +235,4 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]]) -> Iterator[Chart]:
     yield Chart('Right pseudo-labels by confidence', svg(by_score, 'by score'))
     yield _bars('Right pseudo-labels, by keypoint', {
         name: {key: values[JOINT + key] for key in names_below(JOINT, [values])}
-        for name, values in last.items()})
+        for name, values in last.items()}, runs)

@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from mmengine.config import Config
 
 from ..configs.plain import ENTRIES, plain_model
+from ..datasets.short_form import SOURCE_NAMES
 from .run import Run, hook_of
 
 # Where a run was and how it was shown, not what it was.
@@ -97,14 +98,14 @@ def _place(dataset: Any) -> str:
     root, file = dataset.get('data_root') or '', dataset.get('ann_file') or ''
     place = file or (dataset.get('data_prefix') or {}).get('img') or ''
     indices = dataset.get('indices')
-    few = f', {_number(indices)} in it' if indices else ''
+    few = f' ({_number(indices)})' if indices else ''
     return (place if place.startswith('/') else root + place) + few
 
 
 def _number(indices: Any) -> str:
     if isinstance(indices, int):
         return f'the {"first" if indices > 0 else "last"} {abs(indices):,}'
-    return f'{len(indices):,}'
+    return f'{len(indices):,} chosen'
 
 
 def _batch(full: Dict[str, Any]) -> str:
@@ -208,15 +209,25 @@ def differences(first: Config, second: Config) -> List[Tuple[str, str, str]]:
         list[tuple[str, str, str]]: Name, and the value in each; '–' where there is none.
     """
     one, other = (dict(_flat(_comparable(cfg))) for cfg in (first, second))
-    return [(name, one.get(name, '–'), other.get(name, '–'))
+    return [(name, _short(one.get(name, '–')), _short(other.get(name, '–')))
             for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+
+
+def _short(text: str) -> str:
+    """Cut the middle out of a long value, such as a list of indices, and say so."""
+    return text if len(text) <= 200 else f'{text[:100]} … {text[-50:]} ({len(text):,} characters)'
 
 
 def _comparable(cfg: Config) -> Dict[str, Any]:
     full = cfg.to_dict()
-    wrapper = {key: value for key, value in full['model'].items()
-               if key not in ('estimator', 'data_preprocessor', 'backbone')}
-    entries = dict(model=plain_model(full), semi=wrapper if 'estimator' in full['model'] else {})
+    entries: Dict[str, Any] = dict(model=plain_model(full))
+    if 'estimator' in full['model']:
+        entries['semi'] = {key: value for key, value in full['model'].items()
+                           if key not in ('estimator', 'data_preprocessor', 'backbone')}
+    if full.get('train_dataloader'):
+        entries.update(zip(SOURCE_NAMES, _sources(full)))
+        full['train_dataloader'] = {
+            key: value for key, value in full['train_dataloader'].items() if key != 'dataset'}
     return {**entries, **{name: full[name] for name in ENTRIES
                           if name in full and name not in (*entries, *_BESIDE)}}
 

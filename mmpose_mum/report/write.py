@@ -13,8 +13,7 @@ from mmengine.device import get_device
 
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import find_config
-from ..export.pseudo_labels import (People, find_labeled, find_people, find_validation,
-                                    load_plain)
+from ..export.pseudo_labels import People, find_labeled, find_people, find_validation, load_plain
 from ..files.sizes import evenly
 from ..files.whole import write_whole
 from ..version import __version__
@@ -87,8 +86,10 @@ def _or_lack(run: Run, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # datasets and models, a user's own too, raise what they like
-        text = ' '.join(str(error).split()) or repr(error)
-        run.lacks.append(f'{what}: {text[:500]}')
+        text = (' '.join(str(error).split()) or repr(error))[:500]
+        if isinstance(error, FileNotFoundError):
+            text += '. If the path is relative, run the command where the training ran'
+        run.lacks.append(f'{what}: {text}')
 
 
 def gather(runs: List[Run], device: str) -> Dict[str, Any]:
@@ -106,6 +107,7 @@ def gather(runs: List[Run], device: str) -> Dict[str, Any]:
     counts: Dict[str, Dict[str, int]] = {run.name: {} for run in runs}
     for run in runs:
         _look(run, device, judged, hidden, counts[run.name])
+    names = [run.name for run in runs]
     metric = next((run.metric for run in runs if run.metric), '')
     return dict(
         title=' and '.join(run.name for run in runs), version=__version__,
@@ -114,11 +116,10 @@ def gather(runs: List[Run], device: str) -> Dict[str, Any]:
         metric=metric, curves=list(charts.curves(runs, metric)),
         watched={run.name: found for run in runs for found in [list(charts.watched(run))] if found},
         panels={run.name: found for run in runs for found in [_panels(run)] if found},
-        threshold=f'{THRESHOLD:.0%}', accuracy=charts.accuracy(judged),
+        threshold=f'{THRESHOLD:.0%}', accuracy=charts.accuracy(judged, names),
         judged=judged, worst=_worst(runs, judged), hidden=hidden,
-        hidden_charts=_hidden_charts(runs), hidden_people={
-            name: _hidden_people(run, hidden[name]) for run in runs for name in [run.name]
-            if name in hidden},
+        hidden_charts=_hidden_charts(runs, names), hidden_people={
+            name: _hidden_people(found) for name, found in hidden.items()},
         guards={run.name: _guard(run) for run in runs if run.semi},
         publish=[_publish(run) for run in runs if run.checkpoint],
         lacks={run.name: run.lacks for run in runs if run.lacks})
@@ -129,20 +130,23 @@ def _look(run: Run, device: str, judged: Dict[str, Judged], hidden: Dict[str, Ju
     """Count a run's people, and let its last checkpoint predict those that have labels."""
     if run.cfg is None:
         return
-    unlabeled = model = None
+    unlabeled = validation = model = None
     with _or_lack(run, 'The labeled people are not counted'):
         counts['Labels'] = _size(find_labeled(run.cfg))
     if run.semi:
         with _or_lack(run, 'The unlabeled people are not counted'):
             unlabeled = find_people(run.cfg)
             counts['Unlabeled people'] = _size(unlabeled)
-    if run.checkpoint is None:
-        return
-    with _or_lack(run, f'No accuracy by keypoint and no worst people, of {run.checkpoint.name}'):
-        model = load_plain(run.cfg, str(run.checkpoint)).to(device)
+    with _or_lack(run, 'No accuracy by keypoint and no worst people'):
         validation = find_validation(run.cfg)
         counts['Validation'] = _size(validation)
-        judged[run.name] = judge(model, validation)
+    if run.checkpoint is None:
+        return
+    with _or_lack(run, f'{run.checkpoint.name} cannot be used'):
+        model = load_plain(run.cfg, str(run.checkpoint)).to(device)
+    if model and validation:
+        with _or_lack(run, 'No accuracy by keypoint and no worst people'):
+            judged[run.name] = judge(model, validation)
     if model and unlabeled and 'hidden_keypoints' in unlabeled.datasets[0].get_data_info(0):
         with _or_lack(run, 'No pseudo-labels beside the hidden labels'):
             hidden[run.name] = judge(model, unlabeled)
@@ -160,7 +164,8 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
             if models.get(model):
                 step = max(models[model])
                 figures.append((f'{models[model][step]:.3f}',
-                                f'{metric}{" of the " if model else ""}{model}, iteration {step:,}'))
+                                f'{metric}{" of the " if model else ""}{model}, '
+                                f'iteration {step:,}'))
         break
     if run.name in judged:
         found = judged[run.name]
@@ -213,7 +218,8 @@ def _panels(run: Run) -> List[Any]:
     for step, path in evenly(list(panels_of(run).items()), PANELS):
         image = cv2.imread(str(path))
         if image is not None:
-            found.append((f'Iteration {step:,}', picture(image, f'the unlabeled people of iteration {step}')))
+            found.append((f'Iteration {step:,}', picture(
+                image, f'the unlabeled people of iteration {step}')))
     if found or run.checkpoint is None:
         return found
     with _or_lack(run, 'No mixing panel'):
@@ -241,18 +247,18 @@ def _key(person: Person) -> Any:
     return person.path, person.box.tobytes()
 
 
-def _hidden_people(run: Run, judged: Judged) -> List[Shown]:
+def _hidden_people(judged: Judged) -> List[Shown]:
     painter = PersonPainter(judged.metainfo)
     return [painter.show('hidden labels', {'pseudo-labels': person})
             for person in from_best_to_worst(judged, HIDDEN)]
 
 
-def _hidden_charts(runs: List[Run]) -> List[charts.Chart]:
+def _hidden_charts(runs: List[Run], names: List[str]) -> List[charts.Chart]:
     readouts = {}
     for run in runs:
         if any(key == hidden_plot.PCK for key in run.series):
             readouts[run.name] = hidden_plot.read_run(run.folder)
-    return list(charts.hidden(readouts)) if readouts else []
+    return list(charts.hidden(readouts, names)) if readouts else []
 
 
 def _guard(run: Run) -> Dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a work dir holds of a run: its config, checkpoint, scalars, panels and log."""
 import re
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from mmengine.config import Config
 
@@ -19,7 +19,8 @@ class Run(NamedTuple):
         cfg: The training's config, if there is one.
         checkpoint: The last one, if there is one.
         series: The training's scalars.
-        metrics: Metric → model → iteration → value; see :func:`read_run`.
+        metrics: Metric → model → iteration → value; see :func:`read_run`. Epochs, by which
+            MMEngine logs an epoch loop's validations, are counted in iterations.
         lacks: What is not there, and what follows from it.
     """
     name: str
@@ -89,7 +90,11 @@ def _read(name: str, folder: Path) -> Run:
     metrics: Dict[str, Series] = {}
     config = _config_of(folder)
     if config:
-        cfg = read_config(config)
+        try:
+            cfg = read_config(config)
+        except Exception as error:  # it is a program, and may want what this machine lacks
+            lacks.append(f'The config {config} cannot be read: {error!r}. No settings and no '
+                         'pictures.')
     else:
         lacks.append('There is no config in the work dir: no settings and no pictures.')
     try:
@@ -101,6 +106,8 @@ def _read(name: str, folder: Path) -> Run:
                      'keypoint, and no pictures of people.')
     if any(folder.glob('*/vis_data/scalars.json')):
         series, metrics = read_run(folder)
+        if series.get('epoch') and not _by_iteration(cfg):
+            metrics = _in_iterations(metrics, series['epoch'])
     else:
         lacks.append('There is no */vis_data/scalars.json, which MMEngine writes with '
                      'LocalVisBackend: no curves.')
@@ -108,6 +115,25 @@ def _read(name: str, folder: Path) -> Run:
         raise ValueError(f'{folder} has no config, no checkpoint and no */vis_data/scalars.json: '
                          'is it the work dir of a run?')
     return Run(name, folder, cfg, checkpoint, series, metrics, lacks)
+
+
+def _by_iteration(cfg: Optional[Config]) -> bool:
+    """Whether validations are logged by iterations, as by MMEngine's LoggerHook."""
+    hooks = (cfg.get('default_hooks') or {}) if cfg is not None else {}
+    return not (hooks.get('logger') or {}).get('log_metric_by_epoch', True)
+
+
+def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict[str, Series]:
+    """Count epochs in iterations.
+
+    Args:
+        metrics (dict): By epochs.
+        epochs (dict[int, float]): Iteration → the epoch that it is in, from 1.
+    """
+    # Epoch e ends with iteration e·L, so no iteration i in it is beyond, and i / e is at most L.
+    length = max(step / epoch for step, epoch in epochs.items())
+    return {name: {model: {round(epoch * length): value for epoch, value in points.items()}
+                   for model, points in models.items()} for name, models in metrics.items()}
 
 
 def _config_of(folder: Path) -> Optional[Path]:
@@ -121,17 +147,18 @@ def _config_of(folder: Path) -> Optional[Path]:
         return None
 
 
-def panels_of(run: Run) -> Dict[int, Path]:
-    """Find the panels that PseudoLabelVisualizationHook drew, by iteration."""
-    found: Dict[int, Path] = {}
-    for path in sorted(run.folder.glob('*/vis_data/vis_image/*unlabeled_*.png')):
-        name = re.fullmatch(r'unlabeled_(\d+)', path.stem)  # a second pair's are like it
+def panels_of(run: Run) -> Dict[int, List[Path]]:
+    """Find the panels that PseudoLabelVisualizationHook drew, by iteration, one for each pair."""
+    found: Dict[int, Dict[str, Path]] = {}
+    for path in sorted(run.folder.glob('*/vis_data/vis_image/*.png')):  # the last start's counts
+        name = re.fullmatch(r'(?:second_)?unlabeled_(\d+)', path.stem)
         if name:
-            found[int(name.group(1))] = path
-    return dict(sorted(found.items()))
+            found.setdefault(int(name.group(1)), {})[path.stem] = path
+    return {step: sorted(found[step].values(), key=lambda path: path.stem[::-1])
+            for step in sorted(found)}
 
 
-def hook_of(cfg: Config, name: str) -> Optional[Dict[str, Any]]:
+def hook_of(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
     """Return the options of a config's hook, None if it has no such hook."""
     return next((hook for hook in cfg.get('custom_hooks') or ()
                  if str(hook.get('type')).rpartition('.')[2] == name), None)

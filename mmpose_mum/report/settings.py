@@ -47,7 +47,7 @@ def _wrapper(full: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _hook(full: Dict[str, Any], name: str) -> Dict[str, Any]:
-    found = hook_of(Config(dict(custom_hooks=full['custom_hooks'])), name)
+    found = hook_of(full, name)
     if found is None:
         raise KeyError(name)
     return found

@@ -13,6 +13,7 @@ from mmengine.device import get_device
 
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import find_config
+from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, find_labeled, find_people, find_validation, load_plain
 from ..files.sizes import evenly
 from ..files.whole import write_whole
@@ -117,9 +118,10 @@ def gather(runs: List[Run], device: str) -> Dict[str, Any]:
         watched={run.name: found for run in runs for found in [list(charts.watched(run))] if found},
         panels={run.name: found for run in runs for found in [_panels(run)] if found},
         threshold=f'{THRESHOLD:.0%}', accuracy=charts.accuracy(judged, names),
-        judged=judged, worst=_worst(runs, judged), hidden=hidden,
+        judged=judged, models={run.name: run.model for run in runs},
+        worst=_worst(runs, judged), hidden=hidden,
         hidden_charts=_hidden_charts(runs, names), hidden_people={
-            name: _hidden_people(found) for name, found in hidden.items()},
+            run.name: _hidden_people(run, hidden[run.name]) for run in runs if run.name in hidden},
         guards={run.name: _guard(run) for run in runs if run.semi},
         publish=[_publish(run) for run in runs if run.checkpoint],
         lacks={run.name: run.lacks for run in runs if run.lacks})
@@ -147,7 +149,8 @@ def _look(run: Run, device: str, judged: Dict[str, Judged], hidden: Dict[str, Ju
     if model and validation:
         with _or_lack(run, 'No accuracy by keypoint and no worst people'):
             judged[run.name] = judge(model, validation)
-    if model and unlabeled and 'hidden_keypoints' in unlabeled.datasets[0].get_data_info(0):
+    if model and unlabeled and all(
+            'hidden_keypoints' in dataset.get_data_info(0) for dataset in unlabeled.datasets):
         with _or_lack(run, 'No pseudo-labels beside the hidden labels'):
             hidden[run.name] = judge(model, unlabeled)
 
@@ -171,7 +174,7 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
         found = judged[run.name]
         figures.append((f'{found.share:.0%}', f'of the keypoints of {len(found.people):,} '
                         'validation people are right'))
-    planned = (run.cfg.get('train_cfg') or {}).get('max_iters') if run.cfg else None
+    planned = (run.cfg.get('train_cfg') or {}).get('max_iters') if run.cfg is not None else None
     state = f'{run.iterations:,} iterations were logged'
     if planned and run.iterations:
         state = (f'finished, {planned:,} iterations' if run.iterations >= planned
@@ -215,11 +218,11 @@ def _panels(run: Run) -> List[Any]:
     if not run.semi:
         return []
     found: List[Any] = []
-    for step, path in evenly(list(panels_of(run).items()), PANELS):
-        image = cv2.imread(str(path))
-        if image is not None:
-            found.append((f'Iteration {step:,}', picture(
-                image, f'the unlabeled people of iteration {step}')))
+    for step, paths in evenly(list(panels_of(run).items()), PANELS):
+        for path in paths:
+            with _or_lack(run, f'No panel of iteration {step:,}'):
+                found.append((f'Iteration {step:,}', picture(
+                    read_image(str(path)), f'unlabeled people of iteration {step:,}')))
     if found or run.checkpoint is None:
         return found
     with _or_lack(run, 'No mixing panel'):
@@ -236,21 +239,27 @@ def _worst(runs: List[Run], judged: Dict[str, Judged]) -> List[Shown]:
         return []
     same = {name: {_key(person): person for person in found.people}
             for name, found in judged.items() if found.names == judged[first.name].names}
-    painter = PersonPainter(judged[first.name].metainfo)
     called = {run.name: run.name if len(runs) > 1 else run.model for run in runs}
-    return [painter.show('labels', {
-        called[name]: people[_key(person)] for name, people in same.items()
-        if _key(person) in people}) for person in worst(judged[first.name], WORST)]
+    found: List[Shown] = []
+    with _or_lack(first, 'No worst people'):
+        painter = PersonPainter(judged[first.name].metainfo)
+        found += [painter.show('labels', {
+            called[name]: people[_key(person)] for name, people in same.items()
+            if _key(person) in people}) for person in worst(judged[first.name], WORST)]
+    return found
 
 
 def _key(person: Person) -> Any:
     return person.path, person.box.tobytes()
 
 
-def _hidden_people(judged: Judged) -> List[Shown]:
-    painter = PersonPainter(judged.metainfo)
-    return [painter.show('hidden labels', {'pseudo-labels': person})
-            for person in from_best_to_worst(judged, HIDDEN)]
+def _hidden_people(run: Run, judged: Judged) -> List[Shown]:
+    found: List[Shown] = []
+    with _or_lack(run, 'No people with hidden labels'):
+        painter = PersonPainter(judged.metainfo)
+        found += [painter.show('hidden labels', {'pseudo-labels': person})
+                  for person in from_best_to_worst(judged, HIDDEN)]
+    return found
 
 
 def _hidden_charts(runs: List[Run], names: List[str]) -> List[charts.Chart]:

@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 import mmpose_mum  # noqa: F401
 from mmpose_mum.configs.plain import read_config
-from mmpose_mum.report.run import Run, hook_of, names_of
+from mmpose_mum.report.run import Run, hook_of
 from mmpose_mum.report.settings import differences, settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -72,10 +72,3 @@ def test_hooks_are_found_by_their_type():
     cfg = Config(dict(custom_hooks=[dict(type='mmpose_mum.EMANHook', momentum=.5)]))
     assert hook_of(cfg, 'EMANHook')['momentum'] == .5 and hook_of(cfg, 'ReportHook') is None
     assert hook_of(Config(dict(custom_hooks=None)), 'EMANHook') is None
-
-
-def test_names_are_as_short_as_they_can_be(tmp_path):
-    assert names_of([tmp_path / 'a', tmp_path / 'b']) == ['a', 'b']
-    assert names_of([tmp_path / 'a/seed_0', tmp_path / 'b/seed_0']) == ['a/seed_0', 'b/seed_0']
-    with pytest.raises(ValueError, match='is given twice'):
-        names_of([tmp_path, tmp_path])

@@ -43,10 +43,12 @@ class Run(NamedTuple):
 
     @property
     def iterations(self) -> int:
-        """The last iteration that was logged, 0 if none was."""
+        """The last iteration that was logged or saved, 0 if none was."""
+        saved = re.search(r'iter_(\d+)', self.checkpoint.name if self.checkpoint else '')
         points = [*self.series.values(), *(
             points for models in self.metrics.values() for points in models.values())]
-        return max((step for found in points for step in found), default=0)
+        return max([step for found in points for step in found]
+                   + [int(saved.group(1)) if saved else 0])
 
     @property
     def metric(self) -> str:

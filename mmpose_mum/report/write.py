@@ -174,8 +174,11 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
         found = judged[run.name]
         figures.append((f'{found.share:.0%}', f'of the keypoints of {len(found.people):,} '
                         'validation people are right'))
-    planned = (run.cfg.get('train_cfg') or {}).get('max_iters') if run.cfg is not None else None
-    state = f'{run.iterations:,} iterations were logged'
+    loop = (run.cfg.get('train_cfg') or {}) if run.cfg is not None else {}
+    planned, epochs = loop.get('max_iters'), run.series.get('epoch')
+    state = f'{run.iterations:,} iterations'
+    if epochs and loop.get('max_epochs'):
+        state = f'epoch {max(epochs.values()):g} of {loop["max_epochs"]}, {state}'
     if planned and run.iterations:
         state = (f'finished, {planned:,} iterations' if run.iterations >= planned
                  else f'stopped or still running at iteration {run.iterations:,} of {planned:,}')

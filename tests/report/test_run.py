@@ -23,6 +23,14 @@ def test_epochs_of_validations_are_counted_in_iterations(tmp_path):
     assert run.metrics == dict(PCK={'': {1: .1, 2: .2}})
 
 
+def test_a_checkpoint_may_be_later_than_the_last_log(tmp_path):
+    logged(tmp_path, dict(loss=1., iter=10, step=10))
+    for name in ('iter_12.pth', 'last_checkpoint'):
+        (tmp_path / name).write_text('/elsewhere/iter_12.pth')
+    (run, ) = read_work_dirs([tmp_path])
+    assert run.iterations == 12 and run.checkpoint == tmp_path / 'iter_12.pth'
+
+
 def test_the_config_of_the_last_start_counts(tmp_path):
     for start, kind in enumerate('AB'):
         path = tmp_path / f'{start}/vis_data/config.py'

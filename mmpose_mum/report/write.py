@@ -166,7 +166,7 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
         for model in ('teacher', 'student', ''):
             if models.get(model):
                 step = max(models[model])
-                figures.append((f'{models[model][step]:.3f}',
+                figures.append((_number(models[model][step]),
                                 f'{metric}{" of the " if model else ""}{model}, '
                                 f'iteration {step:,}'))
         break
@@ -184,6 +184,11 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
                  else f'stopped or still running at iteration {run.iterations:,} of {planned:,}')
     return dict(name=run.name, folder=str(run.folder), state=state, figures=figures,
                 checkpoint=run.checkpoint.name if run.checkpoint else None)
+
+
+def _number(value: float) -> str:
+    """Write shares with three digits, and distances in pixels with four."""
+    return f'{value:.3f}' if abs(value) < 10 else f'{value:.4g}'
 
 
 def _settings(runs: List[Run], counts: Dict[str, Dict[str, int]]) -> List[Dict[str, Any]]:
@@ -208,7 +213,7 @@ def _metrics(runs: List[Run]) -> Dict[str, Any]:
 
     def last(run, model, name):
         points = run.metrics.get(name, {}).get(model)
-        return f'{points[max(points)]:.4g}' if points else '–'
+        return _number(points[max(points)]) if points else '–'
 
     return dict(
         columns=[' '.join(filter(None, [run.name if len(runs) > 1 else '', model])) or 'model'

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..visualization.hidden_plot import CONFIDENCE, JOINT, PCK, SHARE, names_below
-from ..visualization.run_plot import PAIRS, TIME, Series, below, by_confidence, by_joint
+from ..visualization.hidden_plot import CONFIDENCE, KEYPOINT, PCK, SHARE, names_below
+from ..visualization.run_plot import PAIRS, TIME, Series, below, by_confidence, by_keypoint
 from .people import Judged
 from .run import Run
 
@@ -139,11 +139,11 @@ def watched(run: Run) -> Iterator[Chart]:
         second = ' (second pair)' if pair else ''
         for name, title, draw in (
                 ('share', "Keypoints by the teacher's confidence", by_confidence),
-                ('used', 'Keypoints used', by_joint),
-                ('agreement', 'Used keypoints on which the student agrees', by_joint)):
+                ('used', 'Keypoints used', by_keypoint),
+                ('agreement', 'Used keypoints on which the student agrees', by_keypoint)):
             found = below(run.series, f'{pair}unsup/{name}_')
             if found:
-                size = (_SIZE[0], _height(len(found)) if draw is by_joint else _SIZE[1])
+                size = (_SIZE[0], _height(len(found)) if draw is by_keypoint else _SIZE[1])
                 yield Chart(title + second,
                             svg(_patches(draw, found), f'{title}: {run.name}', size))
 
@@ -234,5 +234,5 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
     yield Chart('Right pseudo-labels over time', svg(over_time, 'over time'))
     yield Chart('Right pseudo-labels by confidence', svg(by_score, 'by score'))
     yield _bars('Right pseudo-labels, by keypoint', {
-        name: {key: values[JOINT + key] for key in names_below(JOINT, [values])}
+        name: {key: values[KEYPOINT + key] for key in names_below(KEYPOINT, [values])}
         for name, values in last.items()}, runs)

@@ -43,7 +43,9 @@ def _model(full: Dict[str, Any]) -> Dict[str, Any]:
 
 def _wrapper(full: Dict[str, Any]) -> Dict[str, Any]:
     """Return what wraps the estimator; a plain model raises KeyError."""
-    return full['model'] if full['model']['estimator'] else {}
+    if 'estimator' not in full['model']:
+        raise KeyError('estimator')
+    return full['model']
 
 
 def _hook(full: Dict[str, Any], name: str) -> Dict[str, Any]:
@@ -161,6 +163,11 @@ def _confidence(full: Dict[str, Any]) -> str:
     return _words(_wrapper(full).get('confidence'))
 
 
+def _cutout(full: Dict[str, Any]) -> str:
+    wrapper = _wrapper(full)
+    return _words(wrapper.get('keypoint_cutout') or wrapper.get('joint_cutout'))  # the old name
+
+
 def _words(options: Optional[Dict[str, Any]]) -> str:
     return ', '.join(f'{key} {value}' for key, value in (options or {}).items() if key != 'type')
 
@@ -189,7 +196,7 @@ _ROWS: Dict[str, Callable[[Dict[str, Any]], str]] = {
     'Weight of unlabeled people': _weight,
     'Mixing': _mixing,
     'Confidence': _confidence,
-    'Joint cutout': lambda full: _words(_wrapper(full).get('joint_cutout')),
+    'Keypoint cutout': _cutout,
     'Teacher follows by': lambda full: _words(_hook(full, 'EMANHook')),
     'Seed': _seed,
     'Compiled': _compile,

@@ -45,6 +45,12 @@ def test_every_config_says_what_it_trains_on(path):
     assert {'Training', 'Network', 'Input', 'Labels', 'Batch', 'Length', 'Optimizer'} <= set(found)
 
 
+@pytest.mark.parametrize('name', ['keypoint_cutout', 'joint_cutout'])
+def test_the_cutout_has_an_old_name(name):
+    cfg = Config(dict(model={'estimator': dict(), name: dict(jitter=4), 'type': 'A'}))
+    assert told(cfg)['Keypoint cutout'] == 'jitter 4'
+
+
 def test_foreign_configs_say_what_they_can():
     assert told(Config(dict(model=dict(type='Mine')))) == {
         'Training': 'supervised, Mine', 'Time': '0.30 s per iteration'}

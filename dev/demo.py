@@ -1,8 +1,8 @@
 """The demo: draw synthetic people, train on 5 % of their labels with and without Pose-MUM, compare.
 
 Both runs go through `mim train mmpose`, as a user's would, with the same number of optimizer steps
-on the same labeled images. The people, the checkpoints, a table, the curves and an image of
-predictions land in the work dir.
+on the same labeled images. The people, the checkpoints, a table, the curves, an image of
+predictions and a page that compares both runs land in the work dir.
 
     python dev/demo.py
 """
@@ -20,6 +20,7 @@ from mmengine.config import Config
 
 from mmpose_mum.datasets.short_form import SOURCE_NAMES
 from mmpose_mum.demo.data import generate_demo
+from mmpose_mum.report.write import write_report
 from mmpose_mum.visualization.compare import compare, find_checkpoint
 from mmpose_mum.visualization.scalars import read_scalars
 
@@ -155,6 +156,7 @@ def main(args=None) -> None:
     curves, predictions = work_dir / 'curves.png', work_dir / 'predictions.png'
     draw_curves(scalars, curves)
     draw_predictions(work_dir, data_dir, predictions)
+    report = write_report([work_dir / name for name in reversed(RUNS)], work_dir / 'report.html')
     print('\nOn 200 people that neither run has seen, after the same number of steps with the same '
           '50 labels:\n')
     print(f'{"model":22}{"AP":>8}{"AP.50":>8}')
@@ -164,7 +166,8 @@ def main(args=None) -> None:
     gain = results['Pose-MUM, teacher'][0] - results['supervised'][0]
     print(f'\nPose-MUM against supervised: {100 * gain:+.1f} AP; all of it took '
           f'{time.time() - started:.0f} s.\n'
-          f'Curves: {curves}\nPredictions side by side: {predictions}')
+          f'Curves: {curves}\nPredictions side by side: {predictions}\n'
+          f'All of it on one page, for a browser: {report.path}')
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ def register():
         # MMEngine imports it, and both sets pin a setuptools that has it.
         warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
         check_host()  # first: a misfit shall be named as such, not as an error deep in the host
-        from . import _moved, datasets, engine, evaluation, models  # noqa: F401
+        from . import _moved, datasets, engine, evaluation, models, report  # noqa: F401
     from .checkpoint.safe_globals import allow_mmengine_checkpoints
     from .convert import semi_supervised
 

@@ -28,6 +28,8 @@ MAY_USE = {
         'functional', 'files', 'configs', 'checkpoint', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
     'suggest': ('files', 'checkpoint', 'visualization', 'models', 'datasets', 'export'),
+    'report': (
+        'files', 'configs', 'checkpoint', 'visualization', 'datasets', 'export', 'version'),
 }
 BESIDE = ('_moved', 'host', 'register', 'version')  # of no room
 MAY_USE['cli'] = (*MAY_USE, *BESIDE)

@@ -16,7 +16,7 @@ from .._moved import REMOVED_IN, SCRIPT_FLAGS, SCRIPTS
 from ..version import __version__
 
 VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
-         'suggest', 'merge', 'doctor')
+         'suggest', 'merge', 'report', 'doctor')
 
 
 def main(args: Optional[Sequence[str]] = None) -> None:

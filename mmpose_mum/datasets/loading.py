@@ -130,3 +130,21 @@ class LoadUnlabeledImage(LoadImage):
             self._left_out.add(path)
             warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} in '
                           f'this process: {path} ({error})', stacklevel=4)
+
+
+def read_image(path: str) -> np.ndarray:
+    """Read an image or a frame as :class:`LoadUnlabeledImage` does.
+
+    Args:
+        path (str): Of the image, or a frame's name.
+
+    Returns:
+        np.ndarray: uint8 (H, W, 3), BGR.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    loaded = LoadUnlabeledImage().transform(dict(img_path=path))
+    if loaded is None:
+        raise OSError(f'{path} can no longer be read')
+    return loaded['img']

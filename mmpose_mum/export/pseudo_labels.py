@@ -118,11 +118,39 @@ def find_labeled(cfg: Config) -> People:
     sets = _training_sets(full)
     if not sets:
         raise ValueError(f'{cfg.filename} has no training set')
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
+    return _with_labels(full, sets[0], test)
+
+
+def find_validation(cfg: Config) -> People:
+    """Build the dataset that a training is validated on, with its labeled boxes, to be predicted.
+
+    Args:
+        cfg (Config): Of a semi-supervised training, or a plain one.
+
+    Returns:
+        People: Their datasets have the labels as well.
+
+    Raises:
+        FileNotFoundError: If its json is not there.
+        ValueError: If the config has no validation set.
+    """
+    full = cfg.to_dict()
+    validation = (full.get('val_dataloader') or {}).get('dataset')
+    if not validation:
+        raise ValueError(f'{cfg.filename} has no validation set')
+    # People in a detector's boxes have no labels.
+    labeled = map_leaves(validation, lambda leaf: {
+        key: value for key, value in leaf.items() if key != 'bbox_file'})
+    return _with_labels(full, labeled, validation)
+
+
+def _with_labels(full: Dict[str, Any], dataset: Dict[str, Any], test: Dict[str, Any]) -> People:
+    """Build a labeled dataset that is loaded as a test set is."""
+    with DefaultScope.overwrite_default_scope(full.get('default_scope') or 'mmpose'):
         pipeline = _pipeline(test)
         try:
             datasets = list(leaves(DATASETS.build(
-                map_leaves(sets[0], lambda leaf: dict(leaf, pipeline=pipeline)))))
+                map_leaves(dataset, lambda leaf: dict(leaf, pipeline=pipeline)))))
         except AssertionError as error:  # MMPose's, of a json that is not there
             raise FileNotFoundError(str(error)) from error
     metainfo = dict(datasets[0].metainfo)

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Tuple
 import cv2
 import numpy as np
 
-from ..datasets.loading import LoadUnlabeledImage
+from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, coco_json
 from ..files.video import split_frame_name
 from ..files.whole import write_whole
@@ -77,16 +77,9 @@ def _copy(path: str, name: str, folder: Path) -> str:
     to.parent.mkdir(parents=True, exist_ok=True)
     if not frame:
         shutil.copyfile(path, to)
-    elif not cv2.imwrite(str(to), _read(path)):
+    elif not cv2.imwrite(str(to), read_image(path)):
         raise OSError(f'cannot write {to}')
     return name
-
-
-def _read(path: str) -> np.ndarray:
-    loaded = LoadUnlabeledImage().transform(dict(img_path=path))
-    if loaded is None:
-        raise OSError(f'{path} can no longer be read')
-    return loaded['img']
 
 
 def _ranking(seen: List[dict], doubts: Dict[str, np.ndarray], doubt: np.ndarray,
@@ -118,7 +111,7 @@ def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
     visualizer = PanelVisualizer('contact_sheet', radius=3, line_width=2)
     visualizer.set_dataset_meta(people.metainfo)
     panels: List[Any] = [
-        draw_panel(visualizer, _read(person['path']), person['box'], person['keypoints'],
+        draw_panel(visualizer, read_image(person['path']), person['box'], person['keypoints'],
                    person['scores'] >= score_thr, (f'{number}. {osp.basename(person["path"])}',
                                                    caption))
         for number, (person, caption) in enumerate(zip(people_seen, captions), 1)]

@@ -1,5 +1,5 @@
 """Draw what a semi-supervised model does with unlabeled people, without training it."""
-from typing import Optional
+from typing import Any, Dict, Union
 
 import cv2
 import numpy as np
@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_state_dict
 from mmpose.registry import DATASETS, MODELS
 
 from .panels import draw_panel
@@ -32,13 +33,14 @@ def draw(model, data: dict, links, height: int) -> np.ndarray:
                    title=step.prefix.rstrip('_')) for step in steps])
 
 
-def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, height: int = 192,
-                  seed: int = 0) -> np.ndarray:
+def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = None, num: int = 4,
+                  height: int = 192, seed: int = 0) -> np.ndarray:
     """Build a config's data and model, and draw what the model does with people of the data.
 
     Args:
         cfg (Config): A semi-supervised config.
-        checkpoint (str, optional): Weights of the wrapper or of a plain model.
+        checkpoint (str | dict, optional): Weights of the wrapper or of a plain model, or what was
+            read of them.
         num (int): Rows, one person each.
         height (int): Height of a tile, in pixels.
         seed (int): Of the views and of the mixing.
@@ -61,7 +63,9 @@ def draw_branches(cfg: Config, checkpoint: Optional[str] = None, num: int = 4, h
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     data = training_batch(dataset, num)
     model = MODELS.build(cfg.model)
-    if checkpoint:
+    if isinstance(checkpoint, dict):
+        load_state_dict(model, checkpoint['state_dict'])
+    elif checkpoint:
         load_checkpoint(model, checkpoint, map_location='cpu')
     if getattr(model, 'labeler', None) is not None:
         names = dataset.metainfo['keypoint_id2name']

@@ -104,8 +104,8 @@ def share_right(sample: PoseDataSample) -> float:
     return float(share) if count else float('nan')
 
 
-def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
-    """Draw keypoints (K, 2) that are shown (K, ) on the image around the box, with lines below."""
+def draw_person(visualizer, image: np.ndarray, box, keypoints, shown) -> np.ndarray:
+    """Draw keypoints (K, 2) that are shown (K, ) on what of the image is around the box."""
     scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
     shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
     image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -119,7 +119,12 @@ def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequ
         keypoints=keypoints[None], keypoints_visible=(shown & inside)[None].astype(float)))
     visualizer.add_datasample(
         'person', np.ascontiguousarray(image[..., ::-1]), person, draw_gt=False, kpt_thr=.5)
-    panel = cv2.copyMakeBorder(np.ascontiguousarray(visualizer.get_image()[..., ::-1]), 0, CAPTION,
+    return np.ascontiguousarray(visualizer.get_image()[..., ::-1])
+
+
+def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
+    """Draw a person, see :func:`draw_person`, with lines of text below."""
+    panel = cv2.copyMakeBorder(draw_person(visualizer, image, box, keypoints, shown), 0, CAPTION,
                                0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     for i, line in enumerate(lines):
         width = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]

@@ -78,7 +78,8 @@ def patches(axes, series: Series, **colors) -> None:
     values, steps = table(series)
     edges = [max(0, 2 * steps[0] - steps[1]) if steps[1:] else 0, *steps]
     axes.set_facecolor('.8')
-    mesh = axes.pcolormesh(edges, np.arange(len(series) + 1), values, **colors)
+    # In an SVG, thousands of patches would be thousands of paths.
+    mesh = axes.pcolormesh(edges, np.arange(len(series) + 1), values, rasterized=True, **colors)
     axes.set(xlabel=TIME)
     axes.figure.colorbar(mesh, ax=axes, pad=.02, format=lambda share, _: f'{share:.0%}')
 

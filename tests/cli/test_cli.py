@@ -73,6 +73,7 @@ def test_a_wrong_command_line_exits_with_2(args, message, capsys):
     ['split', 'no.json', '--out', 'x', '--percent', '5'],
     ['detect', 'nowhere', '--config', 'no.py', '--checkpoint', 'no.pth', '--out', 'x.json'],
     ['preview', 'no.py'], ['plot', 'nowhere'], ['plot', '--hidden', 'x=nowhere'],
+    ['report', 'nowhere'],
     ['compare', 'x=no.py:no.pth', '--out', 'x.png'], ['publish', 'no.pth', 'x.pth'],
     ['export', 'no.py', 'no.pth', '--out', 'x.json']], ids=lambda args: '-'.join(args[:2]))
 def test_what_is_not_there_is_one_message(args, tmp_path, monkeypatch, capsys):

@@ -44,5 +44,7 @@ def test_the_whole_demo_runs(tmp_path, capsys):
     results = json.loads((work / 'results.json').read_text())
     assert set(results) == {'supervised', 'Pose-MUM, student', 'Pose-MUM, teacher'}
     assert 'Pose-MUM against supervised' in capsys.readouterr().out
+    page = (work / 'report.html').read_text('utf-8')
+    assert 'pose_mum and supervised' in page and 'id="lacks"' not in page
     for name in ('curves.png', 'predictions.png'):
         assert cv2.imread(str(work / name)).std() > 10

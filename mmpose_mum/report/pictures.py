@@ -1,0 +1,80 @@
+"""Pictures in a page: people with their keypoints, and panels, as data URIs."""
+import os.path as osp
+from base64 import b64encode
+from typing import Any, Dict, List, NamedTuple
+
+import cv2
+import numpy as np
+
+from ..datasets.loading import read_image
+from ..visualization.compare import PanelVisualizer, draw_person
+from .people import Person
+
+
+class Picture(NamedTuple):
+    """A picture for the page.
+
+    Attributes:
+        uri: Its content, as a data URI.
+        width: In pixels.
+        height: In pixels.
+        text: What it shows, for those who do not see it.
+    """
+    uri: str
+    width: int
+    height: int
+    text: str
+
+
+class Shown(NamedTuple):
+    """A person for the page.
+
+    Attributes:
+        pictures: The truth's and each model's.
+        captions: What stands below each.
+        name: Of the image.
+    """
+    pictures: List[Picture]
+    captions: List[str]
+    name: str
+
+
+def picture(image: np.ndarray, text: str, quality: int = 85) -> Picture:
+    """Put an image (H, W, 3), BGR, into the page as a JPEG."""
+    done, content = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f'an image of {image.shape} cannot be written as a JPEG')
+    return Picture('data:image/jpeg;base64,' + b64encode(content.tobytes()).decode(),
+                   image.shape[1], image.shape[0], text)
+
+
+class PersonPainter:
+    """Draws people with the skeleton of a dataset.
+
+    Args:
+        metainfo (dict): What MMPose knows of the keypoints.
+    """
+
+    def __init__(self, metainfo: Dict[str, Any]) -> None:
+        self.visualizer = PanelVisualizer('report', radius=3, line_width=2)
+        self.visualizer.set_dataset_meta(metainfo)
+
+    def show(self, title: str, predictions: Dict[str, Person]) -> Shown:
+        """Draw the labels of a person, and then each model's keypoints.
+
+        Args:
+            title (str): What the labels are called.
+            predictions (dict[str, Person]): Model → the same person as it sees them.
+        """
+        person = next(iter(predictions.values()))
+        image, name = read_image(person.path), osp.basename(person.path)
+        pictures = [picture(draw_person(
+            self.visualizer, image, person.box, person.truth, person.labeled), f'{name}: {title}')]
+        captions = [f'{title}, {person.labeled.sum()} of {len(person.labeled)} keypoints']
+        for model, seen in predictions.items():
+            pictures.append(picture(draw_person(
+                self.visualizer, image, person.box, seen.keypoints, np.ones_like(seen.labeled)),
+                f'{name}: {model}'))
+            captions.append(f'{model}: {seen.right.sum()} of {seen.labeled.sum()} right, '
+                            f'confidence {seen.scores.mean():.2f}')
+        return Shown(pictures, captions, name)

@@ -1,0 +1,166 @@
+"""What a work dir holds of a run: its config, checkpoint, scalars, panels and log."""
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+
+from mmengine.config import Config
+
+from ..configs.plain import find_config, read_config
+from ..visualization.compare import find_checkpoint
+from ..visualization.run_plot import Series, read_run
+
+
+class Run(NamedTuple):
+    """A run, as far as its work dir tells.
+
+    Attributes:
+        name: What the page calls it.
+        folder: The work dir.
+        cfg: The training's config, if there is one.
+        checkpoint: The last one, if there is one.
+        series: The training's scalars.
+        metrics: Metric → model → iteration → value; see :func:`read_run`. Epochs, by which
+            MMEngine logs an epoch loop's validations, are counted in iterations.
+        lacks: What is not there, and what follows from it.
+    """
+    name: str
+    folder: Path
+    cfg: Optional[Config]
+    checkpoint: Optional[Path]
+    series: Series
+    metrics: Dict[str, Series]
+    lacks: List[str]
+
+    @property
+    def semi(self) -> bool:
+        """Whether it is a semi-supervised training."""
+        return self.cfg is not None and 'estimator' in self.cfg.model
+
+    @property
+    def model(self) -> str:
+        """What the model that predicts is called."""
+        return 'teacher' if self.semi else 'model'
+
+    @property
+    def iterations(self) -> int:
+        """The last iteration that was logged or saved, 0 if none was."""
+        saved = re.search(r'iter_(\d+)', self.checkpoint.name if self.checkpoint else '')
+        points = [*self.series.values(), *(
+            points for models in self.metrics.values() for points in models.values())]
+        return max([step for found in points for step in found]
+                   + [int(saved.group(1)) if saved else 0])
+
+    @property
+    def metric(self) -> str:
+        """The first metric that was logged, '' if none was."""
+        return next(iter(self.metrics), '')
+
+
+def read_work_dirs(folders: List[Path]) -> List[Run]:
+    """Read the work dirs of one run or several.
+
+    Args:
+        folders (list[Path]): The work dirs.
+
+    Returns:
+        list[Run]: In the same order, each with another name.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+        ValueError: If a folder holds nothing of a run, or something is broken.
+    """
+    return [_read(name, folder) for name, folder in zip(names_of(folders), folders)]
+
+
+def names_of(folders: List[Path]) -> List[str]:
+    """Name folders by the ends of their paths that tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for number in range(1, max(map(len, parts)) + 1):
+        names = ['/'.join(part[-number:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise ValueError(f'{folders[0]} is given twice')
+
+
+def _read(name: str, folder: Path) -> Run:
+    if not folder.is_dir():
+        raise FileNotFoundError(f'there is no folder {str(folder)!r}: expected the work dir of a '
+                                'run')
+    lacks: List[str] = []
+    cfg = checkpoint = None
+    series: Series = {}
+    metrics: Dict[str, Series] = {}
+    config = _config_of(folder)
+    if config:
+        try:
+            cfg = read_config(config)
+        except Exception as error:  # it is a program, and may want what this machine lacks
+            lacks.append(f'The config {config} cannot be read: {error!r}. No settings and no '
+                         'pictures.')
+    else:
+        lacks.append('There is no config in the work dir: no settings and no pictures.')
+    try:
+        checkpoint = find_checkpoint(folder)
+        here = folder / checkpoint.name  # a relative folder makes a shorter command
+        checkpoint = here if here.is_file() else checkpoint
+    except ValueError:
+        lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
+                     'keypoint, and no pictures of people.')
+    if any(folder.glob('*/vis_data/scalars.json')):
+        series, metrics = read_run(folder)
+        if series.get('epoch') and not _by_iteration(cfg):
+            metrics = _in_iterations(metrics, series['epoch'])
+    else:
+        lacks.append('There is no */vis_data/scalars.json, which MMEngine writes with '
+                     'LocalVisBackend: no curves.')
+    if len(lacks) == 3:
+        raise ValueError(f'{folder} has no config, no checkpoint and no */vis_data/scalars.json: '
+                         'is it the work dir of a run?')
+    return Run(name, folder, cfg, checkpoint, series, metrics, lacks)
+
+
+def _by_iteration(cfg: Optional[Config]) -> bool:
+    """Whether validations are logged by iterations, as by MMEngine's LoggerHook."""
+    hooks = (cfg.get('default_hooks') or {}) if cfg is not None else {}
+    return not (hooks.get('logger') or {}).get('log_metric_by_epoch', True)
+
+
+def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict[str, Series]:
+    """Count epochs in iterations.
+
+    Args:
+        metrics (dict): By epochs.
+        epochs (dict[int, float]): Iteration → the epoch that it is in, from 1.
+    """
+    # Epoch e ends with iteration e·L, so no iteration i in it is beyond, and i / e is at most L.
+    length = max(step / epoch for step, epoch in epochs.items())
+    return {name: {model: {round(epoch * length): value for epoch, value in points.items()}
+                   for model, points in models.items()} for name, models in metrics.items()}
+
+
+def _config_of(folder: Path) -> Optional[Path]:
+    """Find the config of the last start, or else the work dir's only one."""
+    last = sorted(folder.glob('*/vis_data/config.py'))
+    if last:
+        return last[-1]
+    try:
+        return find_config(folder / 'any.pth')
+    except ValueError:
+        return None
+
+
+def panels_of(run: Run) -> Dict[int, List[Path]]:
+    """Find the panels that PseudoLabelVisualizationHook drew, by iteration, one for each pair."""
+    found: Dict[int, Dict[str, Path]] = {}
+    for path in sorted(run.folder.glob('*/vis_data/vis_image/*.png')):  # the last start's counts
+        name = re.fullmatch(r'(?:second_)?unlabeled_(\d+)', path.stem)
+        if name:
+            found.setdefault(int(name.group(1)), {})[path.stem] = path
+    return {step: sorted(found[step].values(), key=lambda path: path.stem[::-1])
+            for step in sorted(found)}
+
+
+def hook_of(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
+    """Return the options of a config's hook, None if it has no such hook."""
+    return next((hook for hook in cfg.get('custom_hooks') or ()
+                 if str(hook.get('type')).rpartition('.')[2] == name), None)

@@ -1,0 +1,58 @@
+"""What the guards log is found again in the log, and nothing else."""
+import logging
+import uuid
+
+import pytest
+from mmengine.logging import MMLogger
+
+from mmpose_mum.engine.hooks import monitor_hook
+from mmpose_mum.report.guard import read_messages
+
+
+@pytest.fixture
+def logged(tmp_path):
+    """A function that logs texts as a Runner does, and reads what the guards said."""
+    (tmp_path / '1').mkdir()
+    logger = MMLogger(uuid.uuid4().hex, logger_name='mmengine',
+                      log_file=str(tmp_path / '1/1.log'))
+
+    def log(*records):
+        for level, text in records:
+            logger.log(level, text)
+        return read_messages(tmp_path)
+
+    yield log
+    for handler in logger.handlers:
+        handler.close()
+
+
+def test_symptoms_and_their_ends_are_found(logged):
+    best = dict(confidence=.5, loss=1., spread=.3)
+    (background, why), = monitor_hook._background(.1, .1, best).items()
+    (place, where), = monitor_hook._one_place(.001, .5, best).items()
+    messages = logged(
+        (logging.WARNING, '"FileClient" will be deprecated in future'),
+        (logging.INFO, 'Iter(train) [100/400]  loss: 0.1'),
+        (logging.WARNING, f'iteration 200: {background}: {why}'),
+        (logging.WARNING, f'iteration 250: second_{place}: {where}'),
+        (logging.INFO, f'iteration 300: {background} is over'))
+    assert [message.bad for message in messages] == [True, True, False]
+    assert messages[0].text.startswith('iteration 200: collapse to background: teacher_confidence')
+    assert messages[0].text.endswith('its cutout')
+    assert messages[1].text.startswith('iteration 250: second_collapse to one place: ')
+    assert messages[2].text == 'iteration 300: collapse to background is over'
+
+
+def test_a_skipped_step_and_unlabeled_images_that_never_count_are_found(logged):
+    messages = logged(
+        (logging.WARNING, 'the unlabeled images never count: unsup_weight is 0'),
+        (logging.ERROR, 'iteration 7: loss is nan. It is the batch of sup: a\nb.png (id 1). This '
+         'step is skipped, number 1 of this run'),
+        (logging.INFO, 'iteration 8: all is well'))
+    assert len(messages) == 2 and all(message.bad for message in messages)
+    assert messages[1].text.startswith('iteration 7: loss is nan')
+    assert messages[1].text.endswith('number 1 of this run')
+
+
+def test_a_work_dir_without_a_log_said_nothing(tmp_path):
+    assert read_messages(tmp_path) == []

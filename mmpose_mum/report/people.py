@@ -12,7 +12,7 @@ MOST = 1000  # people that are predicted of a set, so that a page takes minutes 
 _BATCH = 32
 
 
-class Person(NamedTuple):
+class JudgedPerson(NamedTuple):
     """A person as the model sees it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Judged(NamedTuple):
         names: Of the keypoints.
         metainfo: What MMPose knows of them.
     """
-    people: List[Person]
+    people: List[JudgedPerson]
     total: int
     unreadable: int
     names: List[str]
@@ -100,7 +100,7 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
             raise ValueError(f'the labels have {len(truth)} keypoints, and the model '
                              f'{len(person["keypoints"])}')
         elif labeled.any():
-            found.append(Person(person['path'], person['box'], person['keypoints'],
+            found.append(JudgedPerson(person['path'], person['box'], person['keypoints'],
                                 person['scores'], truth, labeled))
     if unreadable == len(infos):
         raise ValueError(f'none of the {unreadable} images can be read, such as '
@@ -119,16 +119,16 @@ def _labels(info: Dict[str, Any]) -> Sequence[np.ndarray]:
     return np.asarray(keypoints)[0], np.asarray(visible)[0] > 0
 
 
-def worst(judged: Judged, number: int) -> List[Person]:
+def worst(judged: Judged, number: int) -> List[JudgedPerson]:
     """Pick the people with the most wrong keypoints; among equals those with the largest errors."""
-    def badness(person: Person):
+    def badness(person: JudgedPerson):
         wrong = person.labeled & ~person.right
         return -wrong.sum(), -person.errors[person.labeled].mean()
 
     return sorted(judged.people, key=badness)[:number]
 
 
-def from_best_to_worst(judged: Judged, number: int) -> List[Person]:
+def from_best_to_worst(judged: Judged, number: int) -> List[JudgedPerson]:
     """Pick people evenly from the one with the largest share of right keypoints to the smallest."""
     order = sorted(judged.people, key=lambda person: -person.right.sum() / person.labeled.sum())
     return evenly(order, number)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.loading import read_image
 from ..visualization.compare import PanelVisualizer, draw_person
-from .people import Person
+from .people import JudgedPerson
 
 
 class Picture(NamedTuple):
@@ -59,12 +59,12 @@ class PersonPainter:
         self.visualizer = PanelVisualizer('report', radius=3, line_width=2)
         self.visualizer.set_dataset_meta(metainfo)
 
-    def show(self, title: str, predictions: Dict[str, Person]) -> Shown:
+    def show(self, title: str, predictions: Dict[str, JudgedPerson]) -> Shown:
         """Draw the labels of a person, and then each model's keypoints.
 
         Args:
             title (str): What the labels are called.
-            predictions (dict[str, Person]): Model → the same person as it sees them.
+            predictions (dict[str, JudgedPerson]): Model → the same person as it sees them.
         """
         person = next(iter(predictions.values()))
         image, name = read_image(person.path), osp.basename(person.path)

@@ -1,4 +1,5 @@
 """The settings of a run: those that matter, in words, and all those that differ from another's."""
+import os.path as osp
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from mmengine.config import Config
@@ -101,7 +102,8 @@ def _place(dataset: Any) -> str:
     place = file or (dataset.get('data_prefix') or {}).get('img') or ''
     indices = dataset.get('indices')
     few = f' ({_number(indices)})' if indices else ''
-    return (place if place.startswith('/') else root + place) + few
+    path = osp.join(root, place)
+    return (path and osp.normpath(path)) + few
 
 
 def _number(indices: Any) -> str:

@@ -23,7 +23,7 @@ from ..visualization.branches import draw_branches
 from ..visualization.compare import THRESHOLD
 from . import charts
 from .guard import read_messages
-from .people import Judged, Person, from_best_to_worst, judge, worst
+from .people import Judged, JudgedPerson, from_best_to_worst, judge, worst
 from .pictures import PersonPainter, Shown, picture
 from .run import Run, hook_of, panels_of, read_work_dirs
 from .settings import differences, settings_of
@@ -188,6 +188,8 @@ def _summary(run: Run, judged: Dict[str, Judged]) -> Dict[str, Any]:
 
 def _number(value: float) -> str:
     """Write shares with three digits, and distances in pixels with four."""
+    if value == -1:  # COCO's metrics of a size that no person has
+        return '–'
     return f'{value:.3f}' if abs(value) < 10 else f'{value:.4g}'
 
 
@@ -257,7 +259,7 @@ def _worst(runs: List[Run], judged: Dict[str, Judged]) -> List[Shown]:
     return found
 
 
-def _key(person: Person) -> Any:
+def _key(person: JudgedPerson) -> Any:
     return person.path, person.box.tobytes()
 
 

@@ -6,14 +6,15 @@ from helpers import small_run
 from mmpose_mum.configs.plain import read_config
 from mmpose_mum.export.pseudo_labels import find_validation, load_plain
 from mmpose_mum.report import people
-from mmpose_mum.report.people import Judged, Person, from_best_to_worst, judge, worst
+from mmpose_mum.report.people import Judged, JudgedPerson, from_best_to_worst, judge, worst
 
 
 def person(path, errors, labeled=(1, 1, 1)):
     """A person in a box of 100 × 50 pixels, whose keypoints are off by some pixels."""
     truth = np.full((3, 2), 10.)
-    return Person(path, np.array([0, 0, 100, 50.]), truth + np.array(errors)[:, None] * [1, 0],
-                  np.full(3, .5), truth, np.array(labeled, bool))
+    return JudgedPerson(
+        path, np.array([0, 0, 100, 50.]), truth + np.array(errors)[:, None] * [1, 0],
+        np.full(3, .5), truth, np.array(labeled, bool))
 
 
 GOOD = person('good', [0, 9, 10])

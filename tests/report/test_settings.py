@@ -30,6 +30,14 @@ def test_a_semi_supervised_config_in_words():
     assert found['Time'] == '0.30 s per iteration'
 
 
+@pytest.mark.parametrize('root, path', [
+    ('.', 'a.json'), ('', 'a.json'), ('data', 'data/a.json'), ('data/', 'data/a.json')])
+def test_a_file_is_looked_for_where_the_data_lies(root, path):
+    dataset = dict(data_root=root, ann_file='a.json')
+    assert told(Config(dict(model=dict(type='A'), train_dataloader=dict(dataset=dataset))))[
+        'Labels'] == path
+
+
 def test_a_plain_config_has_no_words_about_unlabeled_people():
     found = told(read_config(ROOT / 'configs/demo/supervised.py'))
     assert found['Training'] == 'supervised, TopdownPoseEstimator'

@@ -21,7 +21,8 @@ from ..configs.plain import read_config
 __getattr__ = old_names(__name__)
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
-PADDING, THRESHOLD = 1.3, 0.1  # what a panel shows around the box, and what PCK allows
+PADDING = 1.3  # what a panel shows around the box
+THRESHOLD = 0.1  # what PCK allows
 Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
 
 

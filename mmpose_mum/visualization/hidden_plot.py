@@ -7,8 +7,10 @@ from matplotlib.figure import Figure
 
 from .scalars import read_scalars
 
-PCK, KEYPOINT = 'hidden/PCK', 'hidden/PCK_'
-CONFIDENCE, SHARE = 'hidden/confidence_', 'hidden/share_'
+PCK = 'hidden/PCK'
+KEYPOINT = 'hidden/PCK_'
+CONFIDENCE = 'hidden/confidence_'
+SHARE = 'hidden/share_'
 Readouts = Dict[int, Dict[str, float]]  # iteration → scalar → value
 
 

@@ -12,7 +12,8 @@ __getattr__ = old_names(__name__)
 Series = Dict[str, Dict[int, float]]  # scalar → iteration → value
 PAIRS = ('', 'second_')  # prefixes of the scalars; the second is a dual model's
 NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'memory', 'lr')
-TIME, COLUMNS = 'iterations', 3
+TIME = 'iterations'
+COLUMNS = 3
 PLUGIN = 'was it trained by a SemiSupervisedPoseEstimator, beyond its burn-in?'
 HOOK = "add dict(type='PseudoLabelVisualizationHook') to custom_hooks"
 

@@ -7,10 +7,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 from mmpose.registry import DATASETS, MODELS
 
+from ..checkpoint.safe_load import load_checkpoint
 from .panels import draw_panel
 
 
@@ -63,10 +63,9 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     data = training_batch(dataset, num)
     model = MODELS.build(cfg.model)
-    if isinstance(checkpoint, dict):
-        load_state_dict(model, checkpoint['state_dict'])
-    elif checkpoint:
-        load_checkpoint(model, checkpoint, map_location='cpu')
+    if checkpoint:
+        content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
+        load_state_dict(model, content['state_dict'])
     if getattr(model, 'labeler', None) is not None:
         names = dataset.metainfo['keypoint_id2name']
         model.load_labeler([names[i] for i in sorted(names)])

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_state_dict
 from mmengine.structures import InstanceData
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from mmpose.registry import DATASETS, MODELS
@@ -16,6 +16,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 from .._moved import old_names
+from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import read_config
 
 __getattr__ = old_names(__name__)
@@ -85,7 +86,7 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
     try:
-        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True, logger='silent')
+        load_state_dict(model, load_checkpoint(checkpoint)['state_dict'], strict=True)
     except Exception as error:  # what is no checkpoint at all can raise anything
         lines = [shorten(line, 300) for line in str(error).splitlines() if line.strip()]
         raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}:\n'

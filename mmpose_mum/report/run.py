@@ -96,16 +96,16 @@ def _read(name: str, folder: Path) -> Run:
             cfg = read_config(config)
         except Exception as error:  # it is a program, and may want what this machine lacks
             lacks.append(f'The config {config} cannot be read: {error!r}. No settings and no '
-                         'pictures.')
+                         'images.')
     else:
-        lacks.append('There is no config in the work dir: no settings and no pictures.')
+        lacks.append('There is no config in the work dir: no settings and no images.')
     try:
         checkpoint = find_checkpoint(folder)
         here = folder / checkpoint.name  # a relative folder makes a shorter command
         checkpoint = here if here.is_file() else checkpoint
     except ValueError:
         lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
-                     'keypoint, and no pictures of people.')
+                     'keypoint, and no images of people.')
     if any(folder.glob('*/vis_data/scalars.json')):
         series, metrics = read_run(folder)
         if series.get('epoch') and not _by_iteration(cfg):

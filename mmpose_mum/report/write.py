@@ -23,8 +23,8 @@ from ..visualization.branches import draw_branches
 from ..visualization.compare import THRESHOLD
 from . import charts
 from .guard import read_messages
+from .images import PersonPainter, Shown, page_image
 from .people import Judged, JudgedPerson, from_best_to_worst, judge, worst
-from .pictures import PersonPainter, Shown, picture
 from .run import Run, hook_of, panels_of, read_work_dirs
 from .settings import differences, settings_of
 
@@ -231,13 +231,13 @@ def _panels(run: Run) -> List[Any]:
     for step, paths in evenly(list(panels_of(run).items()), PANELS):
         for path in paths:
             with _or_lack(run, f'No panel of iteration {step:,}'):
-                found.append((f'Iteration {step:,}', picture(
+                found.append((f'Iteration {step:,}', page_image(
                     read_image(str(path)), f'unlabeled people of iteration {step:,}')))
     if found or run.checkpoint is None:
         return found
     with _or_lack(run, 'No mixing panel'):
         image = draw_branches(run.cfg, load_checkpoint(run.checkpoint), _ROWS)
-        found.append(('Drawn now, with the last checkpoint', picture(
+        found.append(('Drawn now, with the last checkpoint', page_image(
             cv2.cvtColor(image, cv2.COLOR_RGB2BGR), 'unlabeled people in all their views')))
     return found
 

@@ -1,4 +1,4 @@
-"""Pictures in a page: people with their keypoints, and panels, as data URIs."""
+"""Images in a page: people with their keypoints, and panels, as data URIs."""
 import os.path as osp
 from base64 import b64encode
 from typing import Any, Dict, List, NamedTuple
@@ -11,8 +11,8 @@ from ..visualization.compare import PanelVisualizer, draw_person
 from .people import JudgedPerson
 
 
-class Picture(NamedTuple):
-    """A picture for the page.
+class PageImage(NamedTuple):
+    """An image for the page.
 
     Attributes:
         uri: Its content, as a data URI.
@@ -30,21 +30,21 @@ class Shown(NamedTuple):
     """A person for the page.
 
     Attributes:
-        pictures: The truth's and each model's.
+        images: The truth's and each model's.
         captions: What stands below each.
         name: Of the image.
     """
-    pictures: List[Picture]
+    images: List[PageImage]
     captions: List[str]
     name: str
 
 
-def picture(image: np.ndarray, text: str, quality: int = 85) -> Picture:
+def page_image(image: np.ndarray, text: str, quality: int = 85) -> PageImage:
     """Put an image (H, W, 3), BGR, into the page as a JPEG."""
     done, content = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f'an image of {image.shape} cannot be written as a JPEG')
-    return Picture('data:image/jpeg;base64,' + b64encode(content.tobytes()).decode(),
+    return PageImage('data:image/jpeg;base64,' + b64encode(content.tobytes()).decode(),
                    image.shape[1], image.shape[0], text)
 
 
@@ -68,13 +68,13 @@ class PersonPainter:
         """
         person = next(iter(predictions.values()))
         image, name = read_image(person.path), osp.basename(person.path)
-        pictures = [picture(draw_person(
+        images = [page_image(draw_person(
             self.visualizer, image, person.box, person.truth, person.labeled), f'{name}: {title}')]
         captions = [f'{title}, {person.labeled.sum()} of {len(person.labeled)} keypoints']
         for model, seen in predictions.items():
-            pictures.append(picture(draw_person(
+            images.append(page_image(draw_person(
                 self.visualizer, image, person.box, seen.keypoints, np.ones_like(seen.labeled)),
                 f'{name}: {model}'))
             captions.append(f'{model}: {seen.right.sum()} of {seen.labeled.sum()} right, '
                             f'confidence {seen.scores.mean():.2f}')
-        return Shown(pictures, captions, name)
+        return Shown(images, captions, name)

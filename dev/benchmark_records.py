@@ -18,7 +18,8 @@ from mmpose_mum.visualization.scalars import read_scalars
 
 ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'no_mixing', 'mum_input',
          'pose_mum', 'round2_no_mixing', 'round2_pose_mum')
-ROLES = {'ablations': 'ablation', 'ladder': 'ladder'}  # by the config's folder; others are main
+# By the config's folder; others are main.
+ROLES = {'ablations': 'ablation', 'ladder': 'ladder', 'label_next': 'label_next'}
 MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
@@ -110,6 +111,7 @@ def settings_of(cfg: Config) -> dict:
         del settings['model']['backbone']
     if 'first_round' in cfg:  # paths differ from one machine and run to another
         settings['model']['labeler'] = cfg['first_round']
+    settings.update({key: cfg[key] for key in ('suggested_by', 'suggest_options') if key in cfg})
     # What only watches makes no other method, nor does the loop that runs the iterations.
     settings['custom_hooks'] = [hook for hook in settings['custom_hooks'] or []
                                 if hook['type'] not in WATCHING]

@@ -4,8 +4,8 @@
         --markdown docs/benchmark.md --plots docs/benchmark
 
 In the markdown file, what lies between `<!-- benchmark:main -->` and `<!-- /benchmark:main -->` is
-replaced, likewise `benchmark:lead`, `benchmark:interval`, `benchmark:ladder`, `benchmark:ablation`
-and `benchmark:metrics`; the rest stays as it was written.
+replaced, likewise `benchmark:lead`, `benchmark:interval`, `benchmark:ladder`, `benchmark:ablation`,
+`benchmark:label_next` and `benchmark:metrics`; the rest stays as it was written.
 Without `--markdown` the tables are shown.
 """
 import argparse
@@ -236,6 +236,31 @@ def ablation_table(records: list) -> str:
     return table(head, rows)
 
 
+def label_next_table(records: list) -> str:
+    """Return what labels that were chosen bring, beside as many that were all drawn."""
+    choices = [record for record in records if record['role'] == 'label_next']
+    if not choices:
+        return 'No choice has been trained yet.'
+    rows = []
+    for labels in labels_of(choices):
+        for rival in methods_of([dict(method=r['settings']['suggested_by']) for r in choices]):
+            drawn = judged(records, rival, labels)
+            before = judged(records, rival, labels // 2)
+            rows += [[f'`{rival}`', f'{labels // 2:,} drawn', summary(before.values()), '', ''],
+                     [f'`{rival}`', f'{labels:,} drawn', summary(drawn.values()), '', '']]
+            for method in methods_of([record for record in choices
+                                      if record['settings']['suggested_by'] == rival]):
+                found = judged(records, method, labels)
+                pair = paired_difference(*(counts_of(records, name, labels, 'val')
+                                           for name in (method, rival)), same_people=True)
+                rows.append([
+                    f'`{method}`', f'{labels // 2:,} drawn, {labels - labels // 2:,} chosen',
+                    summary(found.values()),
+                    summary((found[seed] - drawn[seed] for seed in found if seed in drawn), '+'),
+                    NOTHING if pair is None else '{:+.3f} [{:+.3f}, {:+.3f}]'.format(*pair)])
+    return table(['method', 'labels', 'teacher', 'more than drawn', 'of all keypoints'], rows)
+
+
 def metrics_table(records: list) -> str:
     """Return the table of all other scalars of the last validations, means over the seeds."""
     if not records:
@@ -262,7 +287,8 @@ def metrics_table(records: list) -> str:
 
 
 TABLES = {'main': main_table, 'lead': lead_table, 'interval': interval_table,
-          'ladder': ladder_table, 'ablation': ablation_table, 'metrics': metrics_table}
+          'ladder': ladder_table, 'ablation': ablation_table,
+          'label_next': label_next_table, 'metrics': metrics_table}
 
 
 def replace_tables(text: str, records: list) -> str:

@@ -73,6 +73,12 @@ def annotations_of(dataset: dict) -> str:
     return name and os.path.normpath(os.path.join(dataset.get('data_root') or '', name))
 
 
+def images_of(dataset: dict) -> str:
+    """Return the folder of a data set's images."""
+    return os.path.normpath(os.path.join(dataset.get('data_root') or '',
+                                         dataset.get('data_prefix', {}).get('img') or ''))
+
+
 def hidden_people(cfg: Config) -> dict:
     """Return what in a data set selects the people whose labels the training has not seen.
 
@@ -140,7 +146,8 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=No
     """Restrict a config to the labels that a seed draws.
 
     Of a config with `suggested_by`, the name of a method, the seed draws one half. `mmpose-mum
-    suggest` has chosen the other one by that method's training with the first half.
+    suggest`, with the config's `suggest_options`, has chosen the other one by that method's
+    training with the first half.
 
     Args:
         cfg (Config): Changed in place: `indices` of the labeled set, and those of the unlabeled
@@ -173,12 +180,15 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=No
     drawn = draw_labels(seed, size, num)
     if 'suggested_by' in cfg:
         first = folder.parents[1].with_name(cfg.suggested_by) / f'labels_{num // 2}' / folder.name
+        choice = first / folder.parents[1].name
         command = (f'mmpose-mum suggest {first}.py {first}/iter_{cfg.train_cfg.max_iters}.pth '
-                   f'--num {num - num // 2} --seed {seed} --out {first}/next')
+                   f'--num {num - num // 2} --seed {seed} {cfg.get("suggest_options", "")} '
+                   f'--unlabeled {annotations_of(sets[0])} '
+                   f'--unlabeled-images {images_of(sets[0])} --out {choice}')
         drawn = sorted({*draw_labels(seed, size, num // 2),
-                        *suggested_labels(first / 'next/people.json', paths, command)})
+                        *suggested_labels(choice / 'people.json', paths, command)})
         if len(drawn) != num:
-            raise BenchmarkError(f'{first}/next has {len(drawn) - num // 2} new people, expected '
+            raise BenchmarkError(f'{choice} has {len(drawn) - num // 2} new people, expected '
                                  f'{num - num // 2}; choose them anew:\n  {command} --force')
     indices = [None if num == size else drawn]
     if shared:

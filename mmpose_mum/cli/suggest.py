@@ -108,7 +108,9 @@ def run(args: Namespace) -> None:
     lost = len(measured.people) - len(seen)
     print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, by '
           f'{", ".join(wanted) or "typical"}, {sum(why == "random" for _, why in chosen)} of them '
-          f'at random; {len(measured.labeled)} have labels already')
+          f'at random; the labeled set has {len(measured.labeled)} people')
+    if measured.known:
+        print(f'left out {measured.known} people who have labels already')
     if len(chosen) < min(args.num, len(seen)):
         print(f'{args.num} were asked for: --per-image {args.per_image} and --gap {args.gap:g} '
               'leave no more')

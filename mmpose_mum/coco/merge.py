@@ -94,7 +94,7 @@ def without(unlabeled: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any],
     for person in unlabeled.coco.annotations:
         entry = find_entry(unlabeled.coco.images, person.get('image_id'))
         name = entry['file_name'] if entry else ''
-        if not any(_same_name(name, other) and overlap(person.get('bbox'), box) >= SAME_PERSON
+        if not any(same_name(name, other) and overlap(person.get('bbox'), box) >= SAME_PERSON
                    for other, box in boxes.get(osp.basename(name), ())):
             kept.append(person)
     used = {person.get('image_id') for person in kept}
@@ -107,13 +107,19 @@ def missing_people(suggested: CocoJson, corrected: CocoJson) -> List[str]:
     """Name the suggested people that the corrected json has no longer, by image and box."""
     return [
         f'{name} {shown(box)}' for name, box in _boxes(suggested)
-        if not any(_same_name(name, other) and overlap(box, found) >= SAME_PERSON
+        if not any(same_name(name, other) and overlap(box, found) >= SAME_PERSON
                    for other, found in _boxes(corrected))]
 
 
 def labeled_keypoints(person: dict) -> int:
     """Count a person's keypoints with a visibility above 0."""
     return sum(visible > 0 for visible in person['keypoints'][2::3])
+
+
+def same_name(name: str, other: str) -> bool:
+    """Tell whether one path ends in the other."""
+    short, long = sorted((name.split('/'), other.split('/')), key=len)
+    return long[-len(short):] == short
 
 
 def overlap(box: Any, other: Any) -> float:
@@ -136,12 +142,6 @@ def _boxes(coco: CocoJson) -> Iterator[Tuple[str, Any]]:
         entry = find_entry(coco.images, person.get('image_id'))
         if entry:
             yield entry['file_name'], person.get('bbox')
-
-
-def _same_name(name: str, other: str) -> bool:
-    """Tell whether one path ends in the other."""
-    short, long = sorted((name.split('/'), other.split('/')), key=len)
-    return long[-len(short):] == short
 
 
 def _path(file: LabelFile, image: dict) -> str:
@@ -212,7 +212,7 @@ def _check_twice(old: LabelFile, corrected: LabelFile) -> None:
                 twice += [
                     f'{person.get("id")!r} of {entry["file_name"]!r} is {other.get("id")!r} of '
                     f'{path!r}' for path, other in others
-                    if _same_name(entry['file_name'], other['file_name'])
+                    if same_name(entry['file_name'], other['file_name'])
                     and overlap(person['bbox'], other['bbox']) >= SAME_PERSON]
             others.append((file.coco.path, dict(
                 person, file_name=entry['file_name'])))

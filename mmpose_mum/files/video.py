@@ -124,6 +124,12 @@ def split_frame_name(name: str) -> Optional[Tuple[str, int]]:
     return match and (match.group(1), int(match.group(2)))
 
 
+def saved_frame_name(name: str) -> str:
+    """Return what the file of a frame is called, or an image's own name."""
+    frame = split_frame_name(name)
+    return f'{frame[0]}_{frame[1]:06d}.png' if frame else name
+
+
 def sample_frames(path: str, frame_rate: float) -> List[int]:
     """Number the frames to take of a video.
 

@@ -9,6 +9,7 @@ from ..checkpoint.safe_load import load_checkpoint
 from ..export.pseudo_labels import People, find_labeled, load_plain, predict
 from ..models.targets import target_maker_for
 from . import criteria
+from .known import have_labels
 
 
 class Measured(NamedTuple):
@@ -20,12 +21,14 @@ class Measured(NamedTuple):
         doubts: Criterion → (N, ), of those who are not None. Larger means more doubt.
         features: (N, D), of the same.
         labeled: (M, D), features of the labeled people.
+        known: How many people were left out because they have labels already.
         notes: What could not be measured, and why.
     """
     people: List[Optional[dict]]
     doubts: Dict[str, np.ndarray]
     features: np.ndarray
     labeled: np.ndarray
+    known: int
     notes: List[str]
 
 
@@ -96,7 +99,8 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the checkpoint is not the config's, or no image can be read.
+        ValueError: If the checkpoint is not the config's, no image can be read, or everybody has
+            labels already.
     """
     notes: List[str] = []
     model = load_plain(cfg, checkpoint).to(device)
@@ -107,9 +111,22 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         notes.append('student: the checkpoint is a plain model, without a student to compare with')
     observer = Observer(model, student)
     found = list(predict(model, people, batch_size, observer))
+    if all(person is None for person in found):
+        raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
+    train, known = None, 0
+    try:
+        train = find_labeled(cfg)
+    except (OSError, ValueError) as error:
+        notes.append(f'pose: the labeled people cannot be read ({error}). New people are chosen '
+                     'as if there were none')
+    else:
+        are_known = have_labels(found, people.root, train)
+        found = [person for person, is_known in zip(found, are_known) if not is_known]
+        known = sum(are_known)
     seen = [person for person in found if person is not None]
     if not seen:
-        raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
+        raise ValueError(f'all {known} unlabeled people have labels already: give other ones with '
+                         '--unlabeled')
     scores = np.stack([person['scores'] for person in seen])
     doubts: Dict[str, np.ndarray] = {}
     if np.ptp(scores) > 0:
@@ -123,12 +140,7 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
     if 'peaks' not in doubts:
         notes.append(f'peaks: the head {type(model.head).__name__} has no heatmaps')
     labeled = np.empty((0, len(seen[0]['feature'])), np.float32)
-    try:
-        train = find_labeled(cfg)
-    except (OSError, ValueError) as error:
-        notes.append(f'pose: the labeled people cannot be read ({error}). New people are chosen '
-                     'as if there were none')
-    else:
+    if train is not None:
         labeled = np.stack([person['feature'] for person in predict(
             model, train, batch_size, observer) if person is not None])
         poses = complete_poses(train)
@@ -140,7 +152,7 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
             doubts['pose'] = criteria.implausibility(
                 criteria.centered(keypoints, boxes), criteria.fit_poses(poses))
     features = np.stack([person['feature'] for person in seen])
-    return Measured(found, doubts, features, labeled, notes)
+    return Measured(found, doubts, features, labeled, known, notes)
 
 
 def complete_poses(people: People) -> np.ndarray:

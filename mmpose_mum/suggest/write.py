@@ -13,7 +13,7 @@ import numpy as np
 
 from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, coco_json
-from ..files.video import split_frame_name
+from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
 from ..visualization.compare import PanelVisualizer, draw_panel
 from .choose import Place
@@ -70,16 +70,13 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
 
 def _copy(path: str, name: str, folder: Path) -> str:
     """Put an image or a frame into a folder, and return its name there."""
-    frame = split_frame_name(name)
-    if frame:
-        name = f'{frame[0]}_{frame[1]:06d}.png'
-    to = folder / name
+    to = folder / saved_frame_name(name)
     to.parent.mkdir(parents=True, exist_ok=True)
-    if not frame:
+    if split_frame_name(name) is None:
         shutil.copyfile(path, to)
     elif not cv2.imwrite(str(to), read_image(path)):
         raise OSError(f'cannot write {to}')
-    return name
+    return saved_frame_name(name)
 
 
 def _ranking(seen: List[dict], doubts: Dict[str, np.ndarray], doubt: np.ndarray,

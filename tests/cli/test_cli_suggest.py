@@ -1,6 +1,8 @@
 """suggest and merge as a user calls them: what is chosen, corrected, and trained with."""
 import csv
 import json
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,8 +26,8 @@ def suggest(run, out, *options):
 def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, capsys):
     out = tmp_path / 'next'
     suggest(run, out, '--num', 2, '--random', 0)
-    assert '2 of 3 people, by mean, kth, peaks, flip, student, pose, 0 of them at random; 2 have ' \
-        'labels already' in capsys.readouterr().out
+    assert '2 of 3 people, by mean, kth, peaks, flip, student, pose, 0 of them at random; the ' \
+        'labeled set has 2 people' in capsys.readouterr().out
     coco = COCO(str(out / 'people.json'))
     assert len(coco.anns) == len(coco.imgs) == 2
     content = json.loads((out / 'people.json').read_text())
@@ -60,6 +62,23 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
     main([*map(str, arguments)])
     said = capsys.readouterr().out
     assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
+    # The next round reads the same folder, and suggests nobody twice.
+    config = (root / 'original.py').read_text().replace(
+        "root + 'labels.json'", repr(str(tmp_path / 'round2/labeled.json'))).replace(
+        "data_prefix=dict(img=root + 'labeled/')", "data_prefix=dict(img='/')")
+    (tmp_path / 'round2.py').write_text(config)
+    labeled = json.loads((tmp_path / 'round2/labeled.json').read_text())
+    common = Path(os.path.commonpath([root / 'labeled', out / 'images']))
+    for image in labeled['images']:
+        image['file_name'] = str(common / image['file_name'])
+    (tmp_path / 'round2/labeled.json').write_text(json.dumps(labeled))
+    main(['suggest', str(tmp_path / 'round2.py'), str(run), '--num', '2', '--out',
+          str(tmp_path / 'next2'), '--device', 'cpu'])
+    second = capsys.readouterr().out
+    assert '1 of 1 people' in second and 'left out 2 people who have labels already' in second
+    assert {image['file_name'] for image in json.loads(
+        (tmp_path / 'next2/people.json').read_text())['images']}.isdisjoint(
+        image['file_name'] for image in content['images'])
     with pytest.raises(SystemExit, match='labeled.json exists already; --force'):
         main([*map(str, arguments)])
 

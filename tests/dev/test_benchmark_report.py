@@ -78,6 +78,29 @@ def test_ablations_are_compared_on_the_same_seeds():
     assert ablation[4] == '-0.050 ± 0.071 (2)'
 
 
+def test_choices_are_compared_with_as_many_labels_that_were_all_drawn():
+    choice = dict(role='label_next', settings=dict(suggested_by='supervised'))
+
+    def counts(*right):  # of two people, in base 36; each has ten keypoints
+        return dict(people=dict(val=dict(right=''.join(right), seen='aa')))
+
+    records = [
+        record('supervised', 100, 0, 0.3, None), record('supervised', 100, 1, 0.5, None),
+        record('supervised', 200, 0, 0.5, None, **counts('5', '5')),
+        record('supervised', 200, 1, 0.5, None, **counts('5', '5')),
+        record('supervised_doubt', 200, 0, 0.6, None, **choice, **counts('6', '6')),
+        record('supervised_doubt', 200, 1, 0.4, None, **choice, **counts('4', '4')),
+        record('supervised_other', 200, 5, 0.4, None, **choice)]
+    _, _, *rows = cells(report.label_next_table(records))
+    assert rows == [
+        ['`supervised`', '100 drawn', '0.400 ± 0.141 (2)', '', ''],
+        ['`supervised`', '200 drawn', '0.500 ± 0.000 (2)', '', ''],
+        ['`supervised_doubt`', '100 drawn, 100 chosen', '0.500 ± 0.141 (2)', '+0.000 ± 0.141 (2)',
+         '+0.000 [-0.100, +0.100]'],
+        ['`supervised_other`', '100 drawn, 100 chosen', '0.400 (1)', '–', '–'],
+    ]
+
+
 def test_the_table_of_metrics_has_the_means_of_all_others():
     head, _, *rows = cells(report.metrics_table(RECORDS))
     assert head == ['method', 'labels', 'wide/PCK: student', 'wide/PCK: teacher']

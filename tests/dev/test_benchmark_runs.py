@@ -183,10 +183,14 @@ def test_a_second_round_learns_from_the_same_labels_first_round(configs, tmp_pat
 
 
 def test_suggested_people_get_labels_beside_the_drawn_ones(configs, tmp_path):
-    methods = {'suggested': configs('suggested', POSE_MUM + "\nsuggested_by = 'first'\n")}
+    methods = {'suggested': configs('suggested', POSE_MUM + """
+suggested_by = 'first'
+suggest_options = '--by flip'
+""")}
     first = tmp_path / 'work/first/labels_2/seed_5'
     with pytest.raises(BenchmarkError, match='mmpose-mum suggest .*/first/labels_2/seed_5.py .*'
-                                             '--num 2 --seed 5'):
+                                             '--num 2 --seed 5 --by flip --unlabeled .*json '
+                                             '--unlabeled-images .* --out .*/seed_5/suggested'):
         plan(methods, [4], [5], tmp_path / 'work')
     drawn = draw_labels(5, TOTAL, 2)
     names = [Path(path).name for path in image_paths(sets_of(plan(
@@ -194,8 +198,8 @@ def test_suggested_people_get_labels_beside_the_drawn_ones(configs, tmp_path):
     suggested = [i for i in range(TOTAL) if i not in drawn][-2:]
 
     def suggest(numbers):
-        (first / 'next').mkdir(parents=True, exist_ok=True)
-        (first / 'next/people.json').write_text(json.dumps(
+        (first / 'suggested').mkdir(parents=True, exist_ok=True)
+        (first / 'suggested/people.json').write_text(json.dumps(
             dict(images=[dict(file_name=names[i]) for i in numbers])))
 
     suggest(suggested)
@@ -203,6 +207,7 @@ def test_suggested_people_get_labels_beside_the_drawn_ones(configs, tmp_path):
     labeled, unlabeled = (part['indices'] for part in sets_of(run))
     assert labeled == sorted(drawn + suggested)
     assert sorted(labeled + unlabeled) == list(range(TOTAL))
+    assert settings_of(run.cfg)['suggested_by'] == 'first'
     suggest([suggested[0], drawn[0]])
     with pytest.raises(BenchmarkError, match='1 new people, expected 2; choose them anew'):
         plan(methods, [4], [5], tmp_path / 'work')

@@ -75,6 +75,10 @@ def run(args: Namespace) -> None:
     from ..suggest import choose, criteria
     from ..suggest.measure import measure
     from ..suggest.write import place_of, write_choice
+    typical = 'typical' in (args.by or ())
+    if typical and len(args.by) > 1:
+        raise ValueError('--by typical goes with no other criterion: it is for a model whose '
+                         'doubts are not worth much')
     if (args.out / 'people.json').exists() and not args.force:
         raise FileExistsError(f'{args.out / "people.json"} exists already; --force overwrites it')
     args.out.mkdir(parents=True, exist_ok=True)
@@ -83,22 +87,19 @@ def run(args: Namespace) -> None:
     measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device())
     for note in measured.notes:
         print(f'not measured: {note}')
-    wanted = [name for name in args.by or measured.doubts if name != 'typical']
+    # The ranking and the sheet tell the doubt of typical people, too.
+    wanted = list(measured.doubts if typical else args.by or measured.doubts)
     missing = [name for name in wanted if name not in measured.doubts]
     if missing:
         raise ValueError(f'--by {" ".join(missing)} cannot be measured, see above; what can be is '
                          f'{", ".join(measured.doubts)} and typical')
     seen = [person for person in measured.people if person is not None]
-    doubt = sum((criteria.ranks(measured.doubts[name]) for name in wanted), 0. * measured.features[
-        :, 0]) / max(len(wanted), 1)
+    doubt = sum(criteria.ranks(measured.doubts[name]) for name in wanted) / len(wanted)
     videos = {frame[0] for frame in (split_frame_name(person['path']) for person in seen) if frame}
     rates = {video: Video(video).fps for video in videos}
     limits = choose.Limits([place_of(person['path'], rates) for person in seen], args.per_image,
                            args.gap)
-    if args.by and 'typical' in args.by:
-        if wanted:
-            raise ValueError('--by typical goes with no other criterion: it is for a model whose '
-                             'doubts are not worth much')
+    if typical:
         chosen = choose.choose_typical(
             measured.features, measured.labeled, args.num, limits, args.seed)
     else:
@@ -106,9 +107,10 @@ def run(args: Namespace) -> None:
                                args.random, args.seed)
     write_choice(args.out, measured, doubt, chosen, people, args.score_thr)
     lost = len(measured.people) - len(seen)
+    at_random = sum(why == 'random' for _, why in chosen)
     print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, by '
-          f'{", ".join(wanted) or "typical"}, {sum(why == "random" for _, why in chosen)} of them '
-          f'at random; the labeled set has {len(measured.labeled)} people')
+          f'{"typical" if typical else ", ".join(wanted)}, {at_random} of them at random; the '
+          f'labeled set has {len(measured.labeled)} people')
     if measured.known:
         print(f'left out {measured.known} people who have labels already')
     if len(chosen) < min(args.num, len(seen)):

@@ -27,7 +27,7 @@ MAY_USE = {
     'convert': (
         'functional', 'files', 'configs', 'checkpoint', 'coco', 'models', 'datasets'),
     'export': ('files', 'configs', 'checkpoint', 'coco', 'datasets'),
-    'suggest': ('files', 'checkpoint', 'visualization', 'models', 'datasets', 'export'),
+    'suggest': ('files', 'checkpoint', 'visualization', 'coco', 'models', 'datasets', 'export'),
     'report': (
         'files', 'configs', 'checkpoint', 'visualization', 'datasets', 'export', 'version'),
 }

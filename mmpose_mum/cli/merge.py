@@ -1,12 +1,15 @@
 r"""Add corrected labels to the old ones.
 
-    mmpose-mum merge corrected.json --images next/images --labels train.json \
-        --label-images images/train --unlabeled train-unlabeled.json --out round2/
+    mmpose-mum merge corrected.json --images next/images --suggested next/people.json \
+        --labels train.json --label-images images/train --unlabeled train-unlabeled.json \
+        --out round2/
 
 `corrected.json` is what the annotation tool exported (COCO keypoints) of the people that
-`mmpose-mum suggest` chose. The folder gets `labeled.json`, and `unlabeled.json` if there is one.
-An unlabeled set that is a folder stays as it is; people with labels may be in it, too.
-People without any labeled keypoint count as unlabeled.
+`mmpose-mum suggest` chose. The folder gets `labeled.json`, and with --unlabeled, `unlabeled.json`.
+What to write into the config of the next training is printed.
+
+An unlabeled set that is a folder, a video or a detector's json stays as it is: people with labels
+may be in it, too. People without any labeled keypoint count as unlabeled.
 """
 import json
 from argparse import ArgumentParser, Namespace
@@ -18,35 +21,60 @@ from ._shared import add_force, add_out
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes."""
     parser.add_argument('corrected', help='json of the corrected people')
-    parser.add_argument('--images', required=True, help='folder of its images')
+    parser.add_argument('--images', required=True, help="folder of its images: suggest's images; "
+                        'keep it, as the labels refer to it')
     parser.add_argument('--labels', required=True, help='json of the old labels')
     parser.add_argument('--label-images', required=True, help='folder of their images')
-    parser.add_argument('--unlabeled', help='json of the unlabeled people')
-    parser.add_argument('--suggested', help="suggest's people.json: an error names each person of "
-                        'it that the corrected json lacks')
+    parser.add_argument('--unlabeled', help="json of the unlabeled people, in COCO's layout")
+    parser.add_argument('--suggested', help="suggest's people.json: gives people the boxes back "
+                        'that the annotation tool did not keep, and an error names each person '
+                        'that the corrected json lacks')
+    parser.add_argument('--allow-missing', action='store_true', help='suggested people may be '
+                        'missing: they were deleted on purpose')
     add_out(parser, 'folder to write')
     add_force(parser)
 
 
 def run(args: Namespace) -> None:
     """Merge, write, and say what to put into a config."""
-    from ..coco.layout import read_coco
-    from ..coco.merge import LabelFile, labeled_keypoints, merge, missing_people, without
+    from ..coco.layout import is_list, read_coco
+    from ..coco.merge import (
+        LabelFile,
+        check_images,
+        find_images,
+        labeled_keypoints,
+        merge,
+        missing_people,
+        restore_boxes,
+        without,
+    )
     from ..files.whole import write_whole
     for folder in (args.images, args.label_images):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder!r}')
-    corrected = LabelFile(read_coco(args.corrected), args.images)
+    if args.unlabeled and (Path(args.unlabeled).suffix.lower() != '.json'
+                           or is_list(args.unlabeled)):
+        raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
+                         'none. Leave it out: a folder, a video or a detector\'s json stays as it '
+                         'is, and suggest leaves out people who have labels')
+    corrected = find_images(LabelFile(read_coco(args.corrected), args.images))
     old = LabelFile(read_coco(args.labels), args.label_images)
+    check_images(old)
     if not corrected.coco.annotations:
         raise ValueError(f'{args.corrected!r} has no annotation')
     if args.suggested:
-        missing = missing_people(read_coco(args.suggested), corrected.coco)
-        if missing:
+        suggested = read_coco(args.suggested)
+        missing = missing_people(suggested, corrected.coco)
+        if missing and not args.allow_missing:
             raise ValueError(
                 f'{len(missing)} of the suggested people are not in {args.corrected!r}: '
                 f'{"; ".join(missing[:5])}{" …" if len(missing) > 5 else ""}. Export all of them, '
-                'or leave out --suggested if they were deleted on purpose')
+                'or add --allow-missing if they were deleted on purpose')
+        coco, restored = restore_boxes(corrected.coco, suggested)
+        corrected = corrected._replace(coco=coco)
+        if restored:
+            print(f'{restored} people have their suggested boxes again: the corrected json has '
+                  'none of theirs, or the smallest ones around the keypoints')
     labeled, root = merge(old, corrected)
     written = {'labeled.json': labeled}
     taken = 0
@@ -62,10 +90,21 @@ def run(args: Namespace) -> None:
     people = corrected.coco.annotations
     new = sum(labeled_keypoints(person) > 0 for person in people)
     print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} people of before and '
-          f'{new} new ones; its images are below {root}')
+          f'{new} new ones')
     if new < len(people):
         print(f'left out {len(people) - new} people without any labeled keypoint')
     if args.unlabeled:
         remain = len(written['unlabeled.json']['annotations'])
         print(f'wrote {args.out / "unlabeled.json"}: {remain} people remain, {taken} have labels '
               'now')
+    print('In the config of the next training, the labeled set needs\n'
+          f'    {_entries(args.out / "labeled.json")}, data_prefix=dict(img={root!r})')
+    if args.unlabeled:
+        print('and the unlabeled set needs its images where they were, and\n'
+              f'    {_entries(args.out / "unlabeled.json")}')
+    print(f'The next merge needs --labels {args.out / "labeled.json"} --label-images {root}')
+
+
+def _entries(path: Path) -> str:
+    """Return how a config names a json, whatever folder the training starts in."""
+    return f'ann_file={str(path.resolve())!r}'

@@ -11,7 +11,8 @@ and unlike the labeled ones; some are drawn at random. The folder gets
     ranking.csv   everybody, with each criterion
     sheet.png     the first 64 chosen people
 
-Correct the keypoints, export them as COCO keypoints, and go on with `mmpose-mum merge`.
+Correct the keypoints, export them as COCO keypoints, and go on with `mmpose-mum merge`. The merged
+labels refer to `images/`: keep it, and give each round a folder of its own.
 
 Criteria: `mean` and `kth`, the mean and the third lowest confidence; `peaks`, heatmaps with several
 peaks; `flip`, another answer on the mirrored image; `student`, another answer of the student;
@@ -74,16 +75,17 @@ def run(args: Namespace) -> None:
     from ..files.video import Video, split_frame_name
     from ..suggest import choose, criteria
     from ..suggest.measure import measure
-    from ..suggest.write import place_of, write_choice
+    from ..suggest.write import check_place, place_of, write_choice
     typical = 'typical' in (args.by or ())
     if typical and len(args.by) > 1:
         raise ValueError('--by typical goes with no other criterion: it is for a model whose '
                          'doubts are not worth much')
     if (args.out / 'people.json').exists() and not args.force:
         raise FileExistsError(f'{args.out / "people.json"} exists already; --force overwrites it')
-    args.out.mkdir(parents=True, exist_ok=True)
     cfg = read_config(args.config)
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
+    check_place(args.out, people)
+    args.out.mkdir(parents=True, exist_ok=True)
     measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device())
     for note in measured.notes:
         print(f'not measured: {note}')
@@ -105,7 +107,7 @@ def run(args: Namespace) -> None:
     else:
         chosen = choose.choose(doubt, measured.features, measured.labeled, args.num, limits,
                                args.random, args.seed)
-    write_choice(args.out, measured, doubt, chosen, people, args.score_thr)
+    others = write_choice(args.out, measured, doubt, chosen, people, args.score_thr)
     lost = len(measured.people) - len(seen)
     at_random = sum(why == 'random' for _, why in chosen)
     print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, by '
@@ -116,5 +118,9 @@ def run(args: Namespace) -> None:
     if len(chosen) < min(args.num, len(seen)):
         print(f'{args.num} were asked for: --per-image {args.per_image} and --gap {args.gap:g} '
               'leave no more')
+    if others:
+        print(f'{args.out / "images"} has {others} other images, maybe of an earlier choice, which '
+              'stay: labels may refer to them. Give the annotation tool only those that people.json '
+              'names')
     if lost:
         print(f'left out {lost} people: their image cannot be read, or they are not in it')

@@ -1,8 +1,13 @@
 """Bring corrected labels together with the old ones, and take their people out of the unlabeled."""
 import os
 import os.path as osp
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ..files.images import IMAGE_SUFFIXES, missing_images, same_image
+from ..files.video import saved_frame_name
 from .keypoint_names import compare_names
 from .layout import CocoJson, Field, find_entry, is_number, require, shown
 
@@ -18,6 +23,79 @@ class LabelFile(NamedTuple):
     """
     coco: CocoJson
     images: str
+
+
+def find_images(file: LabelFile) -> LabelFile:
+    """Find the image of each person, whatever folders the annotation tool put before its name.
+
+    Args:
+        file (LabelFile): What came back from the annotation tool.
+
+    Returns:
+        LabelFile: Its file names lead from the folder to the images.
+
+    Raises:
+        ValueError: If there is no image of a name below the folder, or more than one. The message
+            names it.
+    """
+    used = {key for key in (person.get('image_id') for person in file.coco.annotations)
+            if find_entry(file.coco.images, key)}
+    lost = {key for key in used if not osp.isfile(_path(file, file.coco.images[key]))}
+    if not lost:
+        return file
+    there: Dict[str, List[str]] = {}  # name → paths below the folder
+    for folder, _, names in os.walk(file.images):
+        for name in names:
+            if name.lower().endswith(IMAGE_SUFFIXES):
+                path = osp.relpath(osp.join(folder, name), file.images).replace(os.sep, '/')
+                there.setdefault(name, []).append(path)
+    images = dict(file.coco.images)
+    for key in lost:
+        name = images[key]['file_name'].replace('\\', '/')
+        found = [path for path in there.get(osp.basename(name), ()) if same_name(path, name)]
+        if len(found) != 1:
+            raise ValueError(
+                f'{file.coco.path!r}: the image {name!r} is '
+                + (f'one of {shown(found)}' if found else 'not there')
+                + f' below {file.images!r}; its `file_name` must lead from this folder to the image')
+        images[key] = dict(images[key], file_name=found[0])
+    return file._replace(coco=file.coco._replace(images=images))
+
+
+def check_images(file: LabelFile, most: int = 2000) -> None:
+    """Raise ValueError if images of people are not in the folder; of many, some are looked for."""
+    used = {key for key in (person.get('image_id') for person in file.coco.annotations)
+            if find_entry(file.coco.images, key)}
+    missing = missing_images([_path(file, entry) for key, entry in file.coco.images.items()
+                              if key in used], most)
+    if missing:
+        raise ValueError(f'{missing} of {file.coco.path!r} do not exist: {file.images!r} must be '
+                         'the folder that its file names are relative to')
+
+
+def restore_boxes(corrected: CocoJson, suggested: CocoJson) -> Tuple[CocoJson, int]:
+    """Give people the boxes back that they were suggested with.
+
+    CVAT keeps no boxes of skeletons: what it exports is the smallest box around the keypoints. A
+    model that is trained with such boxes would expect them.
+
+    Args:
+        corrected (CocoJson): What came back from the annotation tool.
+        suggested (CocoJson): What it was given.
+
+    Returns:
+        tuple[CocoJson, int]: The corrected json, with the suggested box of each person who has
+        none, or has the smallest one around the keypoints; and how many people these are.
+    """
+    boxes = {id(person): before for _, before, person in _pairs(suggested, corrected)
+             if person and _is_box(before.get('bbox')) and _is_tight(person)}
+    people = []
+    for person in corrected.annotations:
+        before = boxes.get(id(person))
+        people.append(person if before is None else dict(
+            person, bbox=before['bbox'],
+            area=before.get('area', before['bbox'][2] * before['bbox'][3])))
+    return corrected._replace(annotations=people), len(boxes)
 
 
 def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
@@ -44,7 +122,7 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
     images: Dict[str, dict] = {}  # by path: an image may have people in both
     annotations: List[dict] = []
     next_image = _next_id(old.coco.images)
-    next_person = _next_id(person['id'] for person in old.coco.annotations)
+    next_person = _next_id(person.get('id') for person in old.coco.annotations)
     for file in (old, corrected):
         for person in file.coco.annotations:
             if file is corrected and not labeled_keypoints(person):
@@ -85,18 +163,13 @@ def without(unlabeled: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any],
     Returns:
         tuple[dict, int]: The json of those who remain, and how many were taken out.
     """
-    boxes: Dict[str, List[list]] = {}
-    for person in corrected.coco.annotations:
-        if labeled_keypoints(person):
-            name = corrected.coco.images[person['image_id']]['file_name']
-            boxes.setdefault(osp.basename(name), []).append([name, person['bbox']])
-    kept = []
-    for person in unlabeled.coco.annotations:
-        entry = find_entry(unlabeled.coco.images, person.get('image_id'))
-        name = entry['file_name'] if entry else ''
-        if not any(same_name(name, other) and overlap(person.get('bbox'), box) >= SAME_PERSON
-                   for other, box in boxes.get(osp.basename(name), ())):
-            kept.append(person)
+    labels = corrected.coco._replace(annotations=[
+        person for person in corrected.coco.annotations if labeled_keypoints(person)])
+    names = unlabeled.coco._replace(images={
+        key: dict(entry, file_name=saved_frame_name(entry['file_name']))
+        for key, entry in unlabeled.coco.images.items()})
+    taken = {id(before) for _, before, person in _pairs(names, labels, twice=True) if person}
+    kept = [person for person in unlabeled.coco.annotations if id(person) not in taken]
     used = {person.get('image_id') for person in kept}
     return dict(images=[image for key, image in unlabeled.coco.images.items() if key in used],
                 annotations=kept, categories=list(unlabeled.coco.categories.values())
@@ -105,10 +178,8 @@ def without(unlabeled: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any],
 
 def missing_people(suggested: CocoJson, corrected: CocoJson) -> List[str]:
     """Name the suggested people that the corrected json has no longer, by image and box."""
-    return [
-        f'{name} {shown(box)}' for name, box in _boxes(suggested)
-        if not any(same_name(name, other) and overlap(box, found) >= SAME_PERSON
-                   for other, found in _boxes(corrected))]
+    return [f'{name} {shown(before.get("bbox"))}'
+            for name, before, person in _pairs(suggested, corrected) if person is None]
 
 
 def labeled_keypoints(person: dict) -> int:
@@ -126,22 +197,101 @@ def overlap(box: Any, other: Any) -> float:
     """Return the intersection over union of two boxes x, y, width, height; 0 if one is none."""
     if not (_is_box(box) and _is_box(other)):
         return 0.
-    sides = [min(box[i] + box[i + 2], other[i] + other[i + 2]) - max(box[i], other[i])
-             for i in (0, 1)]
-    shared = max(sides[0], 0) * max(sides[1], 0)
+    shared = _shared(box, other)
     union = box[2] * box[3] + other[2] * other[3] - shared
     return shared / union if union > 0 else 0.
+
+
+def _shared(box: Sequence[float], other: Sequence[float]) -> float:
+    """Return the area that two boxes share."""
+    sides = [min(box[i] + box[i + 2], other[i] + other[i + 2]) - max(box[i], other[i])
+             for i in (0, 1)]
+    return max(sides[0], 0) * max(sides[1], 0)
 
 
 def _is_box(box: Any) -> bool:
     return isinstance(box, list) and len(box) == 4 and all(map(is_number, box))
 
 
-def _boxes(coco: CocoJson) -> Iterator[Tuple[str, Any]]:
-    for person in coco.annotations:
-        entry = find_entry(coco.images, person.get('image_id'))
-        if entry:
-            yield entry['file_name'], person.get('bbox')
+def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
+           ) -> Iterator[Tuple[str, dict, Optional[dict]]]:
+    """Find people of one json in another, by image and place.
+
+    Args:
+        before (CocoJson): With boxes.
+        after (CocoJson): With keypoints.
+        twice (bool): Whether a person's box may be there twice, as a detector's may.
+
+    Yields:
+        tuple: Of each person of ``before`` whose image is known, in the order of the images: the
+        image's name, the person, and the same one of ``after``, None if there is none.
+    """
+    people: Dict[Any, List[dict]] = {}
+    for person in after.annotations:
+        if find_entry(after.images, person.get('image_id')):
+            people.setdefault(person['image_id'], []).append(person)
+    images: Dict[str, List[Any]] = {}
+    for key in people:
+        images.setdefault(osp.basename(after.images[key]['file_name']), []).append(key)
+    asked: Dict[Any, List[dict]] = {}
+    for person in before.annotations:
+        if find_entry(before.images, person.get('image_id')):
+            asked.setdefault(person['image_id'], []).append(person)
+    for key, ones in asked.items():
+        name = before.images[key]['file_name']
+        others = [person for other in images.get(osp.basename(name), ())
+                  if same_name(name, after.images[other]['file_name']) for person in people[other]]
+        likeness = np.array([[_likeness(one.get('bbox'), other) for other in others]
+                             for one in ones]).reshape(len(ones), len(others))
+        found = {row: others[column]
+                 for row, column in zip(*linear_sum_assignment(likeness, maximize=True))
+                 if likeness[row, column] > 0}
+        for row, one in enumerate(ones):
+            same = [other for other in others if twice and overlap(
+                one.get('bbox'), other.get('bbox')) >= SAME_PERSON]
+            yield name, one, found.get(row, same[0] if same else None)
+
+
+def _likeness(box: Any, person: dict) -> float:
+    """Tell how well a box fits a person: 0 if not at all, else between 1 and 2.
+
+    It fits if it overlaps with the person's box or holds at least half of the box around the
+    keypoints.
+    """
+    if not _is_box(box):
+        return 0.
+    around = _box_around(person) or person.get('bbox')
+    if not _is_box(around):
+        return 0.
+    x, y, width, height = around
+    held = _shared(box, [x, y, max(width, 1), max(height, 1)]) / (max(width, 1) * max(height, 1))
+    share = max(overlap(box, around), overlap(box, person.get('bbox')))
+    return 1 + share if held >= .5 or share >= SAME_PERSON else 0.
+
+
+def _box_around(person: dict) -> Optional[List[float]]:
+    """Return the smallest box around the labeled keypoints, None if there are none."""
+    values = person.get('keypoints')
+    if not isinstance(values, list) or len(values) % 3 or not all(map(is_number, values)):
+        return None
+    points = [(x, y) for x, y, visible in zip(values[::3], values[1::3], values[2::3]) if visible]
+    if not points:
+        return None
+    (x1, y1), (x2, y2) = (list(map(least, zip(*points))) for least in (min, max))
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def _is_tight(person: dict) -> bool:
+    """Tell whether a person has no box, or the smallest one around the keypoints."""
+    box, around = person.get('bbox'), _box_around(person)
+    if not _is_box(box):
+        return True
+    return around is not None and all(abs(one - other) <= 1 for one, other in zip(
+        _corners(box), _corners(around)))
+
+
+def _corners(box: Sequence[float]) -> List[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
 
 
 def _path(file: LabelFile, image: dict) -> str:
@@ -156,8 +306,9 @@ def _keypoint_category(coco: CocoJson) -> dict:
     found = [entry for entry in coco.categories.values() if entry.get('keypoints')]
     if len(found) != 1:
         raise ValueError(
-            f'{coco.path!r} must have one category with keypoints, and has {len(found)}: '
-            f'{shown([entry.get("name") for entry in found])}')
+            f'{coco.path!r} must have one category with keypoints, and has {len(found)}'
+            + (f': {shown([entry.get("name") for entry in found])}' if found else
+               '. Write the names, "keypoints": ["nose", …], into the entry of its "categories"'))
     return found[0]
 
 
@@ -189,7 +340,7 @@ def _check_people(coco: CocoJson) -> None:
             find_entry(coco.images, key))),
         Field('category_id', 'the id of one of its categories', lambda key: bool(
             find_entry(coco.categories, key))),
-        Field('bbox', 'x, y, width and height', _is_box),
+        Field('bbox', 'x, y, width and height (merge takes missing ones from --suggested)', _is_box),
         Field('keypoints', f'a list of {count} numbers', lambda values: isinstance(
             values, list) and len(values) == count and all(map(is_number, values)))])
 
@@ -207,15 +358,16 @@ def _check_twice(old: LabelFile, corrected: LabelFile) -> None:
                         f'the annotation {person.get("id")!r} of {file.coco.path!r} is of the '
                         f'category {name!r}; the labels have {sorted(map(str, names))}')
             entry = file.coco.images[person['image_id']]
+            if not labeled_keypoints(person):
+                continue
             others = people.setdefault(osp.basename(entry['file_name']), [])
             if file is corrected:
                 twice += [
                     f'{person.get("id")!r} of {entry["file_name"]!r} is {other.get("id")!r} of '
                     f'{path!r}' for path, other in others
-                    if same_name(entry['file_name'], other['file_name'])
-                    and overlap(person['bbox'], other['bbox']) >= SAME_PERSON]
-            others.append((file.coco.path, dict(
-                person, file_name=entry['file_name'])))
+                    if overlap(person['bbox'], other['bbox']) >= SAME_PERSON
+                    and same_image(_path(file, entry), other['path'])]
+            others.append((file.coco.path, dict(person, path=_path(file, entry))))
     if twice:
         more = f', and {len(twice) - 5} more' if len(twice) > 5 else ''
         raise ValueError(f'people are labeled twice, by their boxes: the annotation '

@@ -1,4 +1,5 @@
 """What there is to look at in a folder: image files, and frames of videos."""
+import filecmp
 import logging
 import os
 import os.path as osp
@@ -163,3 +164,11 @@ def missing_images(paths: Sequence[str], most: int = 20) -> str:
                and not osp.exists((split_frame_name(path) or [path])[0])]
     return missing and (f'{len(missing)} of {len(few)} images, such as {missing[0]!r}'
                         f'{similar_name(missing[0])},') or ''
+
+
+def same_image(path: str, other: str) -> bool:
+    """Tell whether two absolute paths lead to one image: to one file, or to copies of a name."""
+    if path == other:
+        return True
+    return osp.basename(path) == osp.basename(other) and osp.isfile(path) and osp.isfile(
+        other) and filecmp.cmp(path, other, shallow=False)

@@ -1,4 +1,5 @@
 """Choose people to label from their scores and features: pure functions, repeatable by a seed."""
+from itertools import islice
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -81,20 +82,23 @@ def choose(doubt: np.ndarray, features: np.ndarray, labeled: np.ndarray, num: in
     rest = ordered[~np.isin(ordered, chosen)]
     pool = list(rest[:FILTERED * num])
     reserve = iter(rest[FILTERED * num:])  # for where the limits leave too few
-    nearest = _nearest(features, np.concatenate([labeled, features[chosen]]))
+    # Of the pool alone: there may be a hundred thousand people, and ten thousand labeled ones.
+    nearest = _nearest(features[pool], np.concatenate([labeled, features[chosen]]))
     while len(chosen) < num:
-        pool = [index for index in pool if limits.allow(index)]
+        kept = [place for place, index in enumerate(pool) if limits.allow(index)]
+        pool, nearest = [pool[place] for place in kept], nearest[kept]
         if not pool:
-            pool = [index for index in reserve if limits.allow(index)]
-            reserve = iter(())
+            pool = list(islice((i for i in reserve if limits.allow(i)), FILTERED * num))
             if not pool:
                 break
-        index = max(pool, key=lambda i: nearest[i])  # the most doubtful one, of equals
+            nearest = _nearest(features[pool], np.concatenate([labeled, features[chosen]]))
+        place = int(np.argmax(nearest))  # the most doubtful one, of equals
+        index = pool.pop(place)
         limits.take(index)
-        pool.remove(index)
         chosen.append(index)
         reasons.append('doubt')
-        nearest = np.minimum(nearest, np.linalg.norm(features - features[index], axis=1))
+        nearest = np.minimum(np.delete(nearest, place), np.linalg.norm(
+            features[pool] - features[index], axis=1))
     return list(zip(map(int, chosen), reasons))
 
 

@@ -1,12 +1,13 @@
 """Tell which unlabeled people have labels already, so that nobody is suggested twice."""
-import filecmp
 import os.path as osp
+from functools import lru_cache
 from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..coco.merge import SAME_PERSON, overlap, same_name
 from ..export.pseudo_labels import People
+from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 
 
@@ -14,9 +15,9 @@ def have_labels(found: List[Optional[dict]], root: str, labeled: People) -> List
     """Tell of each unlabeled person whether the labeled set has it, too.
 
     A folder of unlabeled images keeps those that were labeled meanwhile, and `suggest` has copied
-    them for the annotation tool. So an image is the same if it has the same path, or if the labeled
-    one's path ends in its name and both files have the same content. Of a frame, which was written
-    as a file, the name decides.
+    them for the annotation tool. So an image is the same if it has the same path, or if both files
+    have the same name and content. Of a frame, which was written as a file, the name decides,
+    folders included.
 
     Args:
         found (list[dict]): Of :func:`mmpose_mum.export.pseudo_labels.predict`.
@@ -27,36 +28,44 @@ def have_labels(found: List[Optional[dict]], root: str, labeled: People) -> List
         list[bool]: True for a person in an image of the labeled set whose box overlaps with a
         labeled one, or is the whole image.
     """
-    boxes: Dict[str, List[Tuple[str, np.ndarray]]] = {}
+    boxes: Dict[str, List[np.ndarray]] = {}
     for dataset in labeled.datasets:
         for i in range(len(dataset)):
             person = dataset.get_data_info(i)
-            path = osp.abspath(person['img_path'])
-            boxes.setdefault(osp.basename(path), []).append((path, person['bbox'][0]))
-    same: Dict[Tuple[str, str], bool] = {}  # a file is compared once for all of its people
+            boxes.setdefault(osp.abspath(person['img_path']), []).append(person['bbox'][0])
+    named: Dict[str, List[str]] = {}
+    sized: Dict[Tuple[str, int], List[str]] = {}  # every folder of a set may have a 0001.jpg
+    for path in boxes:
+        named.setdefault(osp.basename(path), []).append(path)
+        sized.setdefault((osp.basename(path), _size(path)), []).append(path)
+
+    @lru_cache(None)  # an image is looked for once for all of its people
+    def labeled_boxes(path: str) -> List[np.ndarray]:
+        name = saved_frame_name(osp.relpath(path, root)).replace('\\', '/')
+        base = osp.basename(name)
+        if path in boxes or base not in named:
+            same = [path] if path in boxes else []
+        elif split_frame_name(path) is not None:
+            same = [other for other in named[base] if same_name(name, other.replace('\\', '/'))]
+        else:
+            same = [other for other in sized.get((base, _size(path)), ())
+                    if same_image(path, other)]
+        return [box for other in same for box in boxes[other]]
 
     def has_labels(person: dict) -> bool:
-        path = person['path']
-        name = saved_frame_name(osp.relpath(path, root)).replace('\\', '/')
-        for other, box in boxes.get(osp.basename(name), ()):
-            if (path, other) not in same:
-                same[path, other] = _same_image(path, name, other)
-            if same[path, other] and (_is_whole(person)
-                                      or overlap(_sized(person['box']), _sized(box)) >= SAME_PERSON):
-                return True
-        return False
+        known = labeled_boxes(person['path'])
+        return bool(known) and (_is_whole(person) or any(
+            overlap(_sized(person['box']), _sized(box)) >= SAME_PERSON for box in known))
 
     return [person is not None and has_labels(person) for person in found]
 
 
-def _same_image(path: str, name: str, other: str) -> bool:
-    if path == other:
-        return True
-    if not same_name(name, other.replace('\\', '/')):
-        return False
-    if split_frame_name(path) is not None:
-        return True
-    return osp.isfile(other) and filecmp.cmp(path, other, shallow=False)
+def _size(path: str) -> int:
+    """Return how many bytes a file has, -1 if there is none, such as for a frame."""
+    try:
+        return osp.getsize(path)
+    except OSError:
+        return -1
 
 
 def _is_whole(person: dict) -> bool:

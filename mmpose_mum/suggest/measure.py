@@ -1,5 +1,5 @@
 """Run a model over people, and measure by each criterion how much it doubts them."""
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
 
 import numpy as np
 import torch
@@ -109,20 +109,22 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         student = load_plain(cfg, checkpoint, 'student').to(device)
     else:
         notes.append('student: the checkpoint is a plain model, without a student to compare with')
-    observer = Observer(model, student)
-    found = list(predict(model, people, batch_size, observer))
-    if all(person is None for person in found):
-        raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
-    train, known = None, 0
+    train = None
     try:
         train = find_labeled(cfg)
     except (OSError, ValueError) as error:
         notes.append(f'pose: the labeled people cannot be read ({error}). New people are chosen '
                      'as if there were none')
-    else:
+    observer = Observer(model, student)
+    found = list(predict(model, people, batch_size, observer))
+    if all(person is None for person in found):
+        raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
+    known = 0
+    if train is not None:
         are_known = have_labels(found, people.root, train)
         found = [person for person, is_known in zip(found, are_known) if not is_known]
         known = sum(are_known)
+    found = _once(found)
     seen = [person for person in found if person is not None]
     if not seen:
         raise ValueError(f'all {known} unlabeled people have labels already: give other ones with '
@@ -141,8 +143,15 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         notes.append(f'peaks: the head {type(model.head).__name__} has no heatmaps')
     labeled = np.empty((0, len(seen[0]['feature'])), np.float32)
     if train is not None:
-        labeled = np.stack([person['feature'] for person in predict(
-            model, train, batch_size, observer) if person is not None])
+        train = _of_keypoints(train, people.metainfo, notes)
+        readable = [person['feature'] for person in predict(model, train, batch_size, observer)
+                    if person is not None]
+        lost = sum(map(len, train.datasets)) - len(readable)
+        if lost:
+            notes.append(f'the features of {lost} labeled people: their images cannot be read. New '
+                         'people may be like them')
+        if readable:
+            labeled = np.stack(readable)
         poses = complete_poses(train)
         if len(poses) < 2:
             notes.append(f'pose: only {len(poses)} labeled people have all keypoints labeled')
@@ -161,6 +170,30 @@ def complete_poses(people: People) -> np.ndarray:
         criteria.centered(person['keypoints'][:1, :, :2], person['bbox'][:1])
         for person in _labels(people)
         if (np.reshape(person['keypoints_visible'], -1) > 0).all())])
+
+
+def _of_keypoints(people: People, metainfo: Dict[str, Any], notes: List[str]) -> People:
+    """Leave out labeled sets whose keypoints a converter makes the model's."""
+    names = metainfo['keypoint_id2name']
+    same = [dataset for dataset in people.datasets if dataset.metainfo['keypoint_id2name'] == names]
+    other = sum(map(len, people.datasets)) - sum(map(len, same))
+    if other:
+        notes.append(f'the features and poses of {other} labeled people: their set has other '
+                     'keypoints than the model. New people may be like them')
+    return people._replace(datasets=same, categories=[{}] * len(same), metainfo=metainfo)
+
+
+def _once(found: List[Optional[dict]]) -> List[Optional[dict]]:
+    """Leave out people who are in several unlabeled sets with the same box."""
+    seen: Set[tuple] = set()
+    kept = []
+    for person in found:
+        key = person and (person['path'], *np.round(person['box'], 2).tolist())
+        if key is None or key not in seen:
+            kept.append(person)
+        if key is not None:
+            seen.add(key)
+    return kept
 
 
 def _labels(people: People) -> Iterator[dict]:

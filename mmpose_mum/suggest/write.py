@@ -35,8 +35,21 @@ def place_of(path: str, frame_rate: Dict[str, float]) -> Place:
     return Place(path, frame[0], frame[1] / frame_rate[frame[0]])
 
 
+def check_place(out: Path, people: People) -> None:
+    """Raise ValueError if what is written would count as unlabeled people from then on."""
+    place = Path(osp.realpath(out))
+    for dataset in people.datasets:
+        source = dataset.data_prefix['img'] or '.'
+        if dataset.ann_file or getattr(dataset, 'detections', None) or not osp.isdir(source):
+            continue  # its people are listed
+        folder = Path(osp.realpath(source))
+        if folder in (place, *place.parents):
+            raise ValueError(f'--out {str(out)!r} lies in {source!r}, all of whose images count as '
+                             'unlabeled people: give a folder outside of it')
+
+
 def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[Tuple[int, str]],
-                 people: People, score_thr: float) -> None:
+                 people: People, score_thr: float) -> int:
     """Write the json, the images, the ranking and the contact sheet.
 
     ``people.json`` is in COCO's layout and has all keypoints of the chosen people, those that the
@@ -50,6 +63,9 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
         chosen (list[tuple[int, str]]): Of :func:`mmpose_mum.suggest.choose.choose`.
         people (People): Whose they are.
         score_thr (float): A keypoint with a lower score is doubted.
+
+    Returns:
+        int: How many other files are in ``images/``.
 
     Raises:
         OSError: If a file cannot be written, or an image is gone.
@@ -66,6 +82,8 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
                           [f'{reason}, {doubt[i]:.2f}' for i, reason in chosen], people, score_thr)
     if not cv2.imwrite(str(out / 'sheet.png'), sheet):
         raise OSError(f'cannot write {out / "sheet.png"}')
+    written = {out / 'images' / image['file_name'] for image in content['images']}
+    return sum(path.is_file() and path not in written for path in (out / 'images').rglob('*'))
 
 
 def _copy(path: str, name: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ An unlabeled set that is a folder, a video or a detector's json stays as it is: 
 may be in it, too. People without any labeled keypoint count as unlabeled.
 """
 import json
+import os.path as osp
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -73,13 +74,15 @@ def run(args: Namespace) -> None:
         coco, restored = restore_boxes(corrected.coco, suggested)
         corrected = corrected._replace(coco=coco)
         if restored:
-            print(f'{restored} people have their suggested boxes again: the corrected json has '
-                  'none of theirs, or the smallest ones around the keypoints')
+            print(f'gave {restored} people their suggested boxes back: they had none, or the '
+                  'smallest ones around their keypoints')
     labeled, root = merge(old, corrected)
     written = {'labeled.json': labeled}
     taken = 0
     if args.unlabeled:
         unlabeled = LabelFile(read_coco(args.unlabeled), '')
+        if not unlabeled.coco.annotations:
+            raise ValueError(f'--unlabeled: {args.unlabeled!r} has no annotation. Leave it out')
         written['unlabeled.json'], taken = without(unlabeled, corrected)
     for name in written:
         if (args.out / name).exists() and not args.force:
@@ -97,14 +100,14 @@ def run(args: Namespace) -> None:
         remain = len(written['unlabeled.json']['annotations'])
         print(f'wrote {args.out / "unlabeled.json"}: {remain} people remain, {taken} have labels '
               'now')
-    print('In the config of the next training, the labeled set needs\n'
-          f'    {_entries(args.out / "labeled.json")}, data_prefix=dict(img={root!r})')
+    print(f'Put into the config of the next training\n    labeled=dict({_place(args.out, "labeled")}, '
+          f'data_prefix=dict(img={root!r}))')
     if args.unlabeled:
-        print('and the unlabeled set needs its images where they were, and\n'
-              f'    {_entries(args.out / "unlabeled.json")}')
-    print(f'The next merge needs --labels {args.out / "labeled.json"} --label-images {root}')
+        print(f'    unlabeled=dict(_delete_=True, {_place(args.out, "unlabeled")}, '
+              "data_prefix=dict(img='the folder of its images'))")
+    print(f'Give the next merge\n    --labels {args.out / "labeled.json"} --label-images {root}')
 
 
-def _entries(path: Path) -> str:
-    """Return how a config names a json, whatever folder the training starts in."""
-    return f'ann_file={str(path.resolve())!r}'
+def _place(out: Path, name: str) -> str:
+    """Return how a config names a json, whatever its data_root is."""
+    return f'ann_file={osp.abspath(out / (name + ".json"))!r}'

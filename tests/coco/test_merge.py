@@ -81,6 +81,25 @@ def test_only_the_corrected_person_of_an_image_is_taken_out(write):
     assert taken == 1 and [person['id'] for person in rest['annotations']] == [2, 3]
 
 
+def test_frames_are_taken_out_by_the_names_of_their_files(write):
+    rest, taken = without(write('u.json', content(['a/clip.mp4#000007', 'a/clip.mp4#000008'])),
+                          write('n.json', content(['a/clip.mp4_000008.png'])))
+    assert taken == 1 and [image['file_name'] for image in rest['images']] == ['a/clip.mp4#000007']
+
+
+def test_a_box_that_a_detector_found_twice_is_taken_out_twice(write):
+    everybody = content(['a.jpg', 'a.jpg'])
+    everybody['annotations'][1].update(image_id=1, bbox=[11., 11., 41., 49.])
+    assert without(write('u.json', everybody), write('n.json', content(['a.jpg'])))[1] == 2
+
+
+def test_an_old_person_without_labels_gets_them(write):
+    old = content(['a.jpg'])
+    old['annotations'][0].update(keypoints=[0.] * 9, num_keypoints=0)
+    made, _ = merge(write('o.json', old), write('n.json', content(['a.jpg'])))
+    assert [person['num_keypoints'] for person in made['annotations']] == [0, 3]
+
+
 def test_suggested_people_that_are_missing_have_names(write):
     corrected = write('n.json', content(['a.jpg'])).coco
     assert missing_people(corrected, corrected) == []

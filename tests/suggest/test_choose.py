@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmpose_mum.suggest import choose as choose_module
 from mmpose_mum.suggest.choose import FILTERED, Limits, Place, choose, choose_typical
 
 
@@ -93,3 +94,16 @@ def test_typical_ones_are_as_many_as_asked_or_as_there_are(num):
     features = np.random.default_rng(1).normal(size=(6, 2))
     chosen = indices(choose_typical(features, features[:2] + 9, num, apart(6), seed=0))
     assert len(set(chosen)) == len(chosen) == min(num, 6)
+
+
+def test_distances_are_measured_for_those_who_come_into_question(monkeypatch):
+    # 100,000 people and 10,000 labeled ones would take hours.
+    measured = []
+    slow = choose_module._nearest
+    monkeypatch.setattr(choose_module, '_nearest', lambda features, centers: measured.append(
+        len(features)) or slow(features, centers))
+    rng = np.random.default_rng(0)
+    places = [Place('crowd.jpg')] * 15 + [Place(f'{i}.jpg') for i in range(985)]
+    chosen = indices(choose(np.linspace(1, 0, 1000), rng.normal(size=(1000, 2)), np.zeros((9, 2)),
+                            3, Limits(places, 1, 0), 0, 0))
+    assert measured == [FILTERED * 3] * 2 and max(chosen) < 15 + FILTERED * 3

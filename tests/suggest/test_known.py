@@ -59,6 +59,27 @@ def test_copies_count_and_other_images_of_the_same_name_do_not(root):
     # The set is the subfolder itself, so that the names end alike.
     assert ask(root / 'two', [(root / 'two/0.jpg', box)], (copies / 'one/0.jpg', box)) == [False]
     assert ask(root, people, (copies / 'gone/1.jpg', box)) == [False] * 3
+    # The unlabeled set has become part of a larger one since, so that the names got longer.
+    assert ask(root.parent, people, (copies / 'one/0.jpg', box)) == [True, False, False]
+
+
+def test_a_set_with_the_same_names_in_every_folder_takes_no_comparison_of_all(root, monkeypatch):
+    compared = []
+    monkeypatch.setattr('mmpose_mum.suggest.known.same_image',
+                        lambda path, other: compared.append(path) or path == other)
+    people = []
+    for number in range(20):
+        path = root / str(number) / '0.jpg'
+        path.parent.mkdir()
+        path.write_text('.' * number)
+        people.append((path, (0, 0, 40, 80)))
+    copies = [(root.parent / 'next/images' / str(i) / '0.jpg', box) for i, (_, box) in
+              enumerate(people)]
+    for (path, _), (copy, _) in zip(people, copies):
+        copy.parent.mkdir()
+        shutil.copyfile(path, copy)
+    ask(root, people, *copies)
+    assert len(compared) == 20
 
 
 def test_frames_of_videos_by_the_names_of_their_files(root):

@@ -1,4 +1,6 @@
 """Measures of a checkpoint: keypoints where MMPose has them, and notes on what is missing."""
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,33 @@ def test_what_a_plain_model_without_labels_cannot_tell_is_said(run, cfg, monkeyp
 def test_poses_with_all_keypoints_are_kept(cfg):
     people = module.find_labeled(cfg)
     assert complete_poses(people).shape == (2, 14, 2)
+
+
+def test_labeled_images_that_are_gone_are_said(run, cfg, tmp_path):
+    cfg.train_dataloader.dataset.datasets[0].data_prefix.img = str(tmp_path)
+    found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
+    (note, ) = found.notes
+    assert 'features of 2 labeled people: their images cannot be read' in note
+    assert found.labeled.shape[0] == 0 and 'pose' in found.doubts  # which needs labels alone
+
+
+def test_a_labeled_set_of_other_keypoints_is_left_out_and_said(run, cfg, tmp_path):
+    both = cfg.train_dataloader.dataset.datasets
+    others = small_run.write_people(tmp_path / 'images', ['z.png'], number=17)
+    (tmp_path / 'coco.json').write_text(json.dumps(others))
+    both[0] = dict(
+        type='CombinedDataset', metainfo=both[0].metainfo, pipeline=both[0].pipeline, datasets=[
+            dict(both[0], pipeline=[]),
+            dict(type='CocoDataset', ann_file=str(tmp_path / 'coco.json'), pipeline=[
+                dict(type='KeypointConverter', num_keypoints=14, mapping=[(0, 0)])],
+                data_prefix=dict(img=str(tmp_path / 'images')))])
+    found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
+    (note, ) = found.notes
+    assert 'features and poses of 1 labeled people' in note
+    assert found.labeled.shape[0] == 2 and 'pose' in found.doubts
+
+
+def test_people_of_two_sets_are_measured_once(run, cfg):
+    both = cfg.train_dataloader.dataset.datasets
+    both[1] = dict(type='ConcatDataset', datasets=[both[1], both[1]])
+    assert len(measure(cfg, str(run), find_people(cfg), 2, 'cpu').people) == 3

@@ -1,8 +1,7 @@
 """suggest and merge as a user calls them: what is chosen, corrected, and trained with."""
 import csv
 import json
-import os
-from pathlib import Path
+import re
 
 import cv2
 import numpy as np
@@ -62,16 +61,12 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
     main([*map(str, arguments)])
     said = capsys.readouterr().out
     assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
-    # The next round reads the same folder, and suggests nobody twice.
+    # The next round reads the same folder, with what merge says, and suggests nobody twice.
+    place = re.search(r'labeled=dict\((ann_file=.*, )(data_prefix=dict\(.*\))\)\n', said)
     config = (root / 'original.py').read_text().replace(
-        "root + 'labels.json'", repr(str(tmp_path / 'round2/labeled.json'))).replace(
-        "data_prefix=dict(img=root + 'labeled/')", "data_prefix=dict(img='/')")
+        "ann_file=root + 'labels.json', ", place[1]).replace(
+        "data_prefix=dict(img=root + 'labeled/')", place[2])
     (tmp_path / 'round2.py').write_text(config)
-    labeled = json.loads((tmp_path / 'round2/labeled.json').read_text())
-    common = Path(os.path.commonpath([root / 'labeled', out / 'images']))
-    for image in labeled['images']:
-        image['file_name'] = str(common / image['file_name'])
-    (tmp_path / 'round2/labeled.json').write_text(json.dumps(labeled))
     main(['suggest', str(tmp_path / 'round2.py'), str(run), '--num', '2', '--out',
           str(tmp_path / 'next2'), '--device', 'cpu'])
     second = capsys.readouterr().out
@@ -81,6 +76,26 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
         image['file_name'] for image in content['images'])
     with pytest.raises(SystemExit, match='labeled.json exists already; --force'):
         main([*map(str, arguments)])
+
+
+def test_what_it_writes_does_not_become_unlabeled_people(run, tmp_path):
+    inside = run.parents[1] / 'unlabeled/next'
+    with pytest.raises(SystemExit, match='unlabeled/next. lies in .*give a folder outside'):
+        suggest(run, inside)
+    assert not inside.exists()
+    # A json lists its people, whatever else lies beside their images.
+    unlabeled = small_run.write_people(tmp_path, ['x.png', 'y.png'])
+    (tmp_path / 'people.json').write_text(json.dumps(unlabeled))
+    suggest(run, tmp_path / 'next', '--unlabeled', tmp_path / 'people.json', '--unlabeled-images',
+            tmp_path)
+
+
+def test_images_of_an_earlier_choice_stay_and_are_counted(run, tmp_path, capsys):
+    suggest(run, tmp_path, '--num', 3)
+    assert 'other images' not in capsys.readouterr().out
+    suggest(run, tmp_path, '--num', 1, '--force')
+    assert f'{tmp_path}/images has 2 other images' in capsys.readouterr().out
+    assert len(list((tmp_path / 'images').iterdir())) == 3
 
 
 def test_the_same_seed_chooses_the_same(run, tmp_path):

@@ -100,14 +100,11 @@ def run(args: Namespace) -> None:
         remain = len(written['unlabeled.json']['annotations'])
         print(f'wrote {args.out / "unlabeled.json"}: {remain} people remain, {taken} have labels '
               'now')
-    print(f'Put into the config of the next training\n    labeled=dict({_place(args.out, "labeled")}, '
+    place = osp.abspath(args.out)  # as in a config any data_root may stand before it
+    print('Put into the config of the next training\n'
+          f'    labeled=dict(ann_file={osp.join(place, "labeled.json")!r}, '
           f'data_prefix=dict(img={root!r}))')
     if args.unlabeled:
-        print(f'    unlabeled=dict(_delete_=True, {_place(args.out, "unlabeled")}, '
+        print(f'    unlabeled=dict(_delete_=True, ann_file={osp.join(place, "unlabeled.json")!r}, '
               "data_prefix=dict(img='the folder of its images'))")
     print(f'Give the next merge\n    --labels {args.out / "labeled.json"} --label-images {root}')
-
-
-def _place(out: Path, name: str) -> str:
-    """Return how a config names a json, whatever its data_root is."""
-    return f'ann_file={osp.abspath(out / (name + ".json"))!r}'

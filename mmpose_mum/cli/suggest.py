@@ -119,8 +119,7 @@ def run(args: Namespace) -> None:
         print(f'{args.num} were asked for: --per-image {args.per_image} and --gap {args.gap:g} '
               'leave no more')
     if others:
-        print(f'{args.out / "images"} has {others} other images, maybe of an earlier choice, which '
-              'stay: labels may refer to them. Give the annotation tool only those that people.json '
-              'names')
+        print(f'{args.out / "images"} has {others} other images, maybe of an earlier choice. They '
+              'stay, as labels may refer to them. Import only the images that people.json names')
     if lost:
         print(f'left out {lost} people: their image cannot be read, or they are not in it')

@@ -55,9 +55,9 @@ def find_images(file: LabelFile) -> LabelFile:
         found = [path for path in there.get(osp.basename(name), ()) if same_name(path, name)]
         if len(found) != 1:
             raise ValueError(
-                f'{file.coco.path!r}: the image {name!r} is '
-                + (f'one of {shown(found)}' if found else 'not there')
-                + f' below {file.images!r}; its `file_name` must lead from this folder to the image')
+                f'{file.coco.path!r}: the image {name!r} '
+                + (f'may be any of {shown(found)}' if found else 'is not there')
+                + f' below {file.images!r}. Its `file_name` must lead from this folder to it')
         images[key] = dict(images[key], file_name=found[0])
     return file._replace(coco=file.coco._replace(images=images))
 
@@ -260,7 +260,7 @@ def _likeness(box: Any, person: dict) -> float:
     """
     if not _is_box(box):
         return 0.
-    around = _box_around(person) or person.get('bbox')
+    around: Any = _box_around(person) or person.get('bbox')
     if not _is_box(around):
         return 0.
     x, y, width, height = around
@@ -274,24 +274,18 @@ def _box_around(person: dict) -> Optional[List[float]]:
     values = person.get('keypoints')
     if not isinstance(values, list) or len(values) % 3 or not all(map(is_number, values)):
         return None
-    points = [(x, y) for x, y, visible in zip(values[::3], values[1::3], values[2::3]) if visible]
-    if not points:
+    points = np.reshape(values, (-1, 3))
+    points = points[points[:, 2] > 0, :2]
+    if not len(points):
         return None
-    (x1, y1), (x2, y2) = (list(map(least, zip(*points))) for least in (min, max))
-    return [x1, y1, x2 - x1, y2 - y1]
+    return [*points.min(0).tolist(), *np.ptp(points, axis=0).tolist()]
 
 
 def _is_tight(person: dict) -> bool:
     """Tell whether a person has no box, or the smallest one around the keypoints."""
     box, around = person.get('bbox'), _box_around(person)
-    if not _is_box(box):
-        return True
-    return around is not None and all(abs(one - other) <= 1 for one, other in zip(
-        _corners(box), _corners(around)))
-
-
-def _corners(box: Sequence[float]) -> List[float]:
-    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+    return not _is_box(box) or around is not None and all(
+        abs(one - other) <= 1 for one, other in zip(box or (), around))
 
 
 def _path(file: LabelFile, image: dict) -> str:
@@ -340,7 +334,7 @@ def _check_people(coco: CocoJson) -> None:
             find_entry(coco.images, key))),
         Field('category_id', 'the id of one of its categories', lambda key: bool(
             find_entry(coco.categories, key))),
-        Field('bbox', 'x, y, width and height (merge takes missing ones from --suggested)', _is_box),
+        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box),
         Field('keypoints', f'a list of {count} numbers', lambda values: isinstance(
             values, list) and len(values) == count and all(map(is_number, values)))])
 

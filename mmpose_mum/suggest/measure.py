@@ -188,11 +188,12 @@ def _once(found: List[Optional[dict]]) -> List[Optional[dict]]:
     seen: Set[tuple] = set()
     kept = []
     for person in found:
-        key = person and (person['path'], *np.round(person['box'], 2).tolist())
-        if key is None or key not in seen:
-            kept.append(person)
-        if key is not None:
+        if person is not None:
+            key = (person['path'], *np.round(person['box'], 2).tolist())
+            if key in seen:
+                continue
             seen.add(key)
+        kept.append(person)
     return kept
 
 

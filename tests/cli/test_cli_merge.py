@@ -62,13 +62,15 @@ class Project:
         self.write('corrected.json', exported(self.suggested))
 
     def write(self, name, made, images=''):
+        """Write a json and, if there is a folder, its images."""
         (self.root / name).write_text(json.dumps(made))
         for entry in made['images'] if images else ():
             path = self.root / images / entry['file_name']
             path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), np.full((80, 100, 3), len(list(self.root.rglob('*')))))
+            cv2.imwrite(str(path), np.full((80, 100, 3), len(list(self.root.rglob('*'))), np.uint8))
 
     def merge(self, *options, out='round2', labels='labels.json', label_images='images'):
+        """Call the verb, and return what it wrote."""
         main(['merge', str(self.root / 'corrected.json'), '--images',
               str(self.root / 'next/images'), '--labels', str(self.root / labels),
               '--label-images', str(self.root / label_images), '--out', str(self.root / out),
@@ -127,7 +129,7 @@ def test_images_are_found_with_other_folders_in_front_or_without(name, project):
 
 def test_images_that_are_not_there_or_not_clear_have_names(project):
     project.write('corrected.json', exported(project.suggested, lambda name: name[4:]))
-    with pytest.raises(SystemExit, match=r"the image '0.jpg' is one of \['one/0.jpg', 'two/0.jp"):
+    with pytest.raises(SystemExit, match=r"the image '0.jpg' may be any of \['one/0.jpg', 'tw"):
         project.merge()
     (project.root / 'next/images/one/0.jpg').unlink()
     (project.root / 'next/images/two/0.jpg').rename(project.root / 'next/images/two/2.jpg')
@@ -144,8 +146,8 @@ def test_two_rounds(project, capsys):
                          project.root / 'unlabeled.json')
     assert [image['file_name'] for image in made['unlabeled']['images']] == ['2.jpg']
     said = capsys.readouterr().out
-    assert f"ann_file='{project.root}/round2/labeled.json', data_prefix=dict(img='{project.root}')" \
-        in said
+    assert f"ann_file='{project.root}/round2/labeled.json', data_prefix=dict(img='" \
+        f"{project.root}')" in said
     assert f'--labels {project.root}/round2/labeled.json --label-images {project.root}\n' in said
     suggested = content({8: '2.jpg'}, [person(1, 8)])
     project.write('suggested.json', suggested, 'next/images')

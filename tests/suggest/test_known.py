@@ -20,6 +20,7 @@ class Labeled:
         return len(self.people)
 
     def get_data_info(self, index):
+        """Return a person as MMPose does."""
         path, box = self.people[index]
         return dict(img_path=str(path), bbox=np.array([box], np.float32))
 

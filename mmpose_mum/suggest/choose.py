@@ -4,6 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
+from scipy.spatial.distance import cdist
 
 FILTERED = 5  # times as many as are chosen remain for the choice by diversity
 
@@ -125,7 +126,7 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
     """
     everybody = np.concatenate([features, labeled]).astype(float)
     count = min(num + len(labeled), len(everybody))
-    _, clusters = kmeans2(everybody, count, minit='++', seed=seed)
+    _, clusters = kmeans2(everybody, _centers(everybody, count, seed), minit='matrix')
     covered = set(clusters[len(features):])
     sizes = np.bincount(clusters, minlength=count)
     queues = {}
@@ -143,6 +144,23 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
             queues[cluster] = queues[cluster][queues[cluster].index(taken[0]) + 1:] if taken else []
             chosen += taken
     return [(int(index), 'typical') for index in chosen]
+
+
+def _centers(features: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """Draw the centers that k-means starts from, each likely far from those before it.
+
+    These are SciPy's (``minit='++'``), which measures the distances to all earlier centers anew for
+    each one: with hundreds of clusters, it takes hours.
+    """
+    random = np.random.RandomState(seed)
+    chosen = [random.randint(len(features))]
+    nearest = np.full(len(features), np.inf)
+    while len(chosen) < number:
+        nearest = np.minimum(nearest, cdist(features[chosen[-1:]], features, 'sqeuclidean')[0])
+        total = nearest.sum()
+        place = np.searchsorted((nearest / total).cumsum(), random.uniform()) if total else 0
+        chosen.append(min(int(place), len(features) - 1))
+    return features[chosen]
 
 
 def _take_allowed(indices, num: int, limits: Limits) -> List[int]:

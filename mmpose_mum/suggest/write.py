@@ -72,12 +72,12 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
     """
     seen = [person for person in measured.people if person is not None]
     content, _ = coco_json([seen[i] for i, _ in chosen], people, score_thr, keep_all=True)
+    write_whole(_ranking(seen, measured.doubts, doubt, dict(chosen), people.root),
+                out / 'ranking.csv')
     for image in content['images']:
         image['file_name'] = _copy(osp.join(people.root, image['file_name']), image['file_name'],
                                    out / 'images')
     write_whole(json.dumps(content, allow_nan=False), out / 'people.json')
-    write_whole(_ranking(seen, measured.doubts, doubt, dict(chosen), people.root),
-                out / 'ranking.csv')
     sheet = contact_sheet([seen[i] for i, _ in chosen[:SHEET_PEOPLE]],
                           [f'{reason}, {doubt[i]:.2f}' for i, reason in chosen], people, score_thr)
     if not cv2.imwrite(str(out / 'sheet.png'), sheet):

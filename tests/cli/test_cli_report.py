@@ -32,6 +32,11 @@ def test_what_is_no_work_dir_is_an_error(tmp_path):
         main(['report', str(tmp_path), str(tmp_path)])
 
 
+def test_a_folder_is_no_page(tmp_path):
+    with pytest.raises(SystemExit, match='is a folder.* write to .*report.html'):
+        main(['report', str(tmp_path / 'not-looked-for'), '--out', str(tmp_path)])
+
+
 def test_three_work_dirs_are_too_many(capsys):
     with pytest.raises(SystemExit) as exit_:
         main(['report', 'a', 'b', 'c'])

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.vq import kmeans2
 
 from mmpose_mum.suggest import choose as choose_module
 from mmpose_mum.suggest.choose import FILTERED, Limits, Place, choose, choose_typical
@@ -107,3 +108,15 @@ def test_distances_are_measured_for_those_who_come_into_question(monkeypatch):
     chosen = indices(choose(np.linspace(1, 0, 1000), rng.normal(size=(1000, 2)), np.zeros((9, 2)),
                             3, Limits(places, 1, 0), 0, 0))
     assert measured == [FILTERED * 3] * 2 and max(chosen) < 15 + FILTERED * 3
+
+
+@pytest.mark.parametrize('seed', [0, 7])
+def test_clusters_start_where_scipys_do(seed):
+    features = np.random.default_rng(seed).normal(size=(80, 5))
+    expected = kmeans2(features, 30, minit='++', iter=1, seed=seed)[0]
+    centers = choose_module._centers(features, 30, seed)
+    np.testing.assert_array_equal(kmeans2(features, centers, minit='matrix', iter=1)[0], expected)
+
+
+def test_clusters_of_people_who_are_alike():
+    assert choose_module._centers(np.ones((4, 2)), 3, 0).tolist() == [[1., 1.]] * 3

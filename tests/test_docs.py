@@ -32,6 +32,8 @@ BLOCKS = [(page, block) for page in PAGES
 PLACES = {
     '../../configs/': f'{ROOT}/configs/',
     'path/to/this/checkout/': f'{ROOT}/',
+    './my_config.py': f'{ROOT}/docs/examples/animals.py',
+    "'/data": "'data",
     'my_plain_mmpose_config.py':
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py',
 }

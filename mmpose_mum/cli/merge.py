@@ -49,12 +49,14 @@ def run(args: Namespace) -> None:
         restore_boxes,
         without,
     )
+    from ..files.video import VIDEO_SUFFIXES
     from ..files.whole import write_whole
     for folder in (args.images, args.label_images):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder!r}')
-    if args.unlabeled and (Path(args.unlabeled).suffix.lower() != '.json'
-                           or is_list(args.unlabeled)):
+    unlabeled_path = Path(args.unlabeled or '')
+    if args.unlabeled and (unlabeled_path.is_dir() or is_list(args.unlabeled)
+                           or unlabeled_path.suffix.lower() in VIDEO_SUFFIXES):
         raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
                          'none. Leave it out: a folder, a video or a detector\'s json stays as it '
                          'is, and suggest leaves out people who have labels')

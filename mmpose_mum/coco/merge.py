@@ -77,7 +77,7 @@ def restore_boxes(corrected: CocoJson, suggested: CocoJson) -> Tuple[CocoJson, i
     """Give people the boxes back that they were suggested with.
 
     CVAT keeps no boxes of skeletons: what it exports is the smallest box around the keypoints. A
-    model that is trained with such boxes would expect them.
+    model that learns from such boxes sees less around a person than in the others.
 
     Args:
         corrected (CocoJson): What came back from the annotation tool.
@@ -237,10 +237,15 @@ def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
     for person in before.annotations:
         if find_entry(before.images, person.get('image_id')):
             asked.setdefault(person['image_id'], []).append(person)
+    names = {before.images[key]['file_name'] for key in asked}
     for key, ones in asked.items():
         name = before.images[key]['file_name']
-        others = [person for other in images.get(osp.basename(name), ())
-                  if same_name(name, after.images[other]['file_name']) for person in people[other]]
+        others = []
+        for other in images.get(osp.basename(name), ()):
+            found_name = after.images[other]['file_name']
+            # one/0.jpg may be the end of a longer name, unless there is a one/0.jpg itself.
+            if name == found_name or found_name not in names and same_name(name, found_name):
+                others += people[other]
         likeness = np.array([[_likeness(one.get('bbox'), other) for other in others]
                              for one in ones]).reshape(len(ones), len(others))
         found = {row: others[column]

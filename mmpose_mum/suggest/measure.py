@@ -124,7 +124,7 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         are_known = have_labels(found, people.root, train)
         found = [person for person, is_known in zip(found, are_known) if not is_known]
         known = sum(are_known)
-    found = _once(found)
+    found = _once(found, notes)
     seen = [person for person in found if person is not None]
     if not seen:
         raise ValueError(f'all {known} unlabeled people have labels already: give other ones with '
@@ -183,7 +183,7 @@ def _of_keypoints(people: People, metainfo: Dict[str, Any], notes: List[str]) ->
     return people._replace(datasets=same, categories=[{}] * len(same), metainfo=metainfo)
 
 
-def _once(found: List[Optional[dict]]) -> List[Optional[dict]]:
+def _once(found: List[Optional[dict]], notes: List[str]) -> List[Optional[dict]]:
     """Leave out people who are in several unlabeled sets with the same box."""
     seen: Set[tuple] = set()
     kept = []
@@ -194,6 +194,9 @@ def _once(found: List[Optional[dict]]) -> List[Optional[dict]]:
                 continue
             seen.add(key)
         kept.append(person)
+    if len(kept) < len(found):
+        notes.append(f'{len(found) - len(kept)} people a second time: several unlabeled sets have '
+                     'them, with the same box')
     return kept
 
 

@@ -6,7 +6,14 @@ import pytest
 from pycocotools.coco import COCO
 
 from mmpose_mum.coco.layout import read_coco
-from mmpose_mum.coco.merge import LabelFile, merge, missing_people, overlap, without
+from mmpose_mum.coco.merge import (
+    LabelFile,
+    merge,
+    missing_people,
+    overlap,
+    restore_boxes,
+    without,
+)
 
 NAMES = ['head', 'left_hand', 'right_hand']
 
@@ -79,6 +86,19 @@ def test_only_the_corrected_person_of_an_image_is_taken_out(write):
     corrected['annotations'][0]['bbox'] = [12., 11., 39., 49.]  # the box was mended, too
     rest, taken = without(write('u.json', everybody), write('n.json', corrected))
     assert taken == 1 and [person['id'] for person in rest['annotations']] == [2, 3]
+
+
+def test_a_name_that_ends_like_another_is_another_image(write):
+    both = content(['a.jpg', 'sub/a.jpg'])
+    rest, taken = without(write('u.json', both), write('n.json', content(['sub/a.jpg'])))
+    assert taken == 1 and [image['file_name'] for image in rest['images']] == ['a.jpg']
+    suggested, corrected = write('s.json', both).coco, content(['a.jpg', 'sub/a.jpg'])
+    suggested.annotations[1]['bbox'] = [5., 5., 60., 60.]
+    for person, place in zip(corrected['annotations'], (20., 21.)):
+        person.update(keypoints=[20., 20., 2, 30., place + 9, 2, 0., 0., 0.], bbox=None)
+    restored, number = restore_boxes(write('n.json', corrected).coco, suggested)
+    assert number == 2 and [person['bbox'] for person in restored.annotations] == [
+        [10., 10., 40., 50.], [5., 5., 60., 60.]]
 
 
 def test_frames_are_taken_out_by_the_names_of_their_files(write):

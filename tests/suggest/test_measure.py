@@ -108,4 +108,5 @@ def test_a_labeled_set_of_other_keypoints_is_left_out_and_said(run, cfg, tmp_pat
 def test_people_of_two_sets_are_measured_once(run, cfg):
     both = cfg.train_dataloader.dataset.datasets
     both[1] = dict(type='ConcatDataset', datasets=[both[1], both[1]])
-    assert len(measure(cfg, str(run), find_people(cfg), 2, 'cpu').people) == 3
+    found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
+    assert len(found.people) == 3 and '3 people a second time' in found.notes[0]

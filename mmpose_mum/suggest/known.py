@@ -3,25 +3,27 @@ import os.path as osp
 from functools import lru_cache
 from typing import Dict, List, Optional, Tuple
 
+import cv2
 import numpy as np
 
-from ..coco.merge import SAME_PERSON, overlap, same_name
+from ..coco.merge import SAME_PERSON, overlap
+from ..datasets.loading import read_image
 from ..export.pseudo_labels import People
 from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 
+SAME_FRAME = 2.  # most mean difference of pixels, of 255: decoders may round in other ways
 
-def have_labels(found: List[Optional[dict]], root: str, labeled: People) -> List[bool]:
+
+def have_labels(found: List[Optional[dict]], labeled: People) -> List[bool]:
     """Tell of each unlabeled person whether the labeled set has it, too.
 
     A folder of unlabeled images keeps those that were labeled meanwhile, and `suggest` has copied
     them for the annotation tool. So an image is the same if it has the same path, or if both files
-    have the same name and content. Of a frame, which was written as a file, the name decides,
-    folders included.
+    have the same name and content. A frame is the same as the file that was written of it.
 
     Args:
         found (list[dict]): Of :func:`mmpose_mum.export.pseudo_labels.predict`.
-        root (str): The folder that unlabeled images are named relative to.
         labeled (People): The labeled ones.
 
     Returns:
@@ -41,14 +43,14 @@ def have_labels(found: List[Optional[dict]], root: str, labeled: People) -> List
 
     @lru_cache(None)  # an image is looked for once for all of its people
     def labeled_boxes(path: str) -> List[np.ndarray]:
-        name = saved_frame_name(osp.relpath(path, root)).replace('\\', '/')
-        base = osp.basename(name)
-        if path in boxes or base not in named:
+        name = osp.basename(saved_frame_name(path))
+        if path in boxes or name not in named:
             same = [path] if path in boxes else []
         elif split_frame_name(path) is not None:
-            same = [other for other in named[base] if same_name(name, other.replace('\\', '/'))]
+            frame = read_image(path)
+            same = [other for other in named[name] if _is_of(frame, other)]
         else:
-            same = [other for other in sized.get((base, _size(path)), ())
+            same = [other for other in sized.get((name, _size(path)), ())
                     if same_image(path, other)]
         return [box for other in same for box in boxes[other]]
 
@@ -66,6 +68,14 @@ def _size(path: str) -> int:
         return osp.getsize(path)
     except OSError:
         return -1
+
+
+def _is_of(frame: np.ndarray, path: str) -> bool:
+    """Tell whether a file was written of a frame."""
+    if not osp.isfile(path):
+        return False
+    saved = read_image(path)
+    return saved.shape == frame.shape and cv2.absdiff(saved, frame).mean() < SAME_FRAME
 
 
 def _is_whole(person: dict) -> bool:

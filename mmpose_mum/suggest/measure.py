@@ -121,7 +121,7 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
     known = 0
     if train is not None:
-        are_known = have_labels(found, people.root, train)
+        are_known = have_labels(found, train)
         found = [person for person, is_known in zip(found, are_known) if not is_known]
         known = sum(are_known)
     found = _once(found, notes)

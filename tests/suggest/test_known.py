@@ -2,9 +2,11 @@
 import shutil
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
+from mmpose_mum.files.video import read_frame
 from mmpose_mum.suggest.known import have_labels
 
 SIZE = (100, 80)
@@ -25,10 +27,10 @@ class Labeled:
         return dict(img_path=str(path), bbox=np.array([box], np.float32))
 
 
-def ask(root, people, *labeled):
+def ask(people, *labeled):
     found = [person and dict(path=str(person[0]), box=np.array(person[1]), size=SIZE)
              for person in people]
-    return have_labels(found, str(root), SimpleNamespace(datasets=[Labeled(*labeled)]))
+    return have_labels(found, SimpleNamespace(datasets=[Labeled(*labeled)]))
 
 
 @pytest.fixture
@@ -42,13 +44,13 @@ def root(tmp_path):
 
 def test_of_one_image_those_whose_box_overlaps(root):
     path, left, right = root / '1.jpg', (0, 0, 40, 80), (50, 0, 90, 80)
-    assert ask(root, [(path, left), None, (path, right), (root / 'one/0.jpg', left)],
+    assert ask([(path, left), None, (path, right), (root / 'one/0.jpg', left)],
                (path, (2, 0, 42, 78))) == [True, False, False, False]
 
 
 def test_a_folder_has_one_person_an_image(root):
     whole = (0, 0, *SIZE)
-    assert ask(root, [(root / '1.jpg', whole), (root / 'one/0.jpg', whole)],
+    assert ask([(root / '1.jpg', whole), (root / 'one/0.jpg', whole)],
                (root / '1.jpg', (10, 10, 20, 20))) == [True, False]
 
 
@@ -56,12 +58,8 @@ def test_copies_count_and_other_images_of_the_same_name_do_not(root):
     box = (0, 0, 40, 80)
     people = [(root / 'one/0.jpg', box), (root / 'two/0.jpg', box), (root / '1.jpg', box)]
     copies = root.parent / 'next/images'
-    assert ask(root, people, (copies / 'one/0.jpg', box)) == [True, False, False]
-    # The set is the subfolder itself, so that the names end alike.
-    assert ask(root / 'two', [(root / 'two/0.jpg', box)], (copies / 'one/0.jpg', box)) == [False]
-    assert ask(root, people, (copies / 'gone/1.jpg', box)) == [False] * 3
-    # The unlabeled set has become part of a larger one since, so that the names got longer.
-    assert ask(root.parent, people, (copies / 'one/0.jpg', box)) == [True, False, False]
+    assert ask(people, (copies / 'one/0.jpg', box)) == [True, False, False]
+    assert ask(people, (copies / 'gone/1.jpg', box)) == [False] * 3
 
 
 def test_a_set_with_the_same_names_in_every_folder_takes_no_comparison_of_all(root, monkeypatch):
@@ -79,12 +77,20 @@ def test_a_set_with_the_same_names_in_every_folder_takes_no_comparison_of_all(ro
     for (path, _), (copy, _) in zip(people, copies):
         copy.parent.mkdir()
         shutil.copyfile(path, copy)
-    ask(root, people, *copies)
+    ask(people, *copies)
     assert len(compared) == 20
 
 
-def test_frames_of_videos_by_the_names_of_their_files(root):
-    box = (0, 0, *SIZE)
-    frames = [(f'{root}/clip.mp4#{number:06d}', box) for number in (7, 8)]
-    assert ask(root, frames, (root.parent / 'next/images/clip.mp4_000008.png', box)) == [
-        False, True]
+def test_frames_of_videos_by_the_files_that_were_written_of_them(root):
+    box, copies = (0, 0, *SIZE), root.parent / 'next/images'
+    for number, folder in enumerate(('one', 'two')):
+        writer = cv2.VideoWriter(str(root / folder / 'clip.avi'),
+                                 cv2.VideoWriter_fourcc(*'MJPG'), 5, SIZE)
+        for i in range(9):
+            writer.write(np.full((*SIZE[::-1], 3), 100 * number + 10 * i, np.uint8))
+        writer.release()
+    cv2.imwrite(str(copies / 'clip.avi_000008.png'), read_frame(str(root / 'one/clip.avi'), 8))
+    frames = [(f'{root}/{folder}/clip.avi#{number:06d}', box)
+              for folder, number in (('one', 7), ('one', 8), ('two', 8))]
+    assert ask(frames, (copies / 'clip.avi_000008.png', box)) == [False, True, False]
+    assert ask(frames, (copies / 'gone/clip.avi_000008.png', box)) == [False] * 3

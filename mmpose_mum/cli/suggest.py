@@ -2,8 +2,8 @@
 
     mmpose-mum suggest CONFIG CHECKPOINT --num 100 --out next/
 
-The model predicts all unlabeled people. Those that it doubts most come first, unlike one another
-and unlike the labeled ones; some are drawn at random. The folder gets
+The model predicts all unlabeled people. Those are chosen who are typical of a group without labels
+(`--by typical`, the default), or whom the model doubts most (`--by doubt`). The folder gets
 
     people.json   all keypoints of the chosen people, to be imported into CVAT and corrected;
                   those that the model doubts have visibility 1
@@ -14,16 +14,17 @@ and unlike the labeled ones; some are drawn at random. The folder gets
 Correct the keypoints, export them as COCO keypoints, and go on with `mmpose-mum merge`. The merged
 labels refer to `images/`: keep it, and give each round a folder of its own.
 
-Criteria: `mean` and `kth`, the mean and the third lowest confidence; `peaks`, heatmaps with several
-peaks; `flip`, another answer on the mirrored image; `student`, another answer of the student;
-`pose`, a pose unlike the labeled ones; `typical`, typical people of groups without a label, for
-models with very few labels. Several criteria are added up by rank.
+Doubt is several criteria, added up by rank: `mean` and `kth`, the mean and the third lowest
+confidence; `peaks`, heatmaps with several peaks; `flip`, another answer on the mirrored image;
+`student`, another answer of the student; `pose`, a pose unlike the labeled ones. `--by flip pose`
+takes some of them. The chosen ones are unlike one another and the labeled ones.
 """
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from ._shared import add_device, add_force, add_out, positive
 
-CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose', 'typical')
+WAYS = ('typical', 'doubt')
+CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose')  # of doubt
 
 
 def share(text: str) -> float:
@@ -43,16 +44,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('checkpoint', help='of either; a training\'s own has a student, too')
     add_out(parser, 'folder to write')
     parser.add_argument('--num', type=positive, default=100, help='people to choose (default: 100)')
-    parser.add_argument('--by', nargs='+', choices=CRITERIA, metavar='CRITERION',
-                        help=f'of {", ".join(CRITERIA)}; defaults to all but `typical` that the '
-                        'model has')
+    parser.add_argument('--by', nargs='+', choices=WAYS + CRITERIA, metavar='CRITERION',
+                        default=['typical'], help='typical (default); doubt, by all criteria that '
+                        f'the model has; or some of {", ".join(CRITERIA)}')
     parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
                         "video, or a json: COCO's, or a detector's results; defaults to the "
                         "config's")
     parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
                         "json; defaults to the config's")
     parser.add_argument('--random', type=share, default=.15, metavar='SHARE',
-                        help='share of the chosen people that is drawn at random (default: 0.15)')
+                        help='with doubt: share of the chosen people that is drawn at random '
+                        '(default: 0.15)')
     parser.add_argument('--per-image', type=positive, default=2,
                         help='most people of an image (default: 2)')
     parser.add_argument('--gap', type=float, default=2., metavar='SECONDS',
@@ -76,10 +78,9 @@ def run(args: Namespace) -> None:
     from ..suggest import choose, criteria
     from ..suggest.measure import measure
     from ..suggest.write import check_place, place_of, write_choice
-    typical = 'typical' in (args.by or ())
-    if typical and len(args.by) > 1:
-        raise ValueError('--by typical goes with no other criterion: it is for a model whose '
-                         'doubts are not worth much')
+    way = next((way for way in WAYS if way in args.by), None)
+    if way and len(args.by) > 1:
+        raise ValueError(f'--by {way} goes with no other criterion, got {" ".join(args.by)}')
     if (args.out / 'people.json').exists() and not args.force:
         raise FileExistsError(f'{args.out / "people.json"} exists already; --force overwrites it')
     cfg = read_config(args.config)
@@ -90,18 +91,18 @@ def run(args: Namespace) -> None:
     for note in measured.notes:
         print(f'not measured: {note}')
     # The ranking and the sheet tell the doubt of typical people, too.
-    wanted = list(measured.doubts if typical else args.by or measured.doubts)
+    wanted = list(measured.doubts if way else args.by)
     missing = [name for name in wanted if name not in measured.doubts]
     if missing:
         raise ValueError(f'--by {" ".join(missing)} cannot be measured, see above; what can be is '
-                         f'{", ".join(measured.doubts)} and typical')
+                         f'{", ".join(measured.doubts)}')
     seen = [person for person in measured.people if person is not None]
     doubt = sum(criteria.ranks(measured.doubts[name]) for name in wanted) / len(wanted)
     videos = {frame[0] for frame in (split_frame_name(person['path']) for person in seen) if frame}
     rates = {video: Video(video).fps for video in videos}
     limits = choose.Limits([place_of(person['path'], rates) for person in seen], args.per_image,
                            args.gap)
-    if typical:
+    if way == 'typical':
         chosen = choose.choose_typical(
             measured.features, measured.labeled, args.num, limits, args.seed)
     else:
@@ -110,9 +111,10 @@ def run(args: Namespace) -> None:
     others = write_choice(args.out, measured, doubt, chosen, people, args.score_thr)
     lost = len(measured.people) - len(seen)
     at_random = sum(why == 'random' for _, why in chosen)
-    print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, by '
-          f'{"typical" if typical else ", ".join(wanted)}, {at_random} of them at random; the '
-          f'labeled set has {len(measured.labeled)} people')
+    how = 'typical ones' if way == 'typical' else (
+        f'{len(chosen) - at_random} by {", ".join(wanted)} and {at_random} at random')
+    print(f'\nwrote {args.out}: {len(chosen)} of {len(seen)} people, {how}; the labeled set has '
+          f'{len(measured.labeled)} people')
     if measured.known:
         print(f'left out {measured.known} people who have labels already')
     if len(chosen) < min(args.num, len(seen)):

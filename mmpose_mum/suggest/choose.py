@@ -7,6 +7,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.distance import cdist
 
 FILTERED = 5  # times as many as are chosen remain for the choice by diversity
+MOST_CLUSTERS = 500  # as in TypiClust: more would take hours with many people, and be small
 
 
 class Place(NamedTuple):
@@ -105,12 +106,12 @@ def choose(doubt: np.ndarray, features: np.ndarray, labeled: np.ndarray, num: in
 
 def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: Limits,
                    seed: int, neighbors: int = 20) -> List[Tuple[int, str]]:
-    """Choose the most typical person of each large cluster, for a model with very few labels.
+    """Choose the most typical person of each large cluster.
 
     A model that has seen little doubts what is odd, and oddities teach little. TypiClust (Hacohen,
     Dekel and Weinshall, ICML 2022): all people, labeled or not, form as many clusters as there
-    will be labels. From the largest clusters without a label comes the person with the smallest
-    mean distance to the nearest neighbors.
+    will be labels, but at most 500. From the clusters with the fewest labels, the largest ones
+    first, comes the person with the smallest mean distance to the nearest neighbors.
 
     Args:
         features (np.ndarray): (N, D), of the unlabeled people.
@@ -125,10 +126,10 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
         no more.
     """
     everybody = np.concatenate([features, labeled]).astype(float)
-    count = min(num + len(labeled), len(everybody))
+    count = min(num + len(labeled), len(everybody), MOST_CLUSTERS)
     _, clusters = kmeans2(everybody, _centers(everybody, count, seed), minit='matrix')
-    covered = set(clusters[len(features):])
-    sizes = np.bincount(clusters, minlength=count)
+    sizes, labels = (np.bincount(ones, minlength=count)
+                     for ones in (clusters, clusters[len(features):]))
     queues = {}
     for cluster in range(count):
         members = np.flatnonzero(clusters == cluster)
@@ -136,7 +137,7 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
         if len(members):
             queues[cluster] = list(members[np.argsort(
                 _mean_distance(features[members], neighbors), kind='stable')])
-    order = sorted(queues, key=lambda cluster: (cluster in covered, -sizes[cluster]))
+    order = sorted(queues, key=lambda cluster: (labels[cluster], -sizes[cluster]))
     chosen: List[int] = []
     while len(chosen) < num and any(queues.values()):
         for cluster in order:  # each gives one, and then each another one

@@ -24,8 +24,8 @@ def suggest(run, out, *options):
 
 def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, capsys):
     out = tmp_path / 'next'
-    suggest(run, out, '--num', 2, '--random', 0)
-    assert '2 of 3 people, by mean, kth, peaks, flip, student, pose, 0 of them at random; the ' \
+    suggest(run, out, '--num', 2, '--by', 'doubt', '--random', 0)
+    assert '2 of 3 people, 2 by mean, kth, peaks, flip, student, pose and 0 at random; the ' \
         'labeled set has 2 people' in capsys.readouterr().out
     coco = COCO(str(out / 'people.json'))
     assert len(coco.anns) == len(coco.imgs) == 2
@@ -100,15 +100,15 @@ def test_images_of_an_earlier_choice_stay_and_are_counted(run, tmp_path, capsys)
 
 def test_the_same_seed_chooses_the_same(run, tmp_path):
     for name in 'ab':
-        suggest(run, tmp_path / name, '--num', 2, '--random', .5, '--seed', 3)
+        suggest(run, tmp_path / name, '--num', 2, '--by', 'flip', '--random', .5, '--seed', 3)
     for name in ('people.json', 'ranking.csv', 'sheet.png'):
         assert (tmp_path / 'a' / name).read_bytes() == (tmp_path / 'b' / name).read_bytes()
 
 
 def test_typical_people_and_fewer_than_asked(run, tmp_path, capsys):
-    suggest(run, tmp_path, '--by', 'typical', '--num', 9)
+    suggest(run, tmp_path, '--num', 9)
     said = capsys.readouterr().out
-    assert '3 of 3 people, by typical' in said and 'were asked for' not in said
+    assert '3 of 3 people, typical ones' in said and 'were asked for' not in said
 
 
 def test_mistakes_have_names(run, tmp_path):

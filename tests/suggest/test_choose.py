@@ -90,6 +90,18 @@ def test_typical_people_come_from_groups_without_a_label():
         assert distances[index % 20] <= np.median(distances)
 
 
+def test_of_few_clusters_those_with_the_fewest_labels_give_first(monkeypatch):
+    # With 10,000 labels there are many in each of 500 clusters.
+    monkeypatch.setattr(choose_module, 'MOST_CLUSTERS', 3)
+    rng = np.random.default_rng(0)
+    centers = np.array([[0., 0.], [100., 0.], [0., 100.]])
+    features = np.concatenate([c + rng.normal(size=(20, 2)) for c in centers])
+    labeled = np.concatenate([c + rng.normal(size=(number, 2))
+                              for c, number in zip(centers, (9, 2, 5))])
+    chosen = indices(choose_typical(features, labeled, 7, apart(60), seed=0))
+    assert [index // 20 for index in chosen] == [1, 2, 0, 1, 2, 0, 1]
+
+
 @pytest.mark.parametrize('num', [1, 5, 9])
 def test_typical_ones_are_as_many_as_asked_or_as_there_are(num):
     features = np.random.default_rng(1).normal(size=(6, 2))

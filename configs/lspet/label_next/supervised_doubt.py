@@ -1,5 +1,6 @@
 # Half of the labels are drawn, and `mmpose-mum suggest` has chosen the others by the model that
-# those of the first half have trained. The rival has as many labels, all drawn.
+# those of the first half have trained: people whom it doubts. The rival's are all drawn.
 _base_ = '../supervised.py'
 
 suggested_by = 'supervised'
+suggest_options = '--by doubt'

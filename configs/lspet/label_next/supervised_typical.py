@@ -1,4 +1,4 @@
-# The same, and the chosen people are typical ones instead of those that the model doubts.
+# The same with typical people instead of doubted ones.
 _base_ = './supervised_doubt.py'
 
 suggest_options = '--by typical'

@@ -1,4 +1,4 @@
-"""Choose the unlabeled people that are worth labeling next.
+"""Choose unlabeled people to label next.
 
     mmpose-mum suggest CONFIG CHECKPOINT --num 100 --out next/
 

@@ -17,7 +17,8 @@ labels refer to `images/`: keep it, and give each round a folder of its own.
 Doubt is several criteria, added up by rank: `mean` and `kth`, the mean and the third lowest
 confidence; `peaks`, heatmaps with several peaks; `flip`, another answer on the mirrored image;
 `student`, another answer of the student; `pose`, a pose unlike the labeled ones. `--by flip pose`
-takes some of them. The chosen ones are unlike one another and the labeled ones.
+takes some of them. Of the people in doubt, those are chosen who are unlike one another and the
+labeled ones; some others are drawn at random.
 """
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 

@@ -1,4 +1,4 @@
-# Pose-MUM with labels of which half are drawn and half are typical people.
+# Pose-MUM on 200 labels, say: 100 are drawn, and 100 are typical people that `suggest` has chosen.
 _base_ = '../pose_mum.py'
 
 suggested_by = 'pose_mum'

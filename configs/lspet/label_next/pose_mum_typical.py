@@ -1,4 +1,4 @@
-# Pose-MUM on 200 labels, say: 100 are drawn, and 100 are typical people that `suggest` has chosen.
+# Half of the labels are drawn. The others are typical people, chosen by the teacher of the first.
 _base_ = '../pose_mum.py'
 
 suggested_by = 'pose_mum'

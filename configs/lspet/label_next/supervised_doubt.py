@@ -1,6 +1,6 @@
 # Half of the labels are drawn, and `mmpose-mum suggest` has chosen the others by the model that
-# those of the first half have trained. Here they are
-# people whom it doubts. `supervised.py` with as many labels, all drawn, is what it is compared with.
+# those of the first half have trained: people whom it doubts. It is compared with `supervised.py`
+# on as many labels, all drawn.
 _base_ = '../supervised.py'
 
 suggested_by = 'supervised'

@@ -31,12 +31,12 @@ def test_numbers_out_of_range_are_named(options, message):
     (200000, 5000, 0.9996, 5000),  # MUM's own memory
     (40000, 1000, 0.998, 1000),
     (1000000, 25000, 0.9996, 25000),
-    (5000, 125, 0.995, 125),  # as measured at these two lengths
-    (2500, 62, 0.995, 100),
-    (1200, 30, 0.99, 100),
-    (250, 6, 0.99, 125),
-    (199, 4, 0.99, 199),  # validated once, at its end
-    (10, 0, 0.99, 10),
+    (5000, 400, 0.995, 125),  # as measured at these two lengths
+    (2500, 400, 0.995, 100),
+    (1200, 200, 0.99, 100),
+    (250, 41, 0.99, 125),
+    (199, 33, 0.99, 199),  # validated once, at its end
+    (10, 1, 0.99, 10),
     (1, 0, 0.99, 1),
 ])
 def test_a_shorter_training_has_a_shorter_memory_within_bounds(

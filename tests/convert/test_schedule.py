@@ -117,7 +117,7 @@ def test_rtmposes_two_stages_and_its_average():
     assert switch.type == 'LabeledPipelineSwitchHook' and eman.type == 'EMANHook'
     assert switch.switch_iter == 3900
     assert switch.switch_pipeline == original.train_pipeline_stage2
-    assert eman.momentum == 0.995 and cfg.model.burn_in == cfg.model.ramp_up == 105
+    assert eman.momentum == 0.995 and cfg.model.burn_in == cfg.model.ramp_up == 400
     warm_up, cosine = cfg.param_scheduler
     assert warm_up.end == 420  # at most a tenth
     assert (cosine.begin, cosine.end, cosine.T_max) == (2100, 4200, 2100)

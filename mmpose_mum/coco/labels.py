@@ -31,7 +31,8 @@ from .layout import (
 
 _LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
 _WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
-_IMAGE_FIELDS = [Field('id', _WHOLE, is_whole)]
+# MMPose's reader finds the image of 1.0 nowhere. Other ids may be written so.
+_IMAGE_FIELDS = [Field('id', f'{_WHOLE}, and write 1, not 1.0', lambda key: type(key) is int)]
 _SIZE_FIELDS = [
     Field(name, f'the {name} of the image as it is shown, in pixels', lambda value: is_number(
         value) and value > 0) for name in ('width', 'height')]

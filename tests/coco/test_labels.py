@@ -68,6 +68,7 @@ WRONG = [
     (change(('images', 1), height='80'), "`height` of the image with the id 1, 'a.png', is '80'"),
     (change(('images', 1), id='b'), "`id` of the image with the id 'b'.*whole number"),
     (change(('images', 1), id=1.5), '`id` of the image with the id 1.5.*whole number'),
+    (change(('images', 1), id=1.), '`id` of the image with the id 1.0.*1, not 1.0'),
     (change(('images', 1), file_name=None), '`file_name` of the image with the id 1 is missing'),
     (change(('images', 1), id=0, file_name='b.png'), "the id 0: 'a.png' and 'b.png'"),
     (person(id=None), r'`id` of the annotation number 4 \(from 0\) is missing'),

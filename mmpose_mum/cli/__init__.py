@@ -56,6 +56,11 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         verb_parser.error(str(error))
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'{verb_parser.prog}: {error}') from error
+    except KeyError as error:
+        if 'registry' not in str(error):
+            raise
+        # MMEngine's, of a component that nobody registered.
+        raise SystemExit(f'{verb_parser.prog}: {error.args[0]}') from error
 
 
 def run_script(path: str) -> None:

@@ -1,5 +1,6 @@
 """The plain model's config that lies in a semi-supervised one: read, cut out, and written."""
 import os.path as osp
+import traceback
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
@@ -82,6 +83,29 @@ def find_config(checkpoint: Path) -> Path:
     return found[-1]
 
 
+def run_config(path: str) -> Config:
+    """Read a config as MMEngine does, and tell what is wrong with one that it cannot read.
+
+    Args:
+        path (str): The config. It is a program, which is run.
+
+    Raises:
+        ImportError: If it imports what is not there.
+        OSError: If it, or one that it inherits from, cannot be read.
+        ValueError: If it is wrong otherwise, with the line.
+    """
+    try:
+        return Config.fromfile(path)
+    except (ImportError, OSError):
+        raise
+    except Exception as error:  # a program may raise anything
+        lines = [frame for frame in traceback.extract_tb(error.__traceback__)
+                 if frame.name == '<module>']  # the config's own, or one's that it inherits from
+        place = f' ({lines[-1].filename}, line {lines[-1].lineno})' if lines else ''
+        raise ValueError(f'the config {path!r} cannot be read: {type(error).__name__}: {error}'
+                         f'{place}') from error
+
+
 def read_config(path: Union[str, Path]) -> Config:
     """Read a config, and list its keypoints by their ids again.
 
@@ -97,10 +121,11 @@ def read_config(path: Union[str, Path]) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ImportError, OSError, ValueError: As for :func:`run_config`.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no config {str(path)!r}')
-    cfg = Config.fromfile(str(path))
+    cfg = run_config(str(path))
     return Config(_by_id(cfg.to_dict()), filename=cfg.filename)
 
 

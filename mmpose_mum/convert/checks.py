@@ -14,6 +14,7 @@ from mmpose.registry import DATASETS
 from ..checkpoint.keypoints import keypoint_names
 from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
+from ..configs.plain import run_config
 from ..configs.shipped import find_config
 from ..datasets.short_form import SOURCE_NAMES, metainfo_of, sources_of
 from ..files.similar_names import similar_name
@@ -181,7 +182,7 @@ def write_config(path: str, options: Options, out: str,
     """
     try:
         check_paths(options, out, force)
-        original = Config.fromfile(find_config(path))
+        original = run_config(find_config(path))
         text = config_text(original, overrides(original, options), base_name(path, out))
     except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
         if not remedy(error):

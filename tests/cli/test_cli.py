@@ -84,6 +84,31 @@ def test_what_is_not_there_is_one_message(args, tmp_path, monkeypatch, capsys):
     assert out == err == '' and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('text, words', [
+    ('model = dict(\n', r"config 'x\.py' cannot be read: SyntaxError: .*line 1"),
+    ('a = 1\nb = missing\n', r"NameError: name 'missing' is not defined \(.*x\.py, line 2\)"),
+    ('_base_ = "./base.py"\n', r'NameError.*\(.*base\.py, line 1\)'),
+    ('from mmengine.config import read_base\nwith read_base():\n    from .gone import *\n',
+     'ConfigParsingError: .*gone'),
+    ('_base_ = "mmpose::_base_/default_runtime.py"\ntrain_cfg = dict(max_epochs=1)\n'
+     'train_dataloader = dict(batch_size=1, dataset=dict(type="CocoDataset", pipeline=[\n'
+     '    dict(type="TopdownAffine", input_size=(32, 32))]))\n'
+     'model = dict(type="TopdownPoseEstimator", backbone=dict(type="NoSuchNet"))\n',
+     'NoSuchNet is not in the mmpose::model registry')],
+    ids=['syntax', 'name', 'base', 'lazy', 'component'])
+def test_a_config_that_cannot_be_read_is_one_message(text, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path('x.py').write_text(text)
+    Path('base.py').write_text('c = missing\n')
+    Path('x.pth').touch()
+    commands = [['convert', 'x.py', '--unlabeled', '.', '--out', 'y.py']]
+    if 'NoSuchNet' not in text:  # export would look at the checkpoint first
+        commands.append(['export', 'x.py', 'x.pth', '--out', 'y.json'])
+    for args in commands:
+        code, *_ = told(capsys, *args)
+        assert re.match(rf'(?s)mmpose-mum {args[0]}: .*{words}', code), code
+
+
 def test_an_error_exits_with_1_and_no_traceback(tmp_path):
     for command in (['-m', 'mmpose_mum', 'plot'], [ROOT / 'tools/plot.py'],
                     ['-c', CONSOLE_SCRIPT.format('main()'), 'plot']):

@@ -24,6 +24,12 @@ from .model import build_without_weights
 from .options import Options
 from .writer import base_name, config_text
 
+_OWN_HEADS = (
+    "Each head box belongs to the person of its place in MPII's own json. Convert a config of "
+    'yours that inherits from the original: its val_dataloader.dataset has the headbox_file of '
+    "your json, or None, with val_evaluator=dict(_delete_=True, type='PCKAccuracy', "
+    "norm_item='bbox'). The same holds for the test")
+
 
 def check_paths(options: Options, out: str, force: bool) -> None:
     """Look for the files and folders of the options, before the training does.
@@ -108,6 +114,10 @@ def check_validation(cfg: Config) -> str:
         if path and not exists(path):
             raise ValueError(f'the validation reads {path!r}, which does not exist; give '
                              'a json of yours, with boxes, with --val')
+    for part in leaves(cfg.val_dataloader.dataset):
+        if part.get('headbox_file') and not exists(part['headbox_file']):
+            raise ValueError(f'the validation reads {part["headbox_file"]!r}, which does not '
+                             f'exist. {_OWN_HEADS}')
     check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
@@ -116,6 +126,13 @@ def check_validation(cfg: Config) -> str:
         raise ValueError(f'found nobody to validate on in {files[0]!r} ({error}). Annotations '
                          'need a `bbox`, `keypoints` and at least one labeled keypoint. Give '
                          'another json with --val') from error
+    for part in leaves(dataset):
+        if getattr(part, 'headbox_file', None):
+            heads = part.headbox_dict['headboxes_src'].shape[-1]
+            if heads != len(part):
+                raise ValueError(
+                    f'the {len(part)} people of {part.ann_file!r} would be measured by the {heads} '
+                    f'head boxes of {part.headbox_file!r}. {_OWN_HEADS}')
     if not isfile(person['img_path']):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; give the folder with --val-images, or another json with --val')

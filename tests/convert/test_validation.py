@@ -7,8 +7,10 @@ from mmengine.config import ConfigDict
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
+from scipy.io import savemat
 
 from helpers.conversions import BODY, COMBINED, RES50, convert, load
+from mmpose_mum.convert.checks import check_validation
 
 MPII = BODY + 'topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py'
 
@@ -84,6 +86,28 @@ def test_where_it_has_no_place_it_is_refused():
         on_my_own(original)
     with pytest.raises(ValueError, match="val_images is 'images/', but val"):
         convert(RES50, val_images='images/')
+
+
+def test_head_boxes_of_other_people_are_refused(tmp_path):
+    person = dict(image='1.jpg', center=[30, 30], scale=.2, joints=[[9, 9]] * 16,
+                  joints_vis=[1] * 16)
+    (tmp_path / 'val.json').write_text(json.dumps([person] * 2))
+    (tmp_path / '1.jpg').touch()
+    original = load(MPII)
+
+    def check(heads):
+        original.val_dataloader.dataset.headbox_file = heads and str(tmp_path / heads)
+        cfg = convert(original, val=str(tmp_path / 'val.json'), val_images=str(tmp_path))
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            return check_validation(cfg)
+
+    for number in (2, 3):
+        savemat(tmp_path / f'{number}.mat', dict(headboxes_src=np.ones((2, 2, number))))
+    with pytest.raises(ValueError, match=r"'.*gone\.mat', which does not exist.*headbox_file"):
+        check('gone.mat')
+    with pytest.raises(ValueError, match=r"the 2 people of .* the 3 head boxes of '.*3\.mat'"):
+        check('3.mat')
+    assert check('2.mat') == check(None) == '2 people to validate on'
 
 
 def people(number, joints):

@@ -7,6 +7,7 @@ r"""Write the Pose-MUM config of a top-down model.
 
 The new config inherits from the original. Read it and change it as you like.
 """
+import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
 
 from ._shared import add_force, add_out
@@ -75,7 +76,7 @@ def summary(cfg, options, original, out: str, people: list) -> str:
         lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
-    lines += ['Train it:', f'  mim train mmpose {out}']
+    lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
     if scale and scale != labeled + unlabeled:
         lines.append(f"The learning rate is the original's, for {scale} images per step on all "
                      'GPUs. --auto-scale-lr adapts it to your batch.')

@@ -1,4 +1,5 @@
 """The options of a conversion, with the defaults of ``configs/_base_/semi_supervised.py``."""
+import math
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple, Union
 
@@ -76,7 +77,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.max_iters < 1:
             raise ValueError(f'max_iters must be at least 1, got {self.max_iters}')
-        if not self.ratio > 0:
+        if not 0 < self.ratio < math.inf:
             raise ValueError(f'ratio must be more than 0 unlabeled images per labeled image, got '
                              f'{self.ratio}')
         if self.batch_size is not None and self.batch_size < 1:

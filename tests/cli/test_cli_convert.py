@@ -32,13 +32,13 @@ def make(*args, config=SUPERVISED):
 
 
 def test_a_written_config_trains(demo, tmp_path, capsys):
-    out = tmp_path / 'deep' / 'semi.py'
+    out = tmp_path / 'deep' / 'my semi.py'
     make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
          '--unlabeled', demo['train_unlabeled'], '--val', demo['val'], '--val-images',
          demo['val_images'], '--batch-size', 4, '--max-iters', 3, '--burn-in', 1, '-o', out)
     said = capsys.readouterr().out
     assert '5 labeled and 7 unlabeled people, 4 people to validate on' in said
-    assert f'mim train mmpose {out}' in said and '4 labeled and 4 unlabeled images' in said
+    assert f"mim train mmpose '{out}'" in said and '4 labeled and 4 unlabeled images' in said
     cfg = Config.fromfile(str(out))
     cfg.merge_from_dict({
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,

@@ -19,6 +19,7 @@ def test_numbers_follow_the_arguments():
 @pytest.mark.parametrize('options, message', [
     (dict(ratio=0), 'ratio must be more than 0'),
     (dict(ratio=float('nan')), 'ratio must be more than 0'),
+    (dict(ratio=float('inf')), 'ratio must be more than 0.*, got inf'),
     (dict(max_iters=0), 'max_iters must be at least 1'),
     (dict(batch_size=0), 'batch_size must be at least 1'),
 ])

@@ -139,9 +139,11 @@ def _compared(image: np.ndarray, keypoints: np.ndarray, answers: np.ndarray, use
     for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
         cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
     text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, .4
+    # A tile of 256×192 is narrower than the text.
+    size *= min(1, (image.shape[1] - 8) / cv2.getTextSize(text, font, size, 1)[0][0])
     for color, width in ((BLACK, 3), (WHITE, 1)):
-        cv2.putText(image, text, (4, len(image) - 6), cv2.FONT_HERSHEY_SIMPLEX, .4, color, width,
-                    cv2.LINE_AA)
+        cv2.putText(image, text, (4, len(image) - 6), font, size, color, width, cv2.LINE_AA)
     return image
 
 

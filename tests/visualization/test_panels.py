@@ -91,6 +91,15 @@ def test_keypoints_have_the_color_of_their_use_and_lie_where_they_are():
             assert (answer == panels.STUDENT) == bool(weight)
 
 
+def test_the_confidence_below_a_narrow_tile_is_not_cut_off():
+    step = make_step()
+    one, other = (draw_panel(step._replace(targets=step.targets._replace(
+        scores=torch.full((3, 4), score))), preprocessor()) for score in (.11, .88))
+    difference = (tile(one, 0, 5) != tile(other, 0, 5)).any(-1)
+    assert difference[160:].any() and not difference[:160].any()
+    assert not difference[:, -2:].any()  # the last digit ends before the edge
+
+
 def test_the_strong_view_is_untouched_and_the_mixed_one_has_the_tiles_of_others():
     step = make_step()
     panel = draw_panel(step, preprocessor(), num_images=9)

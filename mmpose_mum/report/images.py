@@ -1,4 +1,5 @@
 """Images in a page: people with their keypoints, and panels, as data URIs."""
+import os
 import os.path as osp
 from base64 import b64encode
 from typing import Any, Dict, List, NamedTuple
@@ -53,9 +54,11 @@ class PersonPainter:
 
     Args:
         metainfo (dict): What MMPose knows of the keypoints.
+        folder (str): That images are named from.
     """
 
-    def __init__(self, metainfo: Dict[str, Any]) -> None:
+    def __init__(self, metainfo: Dict[str, Any], folder: str) -> None:
+        self.folder = folder
         self.visualizer = PanelVisualizer('report', radius=3, line_width=2)
         self.visualizer.set_dataset_meta(metainfo)
 
@@ -67,7 +70,8 @@ class PersonPainter:
             predictions (dict[str, JudgedPerson]): Model → the same person as it sees them.
         """
         person = next(iter(predictions.values()))
-        image, name = read_image(person.path), osp.basename(person.path)
+        image = read_image(person.path)
+        name = osp.relpath(person.path, self.folder).replace(os.sep, '/')
         images = [page_image(draw_person(
             self.visualizer, image, person.box, person.truth, person.labeled), f'{name}: {title}')]
         captions = [f'{title}, {person.labeled.sum()} of {len(person.labeled)} keypoints']

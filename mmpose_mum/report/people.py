@@ -1,4 +1,5 @@
 """A model's keypoints of people whose true keypoints are known: how right they are."""
+import os.path as osp
 from typing import Any, Dict, List, NamedTuple, Sequence
 
 import numpy as np
@@ -57,6 +58,11 @@ class Judged(NamedTuple):
     unreadable: int
     names: List[str]
     metainfo: Dict[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """The innermost folder that all their images lie in: a name may be there twice below."""
+        return osp.commonpath([osp.dirname(person.path) for person in self.people])
 
     @property
     def share(self) -> float:

@@ -255,7 +255,7 @@ def _worst(runs: List[Run], judged: Dict[str, Judged]) -> List[Shown]:
     called = {run.name: run.name if len(runs) > 1 else run.model for run in runs}
     found: List[Shown] = []
     with _or_lack(first, 'No worst people'):
-        painter = PersonPainter(judged[first.name].metainfo)
+        painter = PersonPainter(judged[first.name].metainfo, judged[first.name].folder)
         found += [painter.show('labels', {
             called[name]: people[_key(person)] for name, people in same.items()
             if _key(person) in people}) for person in worst(judged[first.name], WORST)]
@@ -269,7 +269,7 @@ def _key(person: JudgedPerson) -> Any:
 def _hidden_people(run: Run, judged: Judged) -> List[Shown]:
     found: List[Shown] = []
     with _or_lack(run, 'No people with hidden labels'):
-        painter = PersonPainter(judged.metainfo)
+        painter = PersonPainter(judged.metainfo, judged.folder)
         found += [painter.show('hidden labels', {'pseudo-labels': person})
                   for person in from_best_to_worst(judged, HIDDEN)]
     return found

@@ -1,4 +1,5 @@
 """Which keypoints are right, whose are worst, and whom a page shows."""
+import cv2
 import numpy as np
 import pytest
 
@@ -6,6 +7,7 @@ from helpers import small_run
 from mmpose_mum.configs.plain import read_config
 from mmpose_mum.export.pseudo_labels import find_validation, load_plain
 from mmpose_mum.report import people
+from mmpose_mum.report.images import PersonPainter
 from mmpose_mum.report.people import Judged, JudgedPerson, from_best_to_worst, judge, worst
 
 
@@ -39,6 +41,19 @@ def test_a_keypoint_that_nobody_has_a_label_of_has_no_share():
 def test_the_worst_have_the_most_wrong_keypoints_and_then_the_largest_errors():
     assert [one.path for one in worst(JUDGED, 3)] == ['worse', 'bad', 'part']
     assert [one.path for one in from_best_to_worst(JUDGED, 2)] == ['good', 'part']
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for name in ('a/1.png', 'b/1.png'):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / name), np.zeros((60, 110, 3), np.uint8))
+    found = [GOOD._replace(path=str(tmp_path / name)) for name in ('a/1.png', 'b/1.png')]
+    meta = dict(skeleton_links=[], keypoint_colors=np.zeros((3, 3)), skeleton_link_colors=[])
+    for people_, names in ((found, ['a/1.png', 'b/1.png']), (found[:1], ['1.png'])):
+        painter = PersonPainter(meta, JUDGED._replace(people=people_).folder)
+        shown = [painter.show('labels', dict(model=one)) for one in people_]
+        assert [one.name for one in shown] == names
+        assert shown[-1].images[-1].text == f'{names[-1]}: model'
 
 
 @pytest.mark.parametrize('most', [1000, 1])

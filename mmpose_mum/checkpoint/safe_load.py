@@ -118,6 +118,10 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no checkpoint, or one with something else in it; the message names it.
     """
+    if Path(path).is_dir():
+        inside = ', '.join(sorted(file.name for file in Path(path).glob('*.pth')))
+        raise FileNotFoundError(f'{str(path)!r} is a folder, and a checkpoint was expected. In it '
+                                f'are {inside or "none"}')
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
     try:

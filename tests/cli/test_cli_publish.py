@@ -38,6 +38,7 @@ def test_publishes_and_names_the_files(run, tmp_path, capsys):
 def test_mistakes_have_names(run, tmp_path):
     out = tmp_path / 'model.pth'
     refused(tmp_path / 'no.pth', out, match='no checkpoint .*no.pth')
+    refused(run.parent, out, match=f'is a folder, and a checkpoint was expected.*{run.name}')
     refused(run, tmp_path / 'model.onnx', match='must end in .pth')
     refused(run, out, '--config', tmp_path / 'no.py', match='no config .*no.py')
     lonely = tmp_path / 'lonely' / 'a.pth'

@@ -50,8 +50,8 @@ def run(args: Namespace) -> None:
     content, count = coco_json(predict(model, people, args.batch_size), people, args.score_thr)
     write_whole(json.dumps(content, allow_nan=False), args.out)
     print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} images '
-          f'below {people.root}; {count["labeled"]} of {count["keypoints"]} keypoints have a score '
-          f'of {args.score_thr:g} or more')
+          f'below {people.root}; {count["labeled"]} of {count["keypoints"]} keypoints are in the '
+          f'image, with a score of {args.score_thr:g} or more')
     if count['skipped']:
         print(f'left out {count["skipped"]} people: their image cannot be read, or they are not '
               'in it')

@@ -29,7 +29,7 @@ def test_writes_the_json_and_says_what_is_in_it(run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert len(json.loads(out.read_text())['annotations']) == 3
     assert f'3 people in 3 images below {run.parents[1] / "unlabeled"}' in said
-    assert 'score of 0.3 or more' in said and 'left out' not in said
+    assert 'are in the image, with a score of 0.3 or more' in said and 'left out' not in said
     with pytest.raises(SystemExit, match='people.json exists already; --force overwrites it'):
         start(run, out)
     before = out.read_text()

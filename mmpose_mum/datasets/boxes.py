@@ -140,8 +140,8 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
     """Tell what to do about a file none of whose detections can be used."""
     if unknown is not None:
         return (f'The image_id {unknown!r} is not known. It must be the id of an image in ann_file '
-                'or, without ann_file, the path of an image below data_prefix, '
-                "'clip.mp4#000120' for a video frame")
+                '(for the converter, --unlabeled-ann-file) or, without ann_file, the path of an '
+                "image below data_prefix, 'clip.mp4#000120' for a video frame")
     if best >= score_thr:
         found = f'`bbox` is {shown(example["bbox"])}' if 'bbox' in example else \
             f'there is no `bbox`, the keys are {shown(list(example))}'

@@ -130,7 +130,8 @@ def test_detections_none_of_which_can_be_used_say_why(tmp_path):
     for detections, why in (
             ([found('a.png', score=.12), found('a.png', score=.21)],
              r'best score is 0\.21: lower bbox_score_thr, which is 0\.3'),
-            ([found(3), found(4)], 'image_id 4 is not known.*ann_file.*clip.mp4#000120'),
+            ([found(3), found(4)],
+             'image_id 4 is not known.*ann_file .*--unlabeled-ann-file.*clip.mp4#000120'),
             ([{**found('a.png'), 'category_id': 18}], r'\[1\], those found \[18\]: set bbox_cat'),
             ([found('a.png', [1, 2, 0, 0])], r'`bbox` is \[1, 2, 0, 0\]. It must be x, y'),
             ([], 'mmpose-mum detect')):

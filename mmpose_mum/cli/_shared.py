@@ -1,5 +1,6 @@
 """What several verbs share: flags that are spelled and explained alike, and writing an image."""
 from argparse import ArgumentParser, ArgumentTypeError
+from math import inf
 from pathlib import Path
 
 
@@ -13,7 +14,8 @@ def add_out(parser: ArgumentParser, what: str, **options) -> None:
 
 def add_device(parser: ArgumentParser) -> None:
     """Add ``--device``."""
-    parser.add_argument('--device', help='such as cuda:0; by default the best available')
+    parser.add_argument('--device', type=device,
+                        help='such as cuda:0; by default the best available')
 
 
 def add_force(parser: ArgumentParser) -> None:
@@ -22,11 +24,36 @@ def add_force(parser: ArgumentParser) -> None:
                         help='overwrite existing files')
 
 
+def device(text: str) -> str:
+    """Read the name of a device that PyTorch can use here."""
+    try:
+        import torch
+    except ImportError:  # the verb says what to do about it
+        return text
+    try:
+        torch.zeros(1, device=text)
+    except Exception as error:  # each kind of device has its own
+        raise ArgumentTypeError(f'PyTorch cannot use {text!r}: '
+                                f'{str(error).splitlines()[0]}') from error
+    return text
+
+
 def positive(text: str) -> int:
     """Read an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f'expected an integer of at least 1, got {text!r}')
     return int(text)
+
+
+def rate(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.
+    if not 0 < number < inf:
+        raise ArgumentTypeError(f'expected a number above 0, got {text!r}')
+    return number
 
 
 def image_path(text: str) -> Path:

@@ -12,7 +12,7 @@ The result is for UnlabeledPoseDataset's ``bbox_file``: a json in COCO's result 
 import json
 from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_out
+from ._shared import add_device, add_out, rate
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,21 +26,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--category', nargs='+', default=['person'],
                         help="the detector's classes to keep, by name or by index from 0 "
                         '(default: person)')
-    parser.add_argument('--frame-rate', type=float, default=1.,
+    parser.add_argument('--frame-rate', type=rate, default=1.,
                         help='frames to take per second of a video (default: 1)')
     add_device(parser)
 
 
 def run(args: Namespace) -> None:
     """Detect, image by image, and write the json when all is done."""
-    from mmdet.apis import DetInferencer
-
     from ..datasets import detection
     from ..files.images import folder_of, list_images
     from ..files.whole import write_whole
+    if args.out.is_dir():
+        raise IsADirectoryError(f'--out: {str(args.out)!r} is a folder, expected a json to write')
     names = list_images(args.source, args.frame_rate)
-    inferencer = DetInferencer(
-        args.config, args.checkpoint, device=args.device, show_progress=False)
+    inferencer = detection.load_detector(args.config, args.checkpoint, args.device)
     labels = detection.labels_of(args.category, inferencer.model.dataset_meta['classes'])
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_name(args.out.name + '.part')

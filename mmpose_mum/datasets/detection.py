@@ -1,15 +1,57 @@
 """Find people in images by a detector, to crop unlabeled people by."""
 import json
 import os
+import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence
 
+from mmengine.runner import CheckpointLoader
 from mmengine.utils import ProgressBar
 
+from ..configs.plain import run_config
 from ..files.json_text import decode_text, parse_json
 from .loading import LoadUnlabeledImage
 
 BATCH = 8
+
+
+def load_detector(config: str, checkpoint: str, device: Optional[str]):
+    """Load a detector with all of its weights.
+
+    Args:
+        config (str): A path, or a name that MMDetection knows.
+        checkpoint (str): A path or an address.
+        device (str, optional): By default the best available.
+
+    Returns:
+        DetInferencer: The detector.
+
+    Raises:
+        ImportError: If a package is missing.
+        OSError: If a file is missing.
+        ValueError: If it cannot be loaded, or the checkpoint lacks some of its weights.
+    """
+    from mmdet.apis import DetInferencer
+    try:
+        inferencer = DetInferencer(
+            run_config(config) if os.path.isfile(config) else config, checkpoint, device=device,
+            show_progress=False)
+        # The inferencer only logs what does not fit, and would find anything. A module may rename
+        # what it loads, so it is loaded to see.
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+        weights = {re.sub(r'^module\.', '', name): value
+                   for name, value in content.get('state_dict', content).items()}
+        missing = {*inferencer.model.load_state_dict(weights, strict=False).missing_keys}
+        missing &= {name for name, _ in inferencer.model.named_parameters()}
+    except (ImportError, OSError):
+        raise
+    except Exception as error:  # MMDetection's and PyTorch's own
+        raise ValueError(f'the detector {config!r} cannot be loaded with {checkpoint!r}: '
+                         f'{type(error).__name__}: {error}') from error
+    if missing:
+        raise ValueError(f'{checkpoint!r} lacks {len(missing)} weights of the detector {config!r}, '
+                         f'such as {min(missing)}: give the checkpoint of this config')
+    return inferencer
 
 
 def labels_of(categories: Sequence[str], classes: Sequence[str]) -> List[int]:

@@ -62,7 +62,10 @@ def test_the_help_of_each_verb_shows_an_example_that_is_a_right_command_line(
     (['plot'], 'required: WORK_DIR'), (['plot', 'a', 'b'], 'several runs need --hidden'),
     (['plot', '--hidden', 'x=a', '--metric', 'AP'], 'cannot be combined with --hidden'),
     (['preview', 'a.py', '--out', 'a.pdf'], 'ends in .png or .jpg'),
-    (['publish', 'a.pth', 'b.pth', '--which', 'both'], 'invalid choice')])
+    (['publish', 'a.pth', 'b.pth', '--which', 'both'], 'invalid choice'),
+    (['export', 'a.py', 'b.pth', '--out', 'c', '--device', 'gpu'], "PyTorch cannot use 'gpu': "),
+    (['report', 'a', '--device', 'cuda:99'], "PyTorch cannot use 'cuda:99': "),
+    (['detect', 'a', '--frame-rate', '0'], "expected a number above 0, got '0'")])
 def test_a_wrong_command_line_exits_with_2(args, message, capsys):
     code, _, text = told(capsys, *args)
     assert code == 2 and text.startswith('usage: mmpose-mum ') and message in text

@@ -147,7 +147,31 @@ def test_failures_say_what_to_do(scene, tmp_path):
         main(['detect', str(tmp_path / 'nowhere'), *options[1:]])
     with pytest.raises(SystemExit, match='no person with a score of at least 1.1 in 6 images'):
         main(['detect', *options, '--score-thr', '1.1'])
+    with pytest.raises(SystemExit, match="--out: '.*images' is a folder, expected a json"):
+        main(['detect', *options, '--out', str(folder)])
     assert not list(out.parent.iterdir())
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_detector_is_loaded_as_a_whole_or_told_what_is_wrong(scene, tmp_path):
+    _, out, options = scene
+    weights = torch.load(str(tmp_path / 'tiny.pth'))
+    lacking = {key: value for key, value in weights['state_dict'].items() if 'bbox_head' not in key}
+    torch.save(dict(weights, state_dict=lacking), str(tmp_path / 'lacking.pth'))
+    torch.save(dict(weights, state_dict={
+        f'module.{key}': value for key, value in weights['state_dict'].items()}),
+        str(tmp_path / 'parallel.pth'))
+    (tmp_path / 'text.pth').write_text('{}')
+    (tmp_path / 'broken.py').write_text('model = dict(')
+    for option, name, words in (
+            ('--checkpoint', 'lacking.pth', 'lacks 8 weights of the detector .*bbox_head'),
+            ('--checkpoint', 'text.pth', 'cannot be loaded with .*text.pth'),
+            ('--config', 'broken.py', 'broken.py.* cannot be read: SyntaxError')):
+        with pytest.raises(SystemExit, match=words):
+            main(['detect', *options, option, str(tmp_path / name)])
+        assert not out.parent.exists()
+    main(['detect', *options, '--checkpoint', str(tmp_path / 'parallel.pth')])
+    assert json.loads(out.read_text())
 
 
 @pytest.mark.parametrize('content, left, words', [

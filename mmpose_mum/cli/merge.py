@@ -13,6 +13,7 @@ may be in it, too. People without any labeled keypoint count as unlabeled.
 """
 import json
 import os.path as osp
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -109,4 +110,5 @@ def run(args: Namespace) -> None:
     if args.unlabeled:
         print(f'    unlabeled=dict(_delete_=True, ann_file={osp.join(place, "unlabeled.json")!r}, '
               "data_prefix=dict(img='the folder of its images'))")
-    print(f'Give the next merge\n    --labels {args.out / "labeled.json"} --label-images {root}')
+    places = [shlex.quote(str(place)) for place in (args.out / 'labeled.json', root)]
+    print('Give the next merge\n    --labels {} --label-images {}'.format(*places))

@@ -143,16 +143,16 @@ def test_two_rounds(project, capsys):
         person(6, 4)])
     project.write('unlabeled.json', unlabeled)
     made = project.merge('--suggested', project.root / 'suggested.json', '--unlabeled',
-                         project.root / 'unlabeled.json')
+                         project.root / 'unlabeled.json', out='round 2')
     assert [image['file_name'] for image in made['unlabeled']['images']] == ['2.jpg']
     said = capsys.readouterr().out
-    assert f"ann_file='{project.root}/round2/labeled.json', data_prefix=dict(img='" \
+    assert f"ann_file='{project.root}/round 2/labeled.json', data_prefix=dict(img='" \
         f"{project.root}')" in said
-    assert f'--labels {project.root}/round2/labeled.json --label-images {project.root}\n' in said
+    assert f"--labels '{project.root}/round 2/labeled.json' --label-images {project.root}\n" in said
     suggested = content({8: '2.jpg'}, [person(1, 8)])
     project.write('suggested.json', suggested, 'next/images')
     project.write('corrected.json', exported(suggested))
-    made = project.merge(labels='round2/labeled.json', label_images='', out='round3')['labeled']
+    made = project.merge(labels='round 2/labeled.json', label_images='', out='round3')['labeled']
     assert len(made['annotations']) == 6
     assert len({found['id'] for found in made['annotations']}) == 6
     for image in made['images']:

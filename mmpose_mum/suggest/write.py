@@ -97,6 +97,10 @@ def _copy(path: str, name: str, folder: Path) -> str:
     return saved_frame_name(name)
 
 
+def _name(person: dict, root: str) -> str:
+    return osp.relpath(person['path'], root).replace(os.sep, '/')
+
+
 def _ranking(seen: List[dict], doubts: Dict[str, np.ndarray], doubt: np.ndarray,
              reasons: Dict[int, str], root: str) -> str:
     text = io.StringIO()
@@ -104,7 +108,7 @@ def _ranking(seen: List[dict], doubts: Dict[str, np.ndarray], doubt: np.ndarray,
     rows.writerow(['image', 'x1', 'y1', 'x2', 'y2', 'chosen', 'doubt', *doubts])
     for i in np.argsort(-doubt, kind='stable'):
         rows.writerow([
-            osp.relpath(seen[i]['path'], root).replace(os.sep, '/'),
+            _name(seen[i], root),
             *(f'{value:.1f}' for value in seen[i]['box']), reasons.get(int(i), ''),
             *(f'{value:.4f}' for value in (doubt[i], *(doubts[name][i] for name in doubts)))])
     return text.getvalue()
@@ -127,7 +131,7 @@ def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
     visualizer.set_dataset_meta(people.metainfo)
     panels: List[Any] = [
         draw_panel(visualizer, read_image(person['path']), person['box'], person['keypoints'],
-                   person['scores'] >= score_thr, (f'{number}. {osp.basename(person["path"])}',
+                   person['scores'] >= score_thr, (f'{number}. {_name(person, people.root)}',
                                                    caption))
         for number, (person, caption) in enumerate(zip(people_seen, captions), 1)]
     columns = min(SHEET_COLUMNS, len(panels))

@@ -88,4 +88,4 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
     over_time.legend()
     for axes in (over_time, by_score, by_keypoint):
         axes.grid(alpha=.3)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, format=path.suffix[1:] or 'png')

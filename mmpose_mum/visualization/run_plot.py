@@ -153,7 +153,7 @@ def draw(series: Series, metrics: Dict[str, Series], metric: str,
         function(axes)
         axes.set_title(title, fontsize=10)
         axes.set_xlim(0, end * 1.02)
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=80, format=path.suffix[1:] or 'png')
     missing: Dict[str, List[str]] = {}
     for title, hint, drawing in wanted:
         if not drawing:

@@ -74,6 +74,8 @@ def test_everything_that_was_logged_is_drawn(tmp_path, prefix, extra, capsys):
     out = tmp_path / 'new' / 'run.png'
     main(['plot', str(tmp_path), '-o', str(out)])
     assert cv2.imread(str(out)).std() > 10
+    main(['plot', str(tmp_path), '-o', str(out.with_suffix(''))])
+    assert out.with_suffix('').read_bytes() == out.read_bytes()  # where it says that it wrote
     said = capsys.readouterr().out
     assert 'not logged' not in said and 'for others use --metric: AUC' in said
 

@@ -49,7 +49,8 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
         np.ndarray: uint8 RGB, (H, W, 3).
 
     Raises:
-        ValueError: If the config has no unlabeled branches, or does not look at them.
+        ValueError: If the config has no unlabeled branches, or does not look at them; or if the
+            weights are not exactly those of its model.
     """
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     if 'estimator' not in cfg.model:
@@ -65,7 +66,11 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
     model = MODELS.build(cfg.model)
     if checkpoint:
         content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
-        load_state_dict(model, content['state_dict'])
+        try:
+            load_state_dict(model, content['state_dict'], strict=True)
+        except RuntimeError as error:
+            raise ValueError(f"the checkpoint is not of {cfg.filename}'s model: "
+                             f'{str(error)[:1000]}') from error
     if getattr(model, 'labeler', None) is not None:
         names = dataset.metainfo['keypoint_id2name']
         model.load_labeler([names[i] for i in sorted(names)])

@@ -4,6 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mmpose_mum.cli import main
 from mmpose_mum.datasets.short_form import SOURCE_NAMES
@@ -12,12 +13,13 @@ from mmpose_mum.demo.data import generate_demo
 ROOT = Path(__file__).parents[2]
 
 
-def browse(tmp_path, config, *options):
+def browse(tmp_path, config, *options, checkpoint=None):
     """Returns the image of four of the demo's people, in tiles of 288 pixels."""
     demo = generate_demo(tmp_path / 'demo', num_train=10, num_val=1, labeled_percent=20)
     out = tmp_path / 'branches.png'
     main(['preview',
-        str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288', '--cfg-options',
+        str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288',
+        *(['--checkpoint', str(checkpoint)] if checkpoint else []), '--cfg-options',
         *(f'train_dataloader.dataset.{name}.data_root={demo["data_root"]}/'
           for name in SOURCE_NAMES),
         *options])
@@ -44,6 +46,14 @@ def test_every_tile_of_a_mixed_image_stands_at_its_place_in_a_strong_view(tmp_pa
                 assert min(off) == 0
                 foreign += int(np.argmin(off)) != row
     assert foreign > 9
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    torch.save(dict(state_dict={'backbone.conv1.weight': torch.zeros(1)}), str(tmp_path / 'a.pth'))
+    with pytest.raises(SystemExit, match=r"(?s)not of .*pose_mum\.py's model: .*conv1.weight"):
+        browse(tmp_path, 'configs/demo/pose_mum.py', 'model.unsup_weight=4',
+               checkpoint=tmp_path / 'a.pth')
+    assert not (tmp_path / 'branches.png').exists()
 
 
 def test_a_config_without_unlabeled_branches_is_refused():

@@ -207,7 +207,7 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
         ValueError: If a line is neither a whole number nor a comment, or there is no id, or one
             occurs twice.
     """
-    text = decode_text(Path(path).read_bytes(), path)
+    text = decode_text(Path(path).read_bytes(), path).replace('\r\n', '\n')  # Windows'
     named = re.findall(r'^# ([\w-]+): (.*)$', text, re.M)
     header = dict(named) if text.startswith(FORMAT + '\n') else {}
     lines = [line.split('#')[0].strip() for line in text.splitlines()]

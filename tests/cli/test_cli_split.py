@@ -194,8 +194,12 @@ def test_an_error_comes_in_a_sentence_and_before_any_file(source, tmp_path, args
 
 def test_a_list_of_people_is_no_list_of_images(source, tmp_path):
     run(source, '--out', tmp_path, '--protocol', 'sshpe', '--num', 3)
-    with pytest.raises(SystemExit, match='lists ids of annotations, not of images'):
-        run(source, '--out', tmp_path, '--image-ids', tmp_path / 'people.sshpe@3.txt')
+    text = tmp_path / 'people.sshpe@3.txt'
+    for end in (b'\n', b'\r\n'):  # as Git may write it on Windows
+        text.write_bytes(text.read_bytes().replace(b'\n', end))
+        run(source, '--check', text)
+        with pytest.raises(SystemExit, match='lists ids of annotations, not of images'):
+            run(source, '--out', tmp_path, '--image-ids', text)
 
 
 def test_a_json_that_is_missing_is_named(tmp_path):

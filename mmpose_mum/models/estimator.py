@@ -145,7 +145,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         for model in (self.student, self.teacher):
             if _mixes(model):
                 model.neck.attach(model.backbone, self.target_maker.input_size)
-        self.teacher.requires_grad_(self.trains_teacher)
+        if not self.trains_teacher:  # else what its parts have frozen themselves stays frozen
+            self.teacher.requires_grad_(False)
         self._start_teacher()
 
         self.labeler = None if labeler is None else self._checked_labeler(labeler)

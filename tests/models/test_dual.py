@@ -4,6 +4,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 
+from helpers.tiny_estimators import other_config
 from mmpose_mum.models import MixUnMix
 from mmpose_mum.testing import tiny_batch, tiny_config
 
@@ -35,6 +36,15 @@ def test_both_run_in_training_mode_and_are_trained():
     assert all(p.requires_grad for p in model.parameters())
     model.eval()
     assert not model.student.training and not model.teacher.training
+
+
+@pytest.mark.parametrize('kind', ['integral', 'dsnt'])
+def test_what_a_head_keeps_constant_is_constant_in_both(kind):
+    """These heads hold the coordinates of their heatmaps' pixels as weights without gradient."""
+    model = MODELS.build(dict(other_config(kind), type='DualPoseEstimator')).train()
+    constant = [{name for name, p in network.named_parameters() if not p.requires_grad}
+                for network in (model.student, model.teacher)]
+    assert constant == [{'head.linspace_x', 'head.linspace_y'}] * 2
 
 
 @pytest.mark.parametrize('prefix, learner, other', [

@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.runner import find_latest_checkpoint
 from mmpose.registry import HOOKS
 from torch import Tensor
 
@@ -31,6 +32,9 @@ class LossGuardHook(Hook):
     gradients. Optimizer wrappers with a gradient scaler, such as ``AmpOptimWrapper``, skip such
     steps themselves, so only the buffers are restored. The learning rate's schedule continues, and
     the log shows the loss as it was.
+
+    Neither writes a checkpoint of weights that are not finite. ``'stop'`` would meet them where a
+    gradient is NaN though the loss is finite, or where only another process has a bad loss.
 
     In both cases the log names the iteration, the losses, and the images of the batch: those whose
     own pixels or labels are NaN or infinite, or else all that belong to the loss. With several
@@ -130,18 +134,32 @@ class LossGuardHook(Hook):
                 'the images and labels, lower the learning rate, or clip the gradients '
                 '(optim_wrapper.clip_grad)')
 
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Stop rather than write weights that are not finite, and maybe delete the good ones.
+
+        Raises:
+            RuntimeError: If a weight is NaN or infinite.
+        """
+        if not all_finite(p for p in runner.model.parameters() if p.is_floating_point()):
+            raise RuntimeError(
+                'the weights are NaN or infinite, though the losses of this process are not. '
+                "Another process's loss may be the cause: see its message. Else it is a gradient: "
+                'lower the learning rate or clip the gradients (optim_wrapper.clip_grad), or skip '
+                "such steps by LossGuardHook's action='skip'. This checkpoint is not written. The "
+                f'last one: {find_latest_checkpoint(runner.work_dir)}')
+
 
 @torch.no_grad()
-def all_finite(gradients: Iterable[Optional[Tensor]]) -> bool:
-    """Tell whether all gradients are finite, None being so; the host waits for them.
+def all_finite(tensors: Iterable[Optional[Tensor]]) -> bool:
+    """Tell whether all gradients or weights are finite, None being so; the host waits for them.
 
     Args:
-        gradients (Iterable[Tensor | None]): Of one device and dtype.
+        tensors (Iterable[Tensor | None]): Of one device and dtype.
 
     Returns:
         bool: False also if one is so large that its norm is infinite.
     """
-    there = [gradient for gradient in gradients if gradient is not None]
+    there = [tensor for tensor in tensors if tensor is not None]
     if not there:
         return True
     return bool(torch.stack(torch._foreach_norm(there)).isfinite().all())

@@ -184,26 +184,26 @@ def test_the_log_of_bad_losses_passes_in_every_process(tmp_path, capsys):
     assert 'not finite: sup: noise/0.png (id 0).' in capsys.readouterr().out
 
 
+class Root(LossGuardHook):
+    """Makes the second step's gradient the infinite one of a root at zero."""
+
+    def before_train(self, runner):
+        """Puts the root in."""
+        super().before_train(runner)
+        wrapper, backward = runner.optim_wrapper, runner.optim_wrapper.backward
+
+        def worse(loss):
+            weight = next(runner.model.student.parameters())
+            return backward(loss + ((weight - weight.detach()) * runner.iter % 2).abs().sqrt(
+                ).sum() if runner.iter == 1 else loss)
+
+        wrapper.backward = worse
+
+
 @pytest.mark.parametrize('processes', [1, 2])
 def test_gradients_that_are_not_finite_although_the_loss_is(
         tmp_path, said, monkeypatch, processes):
     monkeypatch.setattr(loss_guard_hook, 'get_world_size', lambda: processes)
-
-    class Root(LossGuardHook):
-        """Makes the first step's gradient the infinite one of a root at zero."""
-
-        def before_train(self, runner):
-            """Puts the root in."""
-            super().before_train(runner)
-            wrapper, backward = runner.optim_wrapper, runner.optim_wrapper.backward
-
-            def worse(loss):
-                weight = next(runner.model.student.parameters())
-                return backward(loss + ((weight - weight.detach()) * runner.iter % 2).abs().sqrt(
-                    ).sum() if runner.iter == 1 else loss)
-
-            wrapper.backward = worse
-
     copies = Copies()
     runner = train(tmp_path, Root(action='skip'), iters=3, hooks=[copies.hook])
     text, = said
@@ -214,6 +214,17 @@ def test_gradients_that_are_not_finite_although_the_loss_is(
         assert "this process's losses are. Another process's" in text and '.png' not in text
     assert equal(copies.states[0], copies.states[1])
     assert all(tensor.isfinite().all() for tensor in state(runner))
+
+
+def test_no_checkpoint_is_written_of_weights_that_are_not_finite(tmp_path):
+    """The loss would tell one step later, when the last good checkpoint had been deleted."""
+    checkpoint = dict(type='SafeCheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=1)
+    with pytest.raises(
+            RuntimeError, match=r'weights are NaN or infinite.* not written.*iter_1\.pth'):
+        train(tmp_path, Root(), iters=3, checkpoint=checkpoint)
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_1.pth']
+    stored = torch.load(tmp_path / 'iter_1.pth', map_location='cpu')['state_dict']
+    assert all(tensor.isfinite().all() for tensor in stored.values())
 
 
 class Scaler:

@@ -1,12 +1,13 @@
 """Average the keypoints of several labelers, weighted by how well they agree."""
-from typing import Tuple
+from typing import Optional, Tuple
 
 import torch
 from torch import Tensor
 
 
 def average_by_agreement(keypoints: Tensor, scores: Tensor, box_size: Tensor,
-                         tolerance: float = .05) -> Tuple[Tensor, Tensor, Tensor]:
+                         tolerance: float = .05,
+                         weights: Optional[Tensor] = None) -> Tuple[Tensor, Tensor, Tensor]:
     """Average labelers' keypoints, weighted by their scores and by their agreement.
 
     Two labelers agree by exp(-(d / tolerance)² / 2), where d is the distance of their keypoints in
@@ -22,6 +23,8 @@ def average_by_agreement(keypoints: Tensor, scores: Tensor, box_size: Tensor,
         scores (Tensor): (L, B, K), the confidence of each. A negative score counts as 0.
         box_size (Tensor): (B,), the longer side of each person's box, in the same pixels.
         tolerance (float): Distance at which the agreement is 0.61, in units of the box.
+        weights (Tensor, optional): (L, B, K), what each counts besides, in [0, 1]. One that does
+            not count agrees with none. Defaults to 1.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: The averaged keypoints (B, K, 2); their scores (B, K),
@@ -35,9 +38,10 @@ def average_by_agreement(keypoints: Tensor, scores: Tensor, box_size: Tensor,
         tensor([[[10., 20.]]])
     """
     distance = (keypoints[:, None] - keypoints[None]).norm(dim=-1) / box_size[:, None]
-    near = (-(distance / tolerance)**2 / 2).exp()
+    weights = torch.ones_like(scores) if weights is None else weights
+    near = (-(distance / tolerance)**2 / 2).exp() * weights[:, None] * weights
     same = torch.eye(len(keypoints), device=near.device, dtype=torch.bool)[..., None, None]
     agreement = near.masked_fill(same, 0).amax(1)
-    weights = scores.clamp(min=0) * agreement + 1e-6  # or 0 / 0
-    shares = weights / weights.sum(0)
+    shares = (scores.clamp(min=0) * agreement + 1e-6) * weights.clamp(min=1e-6)  # or 0 / 0
+    shares = shares / shares.sum(0)
     return (shares[..., None] * keypoints).sum(0), (shares * scores).sum(0), agreement.amax(0)

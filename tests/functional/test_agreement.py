@@ -50,6 +50,18 @@ def test_two_that_agree_outvote_a_third():
     assert score.item() == pytest.approx(.5, abs=1e-3) and agreement.item() > .9
 
 
+def test_who_does_not_count_neither_agrees_nor_moves_the_average():
+    keypoints = torch.tensor([[10., 20], [12, 20], [0, 0], [0, 0]]).view(4, 1, 1, 2)
+    sizes, counts = torch.tensor([100.]), torch.tensor([1., 1, 0, 0]).view(4, 1, 1)
+    found = average_by_agreement(keypoints, torch.ones(4, 1, 1), sizes, weights=counts)
+    for value, of_two in zip(found, average_by_agreement(
+            keypoints[:2], torch.ones(2, 1, 1), sizes)):
+        torch.testing.assert_close(value, of_two, rtol=1e-4, atol=1e-4)
+    _, _, agreement = average_by_agreement(
+        keypoints[1:], torch.ones(3, 1, 1), sizes, weights=counts[1:])
+    assert agreement.item() == 0  # of the two that do not count, too
+
+
 def test_where_nobody_agrees_nothing_is_told():
     keypoints = torch.tensor([[10., 20], [90, 20]]).view(2, 1, 1, 2)
     place, _, agreement = average_by_agreement(

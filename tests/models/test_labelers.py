@@ -402,6 +402,22 @@ def test_a_json_of_a_labeler_tells_what_is_in_it(tmp_path):
         teach(build(labeler), data)
 
 
+def test_what_two_jsons_have_no_label_of_is_nothing_they_agree_on(tmp_path):
+    """Both have zeros there, and the corner of the image lies in the view of a large box."""
+    people = [(image, np.array([[0, 0, 150, 200]])) for image, _ in PEOPLE[:2]]
+    points = np.random.default_rng(0).uniform(30, [110, 170], (2, 6, 2))
+    scores = np.full((2, 6), .9)
+    scores[:, 4] = .1
+    jsons = [exported(tmp_path / f'{i}.json', [
+        (person, (p + i, s)) for person, p, s in zip(people, points, scores)]) for i in (0, 1)]
+    data = two_views(people)
+    for samples in data['data_samples'].values():
+        for i, sample in enumerate(samples):
+            sample.set_metainfo(dict(img_path=f'/somewhere/below/{i}.png'))
+    seen, _ = teach(build(jsons), data)
+    assert (seen.weights[:, 4] == 0).all() and (seen.weights[:, :4] > .9).all()
+
+
 def test_a_json_without_one_of_the_keypoints_is_refused(tmp_path):
     people = [(PEOPLE[0], (np.full((6, 2), 50.), np.ones(6)))]
     labeler = exported(tmp_path / 'labels.json', people, [*NAMES[:5], 'other'])

@@ -13,7 +13,8 @@ from .base import Labeler, Seen
 class SeveralLabelers(Labeler):
     """Labelers of which each looks at the weak view; their keypoints are averaged.
 
-    By :func:`average_by_agreement`; what they agree on is each keypoint's weight.
+    By :func:`average_by_agreement`; what they agree on is each keypoint's weight. A keypoint that
+    does not count for one of them agrees with none.
 
     Args:
         labelers (list): At least two.
@@ -39,8 +40,11 @@ class SeveralLabelers(Labeler):
         seen = [labeler.seen(images, samples) for labeler in self.labelers]
         keypoints, scores = (torch.stack([getattr(x, name) for x in seen])
                              for name in ('keypoints', 'scores'))
+        weights = torch.stack([
+            torch.ones_like(x.scores) if x.weights is None else x.weights for x in seen])
         return Seen(*average_by_agreement(
-            keypoints, scores, box_sizes(samples).to(images.device, non_blocking=True)))
+            keypoints, scores, box_sizes(samples).to(images.device, non_blocking=True),
+            weights=weights))
 
 
 def box_sizes(samples: SampleList) -> Tensor:

@@ -45,7 +45,8 @@ class EMANHook(Hook):
 
     Raises:
         ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
-            ``EMAHook`` of MMEngine as well or a model with another ``burn_in``.
+            ``EMAHook`` of MMEngine as well, a model with another ``burn_in``, or one whose teacher
+            learns by gradient.
     """
 
     priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
@@ -85,6 +86,10 @@ class EMANHook(Hook):
         if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
             raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
                             f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        if getattr(model, 'trains_teacher', False):
+            raise ValueError(
+                f'custom_hooks has an EMANHook, which would overwrite what the second network of '
+                f'{type(model).__name__} learns with an average of the first: remove it')
         self._burn_in = self._burn_in_of(model)
         if self.statistics == 'own' and getattr(model, 'teacher_mode', 'eval') != 'train':
             raise ValueError("EMANHook has statistics='own', but a teacher in evaluation mode "

@@ -34,9 +34,14 @@ class StudentOptimWrapperConstructor:
 
         Raises:
             TypeError: If the model has no student.
+            ValueError: If its teacher learns by gradient, too.
         """
         model = unwrapped(model)
         if not hasattr(model, 'student'):
             raise TypeError(f'{type(self).__name__} is for SemiSupervisedPoseEstimator, got '
                             f'{type(model).__name__}, which has no student')
+        if getattr(model, 'trains_teacher', False):
+            raise ValueError(
+                f'{type(self).__name__} would leave the second network of {type(model).__name__} '
+                "without an optimizer: set constructor='DefaultOptimWrapperConstructor'")
         return self.constructor(model.student)

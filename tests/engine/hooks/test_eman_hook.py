@@ -268,6 +268,13 @@ def test_a_model_without_a_teacher_is_an_error():
         EMANHook().before_train(SimpleNamespace(model=network()))
 
 
+def test_a_teacher_that_learns_by_gradient_is_not_overwritten():
+    model = Pair()
+    model.trains_teacher = True
+    with pytest.raises(ValueError, match='second network of Pair learns .* remove it'):
+        Trainer(model, EMANHook())
+
+
 @pytest.mark.parametrize('arguments, message', [
     (dict(momentum=1.), 'MMDetection'), (dict(momentum=-.1), 'momentum'),
     (dict(interval=0), 'interval'), (dict(burn_in=-1), 'burn_in')])

@@ -95,3 +95,9 @@ def test_the_config_is_left_as_it_was(model):
 def test_a_plain_model_is_an_error():
     with pytest.raises(TypeError, match='Linear, which has no student'):
         build(nn.Linear(1, 1))
+
+
+def test_two_networks_that_are_both_trained_are_an_error():
+    model = MODELS.build(dict(tiny_config(), type='DualPoseEstimator'))
+    with pytest.raises(ValueError, match="DualPoseEstimator without .*'DefaultOptimWrapperConstr"):
+        build(model)

@@ -4,7 +4,7 @@ from logging import WARNING
 from typing import Any, Callable, Iterator, Optional, Sequence, Union
 
 import torch
-from mmdet.engine.hooks import PipelineSwitchHook
+from mmdet.engine.hooks import MeanTeacherHook, PipelineSwitchHook
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
@@ -13,6 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ...functional.seeding import seed_all, seed_of
+from ..hooks.eman_hook import EMANHook
+from ..wrappers import unwrapped
 
 # In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
 _STREAM, _VALIDATED = 'data_stream', 'iter_of_last_validation'
@@ -85,6 +87,11 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
                 'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
+        if getattr(unwrapped(runner.model), 'trains_teacher', None) is False and not any(
+                isinstance(hook, (EMANHook, MeanTeacherHook)) for hook in runner.hooks):
+            print_log('custom_hooks has no EMANHook, so the teacher stays as it is, and so do its '
+                      "targets. A config's own custom_hooks replace those that it inherits: write "
+                      'custom_hooks = _base_.custom_hooks + […]', 'current', WARNING)
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         self._place_sampler()

@@ -8,6 +8,8 @@ from mmengine.hooks import Hook
 
 from helpers import toy_runner
 from helpers.toy_runner import build, same
+from mmpose_mum.engine import EMANHook
+from mmpose_mum.engine.loops import train_loop
 
 STOP = 5
 
@@ -92,7 +94,6 @@ def test_accumulated_gradients_resume_between_two_steps(tmp_path):
 
 
 def test_other_data_after_the_stop_are_reported(tmp_path, monkeypatch):
-    from mmpose_mum.engine.loops import train_loop
     said = []
     monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
     run(tmp_path, STOP)
@@ -106,7 +107,6 @@ def test_other_data_after_the_stop_are_reported(tmp_path, monkeypatch):
 
 
 def test_entries_that_were_edited_between_stop_and_resume_are_told(tmp_path, monkeypatch):
-    from mmpose_mum.engine.loops import train_loop
     said = []
     monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
     run(tmp_path, STOP)
@@ -149,6 +149,24 @@ def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_s
 def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabeledPipelineSwitchHook'):
         run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
+
+
+class Follows(EMANHook):
+    """Stands for one that finds a teacher and a student."""
+
+    before_train = after_train_iter = after_train = lambda *_, **__: None
+
+
+@pytest.mark.parametrize('trains_teacher, hooks, number', [
+    (False, [], 1), (False, [Follows()], 0), (True, [], 0), (None, [], 0)])
+def test_a_teacher_that_nobody_moves_is_told(tmp_path, monkeypatch, trains_teacher, hooks, number):
+    said = []
+    monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
+    runner = build(tmp_path, 1, hooks=hooks)
+    if trains_teacher is not None:  # a plain model says nothing of a teacher
+        runner.model.trains_teacher = trains_teacher
+    runner.train()
+    assert ['no EMANHook' in text for text in said] == [True] * number
 
 
 def test_iterations_draw_by_their_number_and_the_runs_seed(tmp_path):

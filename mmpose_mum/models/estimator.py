@@ -18,7 +18,15 @@ from ..functional.branches import BRANCHES
 from ..functional.cutout import keypoint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
-from .labelers import Labeler, Normalization, Seen, build_labeler, remember, student_names
+from .labelers import (
+    Labeler,
+    Normalization,
+    Seen,
+    SeveralLabelers,
+    build_labeler,
+    remember,
+    student_names,
+)
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
 from .step import UnlabeledStep
@@ -187,7 +195,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         if not self.target_maker.takes_keypoints:
             raise ValueError(f"the head {type(self.student.head).__name__} needs more than a "
                              "labeler's keypoints: leave the labeler out")
-        return build_labeler(config)
+        labeler = build_labeler(config)
+        if isinstance(labeler, SeveralLabelers):
+            self.target_maker.check_weights("the labelers' agreement")
+        return labeler
 
     def load_labeler(self, names: Optional[List[str]] = None) -> None:
         """Read the labeler, if there is one and it has not been read.

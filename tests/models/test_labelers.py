@@ -327,6 +327,14 @@ def test_labelers_of_a_list_share_one_size(tmp_path):
         build(pair).load_labeler()
 
 
+def test_labelers_that_are_weighted_need_a_loss_that_weights(tmp_path):
+    config = tiny_config(num_keypoints=6, labeler=[write_labeler(tmp_path)] * 2)
+    config['estimator']['head']['loss'] = dict(type='AdaptiveWingLoss')
+    with pytest.raises(ValueError, match="labelers' agreement gives .*AdaptiveWingLoss"):
+        MODELS.build(config)
+    MODELS.build(dict(config, labeler=config['labeler'][:1]))
+
+
 def test_a_model_without_memory_is_built_for_the_converter(tmp_path):
     config = tiny_config(num_keypoints=6, labeler=write_labeler(tmp_path))
     with torch.device('meta'):

@@ -4,6 +4,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 import numpy as np
 import torch
+from mmpose.models.losses import KeypointMSELoss
 from torch import Tensor, nn
 
 from ..._moved import old_methods
@@ -73,8 +74,8 @@ class TargetMaker:
         takes_keypoints (bool): Whether keypoints in the plane are all that a target is made of.
 
     Raises:
-        ValueError: If the head has no codec or an unsupported one, or if ``confidence`` is none of
-            the above.
+        ValueError: If the head has no codec or an unsupported one, if ``confidence`` is none of the
+            above, or if it is ``'soft'`` and the head's loss ignores weights.
     """
 
     heads: Tuple[type, ...] = ()
@@ -100,6 +101,8 @@ class TargetMaker:
         if (self.threshold is None) == (self.mode == 'threshold'):
             raise ValueError(f'confidence has threshold={self.threshold} with mode='
                              f'{self.mode!r}; a threshold needs mode="threshold"')
+        if self.mode == 'soft':
+            self.check_weights("confidence mode 'soft'")
 
     @classmethod
     def fits(cls, head: nn.Module) -> bool:
@@ -152,6 +155,25 @@ class TargetMaker:
             return targets
         weights = swap_left_right(weights, flip_indices, mirrored)
         return targets._replace(weights=targets.weights * weights)
+
+    def check_weights(self, who: str) -> None:
+        """Check that the head's loss looks at weights between 0 and 1.
+
+        Args:
+            who (str): What gives keypoints such weights.
+
+        Raises:
+            ValueError: If it would count all of them fully.
+        """
+        loss = getattr(self.head, 'loss_module', None)
+        for part in loss.modules() if isinstance(loss, nn.Module) else ():
+            # KeypointMSELoss weights by what it is given, whatever this says.
+            if not getattr(part, 'use_target_weight', True) and not isinstance(
+                    part, KeypointMSELoss):
+                raise ValueError(
+                    f'{who} gives each keypoint a weight, and the {type(part).__name__} of the '
+                    f'{type(self.head).__name__} ignores it: set use_target_weight=True in the '
+                    "head's loss")
 
     def keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
         """Find the keypoints in an output, in its own view.

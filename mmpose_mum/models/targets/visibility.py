@@ -40,6 +40,10 @@ class VisibilityTargetMaker(TargetMaker):
     def _input_size(self, codec: Any) -> Tuple[int, int]:
         return self.pose.input_size
 
+    def check_weights(self, who: str) -> None:
+        """Check the pose head's loss: a visibility counts fully."""
+        self.pose.check_weights(who)
+
     def heatmaps(self, output: Tuple[Any, Tensor]) -> Optional[Tensor]:
         """Return the pose head's heatmaps, if it has some."""
         return self.pose.heatmaps(output[0])

@@ -19,6 +19,11 @@ HEADS = dict(
     ViPNASHead=dict(in_channels=4, out_channels=6, deconv_out_channels=None, decoder=MSRA),
     RegressionHead=dict(
         in_channels=4, num_joints=6, decoder=dict(type='RegressionLabel', input_size=INPUT_SIZE)))
+WEIGHED = dict(
+    HeatmapHead=HEADS['HeatmapHead'], RLEHead=HEADS['RegressionHead'],
+    SimCCHead=dict(
+        in_channels=4, out_channels=6, input_size=INPUT_SIZE, in_featuremap_size=(3, 4),
+        decoder=dict(type='SimCCLabel', input_size=INPUT_SIZE)))
 
 
 def head_of(name, **changes):
@@ -92,6 +97,22 @@ def test_a_wrong_confidence_is_refused(confidence, message):
     with pytest.raises(ValueError, match=message):
         target_maker_for(head_of('HeatmapHead'), confidence)
     assert confidence == before  # the config is not emptied
+
+
+@pytest.mark.parametrize('name, loss', [
+    ('SimCCHead', dict(type='KLDiscretLoss')),
+    ('HeatmapHead', dict(type='AdaptiveWingLoss')), ('RLEHead', dict(type='RLELoss'))])
+def test_a_loss_that_ignores_weights_is_refused_where_scores_are_weights(name, loss):
+    ignoring, weighting = (
+        MODELS.build(dict(WEIGHED[name], type=name, loss=dict(loss, use_target_weight=weights)))
+        for weights in (False, True))
+    with pytest.raises(ValueError, match=f"'soft' gives .*{loss['type']} of the {name} ignores it"):
+        target_maker_for(ignoring, dict(mode='soft'))
+    for options in (dict(mode='threshold', threshold=.5), None):
+        target_maker_for(ignoring, options)
+    target_maker_for(weighting, dict(mode='soft'))
+    # This one weights by what it is given.
+    target_maker_for(head_of('HeatmapHead', loss=dict(type='KeypointMSELoss')), dict(mode='soft'))
 
 
 def sample(**metainfo):

@@ -234,6 +234,8 @@ def test_an_output_like_the_label_scores_1_and_a_blunt_one_less(name):
 @pytest.mark.parametrize('name', CERTAIN)
 def test_soft_weights_are_the_scores(name):
     head = build(name)
+    for loss in head.loss_module.modules():
+        loss.use_target_weight = True  # else they are refused
     targets = target_maker_for(head, dict(mode='soft'))
     found = [x + 0. for x in ideal(name, head, np.full((1, 6, 2), 40., np.float32))]
     if name.startswith('rle'):

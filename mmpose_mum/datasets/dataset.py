@@ -24,8 +24,8 @@ class SemiSupervisedDataset(ConcatDataset):
 
     The labeled pipeline becomes the branch ``sup``. The unlabeled set gets the labeled set's
     metainfo, and a pipeline of ``LoadUnlabeledImage``, ``WeakView`` and ``StrongView`` with the
-    labeled set's crop size. In long form, ``datasets`` has both sets with all of that written out;
-    :func:`short_form.sources_of` does this, too.
+    labeled set's crop size and padding. In long form, ``datasets`` has both sets with all of that
+    written out; :func:`short_form.sources_of` does this, too.
 
     An error says which of the two is empty, where MMEngine would fail in its serialization. Another
     one says which keypoint differs between them, or from the metainfo. Metainfo that always differs

@@ -57,14 +57,15 @@ def write_out(labeled: dict,
         ValueError: If no size of the views is given or found in the labeled pipeline, or a pipeline
             is missing or without branches.
     """
-    crop = _crop_of(labeled)
+    crop, box = (_step_of(labeled, name) for name in ('TopdownAffine', 'GetBBoxCenterScale'))
     if not input_size and 'input_size' not in crop:
         raise ValueError("the labeled set's pipeline has no TopdownAffine, which sets the size of "
                          'the views of unlabeled people: give the SemiSupervisedDataset an '
                          'input_size=(width, height)')
     size = tuple(input_size or crop['input_size'])
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
-    view = dict(input_size=size, **(dict(use_udp=True) if udp else {}))
+    view = dict(input_size=size, **(dict(use_udp=True) if udp else {}),
+                **{key: box[key] for key in ('padding', ) if key in box})
     weak_size = (weak or {}).get('input_size', size)
     largest = tuple(map(max, size, weak_size))  # a labeler's view may be larger than the student's
     loading = {key: value for key, value in dict(dict(input_size=largest), **(load or {})).items()
@@ -175,7 +176,7 @@ def _owner_of(dataset: dict) -> dict:
     return found[1] if found else dataset
 
 
-def _crop_of(labeled: dict) -> dict:
-    """Return the labeled pipeline's transform that makes the network's input."""
+def _step_of(labeled: dict, name: str) -> dict:
+    """Return the first transform of that name in the labeled pipeline, or {}."""
     return next((step for step in _owner_of(labeled).get('pipeline') or ()
-                 if name_of(step) == 'TopdownAffine'), {})
+                 if name_of(step) == name), {})

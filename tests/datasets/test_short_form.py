@@ -69,6 +69,17 @@ def test_what_is_not_as_usual_is_told():
     assert unlabeled.pipeline[0] == dict(type='LoadUnlabeledImage')
 
 
+def test_people_are_as_large_in_the_views_as_in_the_labeled_crop():
+    """As MMPose crops zebras, locusts and FreiHAND's hands."""
+    tight = dict(LABELED, pipeline=[
+        dict(step, padding=.8) if step['type'] == 'GetBBoxCenterScale' else step
+        for step in PIPELINE])
+    crop = dict(padding=.8)
+    assert at_length(labeled=tight)[1].pipeline == views_pipeline(weak=crop, strong=crop)
+    _, unlabeled = at_length(labeled=tight, weak=dict(padding=1.))
+    assert unlabeled.pipeline == views_pipeline(weak=dict(padding=1.), strong=crop)
+
+
 def test_an_image_is_decoded_for_the_larger_of_its_views():
     """A labeler's view has a size of its own."""
     _, unlabeled = at_length(weak=dict(input_size=(96, 32)))

@@ -274,12 +274,17 @@ class SemiSupervisedPoseEstimator(BaseModel):
             distance of the student's keypoints from the target's, in pixels of the input.
 
         Raises:
-            ValueError: If a branch is missing or empty, or the labeler does not fit.
+            ValueError: If a branch is missing or empty, the labeler does not fit, or an unlabeled
+                view has not the size that the head needs.
         """
+        # In the burn-in too, so that what is wrong is told at once.
         _check_branches(inputs)
-        if self.labeler is not None:  # in the burn-in too, so that what is wrong is told at once
+        if self.labeler is None:
+            self.target_maker.check_size(inputs['unsup_teacher'])
+        else:
             self.load_labeler()
             self.labeler.check_view(inputs['unsup_teacher'])
+        self.target_maker.check_size(inputs['unsup_student'])
         weight = self._current_unsup_weight()
         losses: Losses = {}
         for prefix, (student, teacher) in self.pairs().items():

@@ -240,6 +240,32 @@ def test_an_estimator_without_a_preprocessor_gets_mmposes():
     assert tiny_batch(model)['inputs']['sup'].shape == (2, 3, 96, 64)
 
 
+UDP = dict(type='UDPHeatmap', input_size=INPUT_SIZE, heatmap_size=(16, 24), sigma=2.)
+
+
+@pytest.mark.parametrize('branch', BRANCHES[1:])
+@pytest.mark.parametrize('name, codec', [('regression', None), ('rle', None), ('heatmap', UDP)])
+def test_a_view_of_another_size_than_the_codecs_is_refused(name, codec, branch, monkeypatch):
+    """Its keypoints would be shares of another width and height; in the burn-in already."""
+    cfg = tiny_config(unsup_weight=0.) if codec else other_config(name, unsup_weight=0.)
+    cfg['estimator']['head']['decoder'] = codec or cfg['estimator']['head']['decoder']
+    model = MODELS.build(cfg).train()
+    batch = tiny_batch(model) if codec else other_batch(name, model, monkeypatch)
+    model.loss(**batch)
+    batch['inputs'][branch] = F.interpolate(batch['inputs'][branch], (128, 96))
+    with pytest.raises(ValueError, match=r'the size \(96, 128\) .width, height., .* is '
+                       r'for \(64, 96\).*input_size=\(64, 96\)'):
+        model.loss(**batch)
+
+
+def test_heatmaps_of_one_stride_are_right_at_any_size():
+    model = MODELS.build(tiny_config(mix_unmix=False)).train()
+    batch = tiny_batch(model)
+    for branch in BRANCHES[1:]:
+        batch['inputs'][branch] = F.interpolate(batch['inputs'][branch], (128, 96))
+    assert model.loss(**batch)['unsup_loss'].isfinite()
+
+
 @pytest.mark.parametrize('autocast', [False, True])
 @pytest.mark.parametrize('name', HEADS)
 def test_any_head_learns_from_both_kinds_of_images(name, autocast, monkeypatch):

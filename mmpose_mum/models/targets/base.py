@@ -72,6 +72,7 @@ class TargetMaker:
     Attributes:
         input_size (tuple[int, int]): Width and height of the head's input image.
         takes_keypoints (bool): Whether keypoints in the plane are all that a target is made of.
+        any_size (bool): Whether the head may look at images of another size.
 
     Raises:
         ValueError: If the head has no codec or an unsupported one, if ``confidence`` is none of the
@@ -80,6 +81,7 @@ class TargetMaker:
 
     heads: Tuple[type, ...] = ()
     takes_keypoints = True
+    any_size = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -155,6 +157,16 @@ class TargetMaker:
             return targets
         weights = swap_left_right(weights, flip_indices, mirrored)
         return targets._replace(weights=targets.weights * weights)
+
+    def check_size(self, images: Tensor) -> None:
+        """Raise ValueError for images (B, 3, H, W) in which the head would mean other places."""
+        size = tuple(images.shape[:1:-1])
+        if not self.any_size and size != self.input_size:
+            raise ValueError(
+                f'an unlabeled view has the size {size} (width, height), and the codec of the '
+                f'{type(self.head).__name__} is for {self.input_size}: its keypoints would lie at '
+                'other places. Give the SemiSupervisedDataset, or the WeakView and StrongView in '
+                f'its pipeline, input_size={self.input_size}')
 
     def check_weights(self, who: str) -> None:
         """Check that the head's loss looks at weights between 0 and 1.

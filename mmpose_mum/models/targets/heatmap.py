@@ -44,6 +44,8 @@ class HeatmapTargetMaker(TargetMaker):
         self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
         self.peak = self._label_peak(codec)
         self.codec = codec
+        # The others' maps have one stride for all sizes.
+        self.any_size = type(codec).__name__ != 'UDPHeatmap'
         if type(codec).__name__ == 'MegviiHeatmap':
             self.blur_rows, self.blur_columns = _blurs(codec.heatmap_size, codec.kernel_size)
 

@@ -30,7 +30,7 @@ class VisibilityTargetMaker(TargetMaker):
 
     def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         self.pose = target_maker_for(head.pose_head, confidence)
-        self.takes_keypoints = self.pose.takes_keypoints
+        self.takes_keypoints, self.any_size = self.pose.takes_keypoints, self.pose.any_size
         super().__init__(head, confidence)
 
     @staticmethod

@@ -25,6 +25,7 @@ from benchmark_records import (
 )
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
+OTHER_PAIRS = (('no_mixing', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
 # Rungs of the ladder that are methods of the main table, by the rung's number.
@@ -173,12 +174,12 @@ def paired_difference(first: dict, second: dict, same_people: bool):
 
 
 def interval_table(records: list) -> str:
-    """Return how far the reference, or the second round with mixing, leads, with intervals."""
+    """Return how far the reference leads, and the first of `OTHER_PAIRS`, with intervals."""
     records = [record for record in records if record['role'] == 'main']
     counts, _ = few_and_all(records)
     methods = methods_of(records)
     pairs = [(REFERENCE, method) for method in methods if method != REFERENCE] + [
-        ('round2_pose_mum', method) for method in ('round2_no_mixing', ) if method in methods]
+        pair for pair in OTHER_PAIRS if set(pair) <= set(methods)]
     columns = [(labels, people) for labels in counts for people in PEOPLE]
     rows = []
     for pair in pairs:

@@ -190,6 +190,15 @@ def test_differences_are_paired_by_seed_and_person():
     assert mean == 0.075 and 0.067 <= low < 0.073 and 0.077 < high <= 0.083
 
 
+def test_the_recipe_without_mixing_is_compared_with_supervised_training_too():
+    records = [with_people(method, 0, right * 8, right * 8) for method, right in (
+        ('pose_mum', '6'), ('no_mixing', '5'), ('supervised', '3'))]
+    rows = {row[0]: row[1] for row in cells(report.interval_table(records))[2:]}
+    assert rows == {'`pose_mum` − `no_mixing`': '+0.100 [+0.100, +0.100] (1)',
+                    '`pose_mum` − `supervised`': '+0.300 [+0.300, +0.300] (1)',
+                    '`no_mixing` − `supervised`': '+0.200 [+0.200, +0.200] (1)'}
+
+
 def test_an_interval_knows_that_seeds_differ():
     records = []
     for seed, right in ((0, '6' * 50), (1, '4' * 50)):

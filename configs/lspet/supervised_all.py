@@ -4,5 +4,4 @@ _base_ = './supervised.py'
 max_iters = 4000
 train_cfg = dict(max_iters=max_iters, val_interval=500)
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
-default_hooks = dict(checkpoint=dict(interval=max_iters))
 train_dataloader = dict(dataset=dict(indices=None))

@@ -6,7 +6,6 @@ train_cfg = dict(max_iters=max_iters, val_interval=500)
 val_cfg = _base_.semi_val_loop
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 optim_wrapper = dict(constructor='StudentOptimWrapperConstructor')
-default_hooks = dict(checkpoint=dict(interval=500))  # a benchmark that stops goes on from there
 # The teacher is the average: EMAHook goes.
 custom_hooks = _base_.custom_hooks[:-1] + _base_.semi_watch + [
     dict(type='HiddenLabelHook'), dict(type='EMANHook', momentum=0.995)]

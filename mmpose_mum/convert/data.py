@@ -155,9 +155,6 @@ def _views(cfg: Config, options: Options) -> Dict[str, dict]:
     """Collect the options of the unlabeled views, also those that follow the labeled pipeline."""
     crop: Dict[str, Any] = {}
     rotation = _rotation(cfg)
-    padding = (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25)
-    if padding != 1.25:
-        crop['padding'] = padding
     if not any('Flip' in name_of(step) for step in _pipeline(cfg)):
         crop['flip_prob'] = 0.
     weak, strong = dict(crop, **_WEAK), dict(crop, **_STRONG, erasing=_erasing(cfg))

@@ -59,7 +59,7 @@ def test_who_does_not_count_neither_agrees_nor_moves_the_average():
         torch.testing.assert_close(value, of_two, rtol=1e-4, atol=1e-4)
     _, _, agreement = average_by_agreement(
         keypoints[1:], torch.ones(3, 1, 1), sizes, weights=counts[1:])
-    assert agreement.item() == 0  # of the two that do not count, too
+    assert agreement.item() == 0  # the two at one place do not count, so they do not agree
 
 
 def test_where_nobody_agrees_nothing_is_told():

@@ -18,6 +18,7 @@ from mmpose.visualization import PoseLocalVisualizer
 from .._moved import old_names
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import read_config
+from .text import write
 
 __getattr__ = old_names(__name__)
 PANEL = (200, 240)  # width and height, in pixels
@@ -129,9 +130,7 @@ def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequ
     panel = cv2.copyMakeBorder(draw_person(visualizer, image, box, keypoints, shown), 0, CAPTION,
                                0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     for i, line in enumerate(lines):
-        width = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
-        cv2.putText(panel, line, (4, PANEL[1] + 14 + 16 * i), cv2.FONT_HERSHEY_SIMPLEX,
-                    min(.42, (PANEL[0] - 8) / max(width, 1)), (0, 0, 0), 1, cv2.LINE_AA)
+        write(panel, [(line, (0, 0, 0))], (4, PANEL[1] + 14 + 16 * i), PANEL[0] - 8, .42)
     return panel
 
 

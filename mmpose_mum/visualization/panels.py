@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-Color = Tuple[int, int, int]
+from .text import Color, write
+
 # RGB. Used and rejected keypoints differ in their shape as well, for those who see no green and
 # red.
 BLACK, GRAY, WHITE = (0, 0, 0), (110, 110, 110), (255, 255, 255)
@@ -139,11 +140,8 @@ def _compared(image: np.ndarray, keypoints: np.ndarray, answers: np.ndarray, use
     for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
         cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
     text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, .4
-    # A tile of 256×192 is narrower than the text.
-    size *= min(1, (image.shape[1] - 8) / cv2.getTextSize(text, font, size, 1)[0][0])
-    for color, width in ((BLACK, 3), (WHITE, 1)):
-        cv2.putText(image, text, (4, len(image) - 6), font, size, color, width, cv2.LINE_AA)
+    image[-18:] //= 3  # so that white text is read on any image
+    write(image, [(text, WHITE)], (4, len(image) - 6), image.shape[1] - 8, .4)
     return image
 
 
@@ -200,31 +198,16 @@ def _compose(columns: List[Tiles], title: str) -> np.ndarray:
     top = 3 * line + GAP
     panel = np.full((top + len(columns[0].tiles) * (height + GAP),
                      sum(widths) + (len(columns) + 1) * GAP, 3), 255, np.uint8)
-    _write(panel, [(title, BLACK)], (GAP, line - 5), panel.shape[1] - 2 * GAP)
+    write(panel, [(title, BLACK)], (GAP, line - 5), panel.shape[1] - 2 * GAP, .45)
     left = GAP
     for column, width in zip(columns, widths):
         for j, words in enumerate(column.heading):
-            _write(panel, words, (left, (j + 2) * line - 5), width)
+            write(panel, words, (left, (j + 2) * line - 5), width, .45)
         for j, tile in enumerate(column.tiles):
             y = top + j * (height + GAP)
             panel[y:y + height, left:left + width] = tile
         left += width + GAP
     return panel
-
-
-def _write(panel: np.ndarray, words: Sequence[Tuple[str, Color]], at: Tuple[int, int],
-           width: int) -> None:
-    """Write words side by side, small enough for a width in pixels."""
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, .45
-
-    def length(text):
-        return cv2.getTextSize(text, font, size, 1)[0][0]
-
-    size = min(size, size * width / max(1, sum(length(text) for text, _ in words)))
-    x, y = at
-    for text, color in words:
-        cv2.putText(panel, text, (x, y), font, size, color, 1, cv2.LINE_AA)
-        x += length(text)
 
 
 def _numpy(x: Tensor) -> np.ndarray:

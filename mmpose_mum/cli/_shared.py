@@ -24,6 +24,16 @@ def add_force(parser: ArgumentParser) -> None:
                         help='overwrite existing files')
 
 
+def keep_existing(path: Path, force: bool) -> None:
+    """Refuse to overwrite a file unless forced.
+
+    Raises:
+        FileExistsError: If it exists, and ``force`` is false.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(f'{path} exists already; --force overwrites it')
+
+
 def device(text: str) -> str:
     """Read the name of a device that PyTorch can use here."""
     try:

@@ -12,7 +12,7 @@ The result is for UnlabeledPoseDataset's ``bbox_file``: a json in COCO's result 
 import json
 from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_out, rate
+from ._shared import add_device, add_force, add_out, keep_existing, rate
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--frame-rate', type=rate, default=1.,
                         help='frames to take per second of a video (default: 1)')
     add_device(parser)
+    add_force(parser)
 
 
 def run(args: Namespace) -> None:
@@ -38,6 +39,7 @@ def run(args: Namespace) -> None:
     from ..files.whole import write_whole
     if args.out.is_dir():
         raise IsADirectoryError(f'--out: {str(args.out)!r} is a folder, expected a json to write')
+    keep_existing(args.out, args.force)
     names = list_images(args.source, args.frame_rate)
     inferencer = detection.load_detector(args.config, args.checkpoint, args.device)
     labels = detection.labels_of(args.category, inferencer.model.dataset_meta['classes'])

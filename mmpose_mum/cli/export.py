@@ -12,7 +12,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from tempfile import TemporaryFile
 
-from ._shared import add_device, add_force, add_out, positive
+from ._shared import add_device, add_force, add_out, keep_existing, positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,8 +40,7 @@ def run(args: Namespace) -> None:
     from ..configs.plain import read_config
     from ..export.pseudo_labels import coco_json, find_people, load_plain, predict
     from ..files.whole import write_whole
-    if args.out.exists() and not args.force:
-        raise FileExistsError(f'{args.out} exists already; --force overwrites it')
+    keep_existing(args.out, args.force)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     TemporaryFile(dir=args.out.parent).close()  # what cannot be written to fails here already
     cfg = read_config(args.config)

@@ -17,7 +17,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ._shared import add_force, add_out
+from ._shared import add_force, add_out, keep_existing
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,8 +88,7 @@ def run(args: Namespace) -> None:
             raise ValueError(f'--unlabeled: {args.unlabeled!r} has no annotation. Leave it out')
         written['unlabeled.json'], taken = without(unlabeled, corrected)
     for name in written:
-        if (args.out / name).exists() and not args.force:
-            raise FileExistsError(f'{args.out / name} exists already; --force overwrites it')
+        keep_existing(args.out / name, args.force)
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
         write_whole(json.dumps(content, allow_nan=False), args.out / name)

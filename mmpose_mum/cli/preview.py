@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
                         'default random weights')
     add_out(parser, 'PNG or JPG to write', type=image_path, default=Path('branches.png'))
     parser.add_argument('--num', type=positive, default=4,
-                        help='rows, one person each (default: 4)')
+                        help='rows, one person each; fewer if there are fewer people (default: 4)')
     parser.add_argument('--height', type=positive, default=192,
                         help='height of a panel, in pixels (default: 192)')
     parser.add_argument('--seed', type=int, default=0, help='of views and tiles (default: 0)')
@@ -36,4 +36,4 @@ def run(args: Namespace) -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     sheet = draw_branches(cfg, args.checkpoint, args.num, args.height, args.seed)
     write_image(sheet[..., ::-1], args.out)
-    print(f'wrote {args.out}: {args.num} people')
+    print(f'wrote {args.out}')

@@ -22,7 +22,7 @@ labeled ones; some others are drawn at random.
 """
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
-from ._shared import add_device, add_force, add_out, positive
+from ._shared import add_device, add_force, add_out, keep_existing, positive
 
 WAYS = ('typical', 'doubt')
 CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose')  # of doubt
@@ -82,8 +82,7 @@ def run(args: Namespace) -> None:
     way = next((way for way in WAYS if way in args.by), None)
     if way and len(args.by) > 1:
         raise ValueError(f'--by {way} goes with no other criterion, got {" ".join(args.by)}')
-    if (args.out / 'people.json').exists() and not args.force:
-        raise FileExistsError(f'{args.out / "people.json"} exists already; --force overwrites it')
+    keep_existing(args.out / 'people.json', args.force)
     cfg = read_config(args.config)
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
     check_place(args.out, people)

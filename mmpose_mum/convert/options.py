@@ -52,7 +52,7 @@ class Options:
             in place of the teacher, see :class:`ModelLabeler`. The config is read.
 
     Raises:
-        ValueError: If ``max_iters``, ``ratio`` or ``batch_size`` is out of its range;
+        ValueError: If ``max_iters``, ``ratio``, ``batch_size`` or ``burn_in`` is out of its range;
             if ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without
             detections; or if ``labeler`` is not two paths. The components check the other options.
     """
@@ -97,6 +97,9 @@ class Options:
         if self.burn_in is None:
             object.__setattr__(self, 'burn_in', 0 if self.labeler else max(
                 self.max_iters // 40, min(400, self.max_iters // 6)))
+        elif self.burn_in >= self.max_iters:
+            raise ValueError(f'burn_in must be less than max_iters, {self.max_iters}, or no '
+                             f'unlabeled image is used; got {self.burn_in}')
         if self.momentum is None:
             object.__setattr__(self, 'momentum', momentum_for(self.max_iters))
 

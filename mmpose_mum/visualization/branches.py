@@ -15,11 +15,13 @@ from .panels import draw_panel
 
 
 def training_batch(dataset, num: int) -> dict:
-    """Collate a labeled sample and ``num`` unlabeled ones, spread evenly over their source."""
+    """Collate a labeled sample and ``num`` unlabeled ones, spread evenly over their source; all,
+    if there are fewer.
+    """
     labeled, unlabeled = dataset.datasets
     step = max(1, len(unlabeled) // num)
     return pseudo_collate(
-        [labeled[0], *(unlabeled[i * step % len(unlabeled)] for i in range(num))])
+        [labeled[0], *(unlabeled[i * step] for i in range(min(num, len(unlabeled))))])
 
 
 @torch.no_grad()
@@ -41,7 +43,7 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
         cfg (Config): A semi-supervised config.
         checkpoint (str | dict, optional): Weights of the wrapper or of a plain model, or what was
             read of them.
-        num (int): Rows, one person each.
+        num (int): Rows, one person each; fewer if there are fewer people.
         height (int): Height of a tile, in pixels.
         seed (int): Of the views and of the mixing.
 

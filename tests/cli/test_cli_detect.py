@@ -96,9 +96,11 @@ def test_what_it_writes_is_an_unlabeled_set(scene, capsys):
     assert dataset[len(dataset) // 2]['inputs'].shape == (3, 64, 48)
 
     # Categories are told apart: the other one's boxes are others.
-    main(['detect', *options, '--category', '0'])
+    with pytest.raises(SystemExit, match='boxes.json exists already; --force overwrites it'):
+        main(['detect', *options, '--category', '0'])
+    main(['detect', *options, '--category', '0', '--force'])
     dogs = json.loads(out.read_text())
-    main(['detect', *options, '--category', 'dog', 'person'])
+    main(['detect', *options, '--category', 'dog', 'person', '--force'])
     assert len(json.loads(out.read_text())) == len(found) + len(dogs)
 
 

@@ -13,12 +13,12 @@ from mmpose_mum.demo.data import generate_demo
 ROOT = Path(__file__).parents[2]
 
 
-def browse(tmp_path, config, *options, checkpoint=None):
-    """Returns the image of four of the demo's people, in tiles of 288 pixels."""
+def browse(tmp_path, config, *options, checkpoint=None, num=4):
+    """Returns the image of four of the demo's people, in tiles of 288 pixels; 8 are unlabeled."""
     demo = generate_demo(tmp_path / 'demo', num_train=10, num_val=1, labeled_percent=20)
     out = tmp_path / 'branches.png'
     main(['preview',
-        str(ROOT / config), '--out', str(out), '--num', '4', '--height', '288',
+        str(ROOT / config), '--out', str(out), '--num', str(num), '--height', '288',
         *(['--checkpoint', str(checkpoint)] if checkpoint else []), '--cfg-options',
         *(f'train_dataloader.dataset.{name}.data_root={demo["data_root"]}/'
           for name in SOURCE_NAMES),
@@ -46,6 +46,13 @@ def test_every_tile_of_a_mixed_image_stands_at_its_place_in_a_strong_view(tmp_pa
                 assert min(off) == 0
                 foreign += int(np.argmin(off)) != row
     assert foreign > 9
+
+
+def test_nobody_is_shown_twice(tmp_path):
+    sheet = browse(tmp_path, 'configs/demo/pose_mum.py', num=11)
+    assert len(sheet) == 58 + 8 * 292
+    people = [tile(sheet, row, 0).tobytes() for row in range(8)]
+    assert len(set(people)) == 8
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):

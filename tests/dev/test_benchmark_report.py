@@ -199,6 +199,14 @@ def test_the_recipe_without_mixing_is_compared_with_supervised_training_too():
                     '`no_mixing` − `supervised`': '+0.200 [+0.200, +0.200] (1)'}
 
 
+def test_mixing_without_erasing_is_compared_with_its_own_recipe():
+    records = [with_people(method, 0, right * 8, right * 8, role) for method, right, role in (
+        ('pose_mum', '6', 'main'), ('r5_shifts', '3', 'ladder'),
+        ('mixing_without_erasing', '5', 'ablation'))]
+    _, _, row = cells(report.interval_table(records))
+    assert row == ['`mixing_without_erasing` − `r5_shifts`'] + ['+0.200 [+0.200, +0.200] (1)'] * 2
+
+
 def test_an_interval_knows_that_seeds_differ():
     records = []
     for seed, right in ((0, '6' * 50), (1, '4' * 50)):

@@ -140,7 +140,7 @@ def _compared(image: np.ndarray, keypoints: np.ndarray, answers: np.ndarray, use
     for answer in answers[used]:  # smaller, so that one on top of its target hides nothing
         cv2.circle(image, _pixel(answer, scale), _radius(image) - 1, STUDENT, -1, cv2.LINE_AA)
     text = f'{used.sum()} of {len(used)} used, conf. {scores.mean():.2f}'
-    image[-18:] //= 3  # so that white text is read on any image
+    image[-18:] //= 3  # white text is legible on any image then
     write(image, [(text, WHITE)], (4, len(image) - 6), image.shape[1] - 8, .4)
     return image
 

@@ -26,11 +26,12 @@ from benchmark_records import (
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
 OTHER_PAIRS = (('no_mixing', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'),
+               ('r9_four_times', 'four_times_without_mixing'),
                ('mixing_without_erasing', 'r5_shifts'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
 # Rungs of the ladder that are methods of the main table, by the rung's number.
-RUNGS = {'r6': 'no_mixing', 'r7': 'pose_mum'}
+RUNGS = {'r6': 'no_mixing', 'r7': 'pose_mum', 'r8': 'round2_pose_mum'}
 NOTHING = '–'
 
 
@@ -208,10 +209,12 @@ def ladder_table(records: list) -> str:
         for rung in rungs:
             method = RUNGS.get(rung, rung)
             found = judged(records, method, labels)
+            if not found:
+                continue
             added = [found[seed] - below[seed] for seed in found if seed in below]
             rows.append([f'`{method}`', f'{labels:,}', summary(found.values()),
                          summary(added, '+')])
-            below = found or below
+            below = found
     return table(['each with all parts above it', 'labels', 'teacher', 'more than above'], rows)
 
 

@@ -95,7 +95,7 @@ def judged(records: list, method: str, labels: int) -> dict:
 def lead_table(records: list) -> str:
     """Return how far the reference leads, seed by seed, and how much of the gap each one closes.
 
-    The gap lies between `supervised` with few labels and with all of them.
+    The gap lies between `supervised` with few labels, of the same seeds, and with all of them.
     """
     records = [record for record in records if record['role'] == 'main']
     counts, upper = few_and_all(records)
@@ -111,9 +111,11 @@ def lead_table(records: list) -> str:
             found, reference, lower = (judged(records, name, labels)
                                        for name in (method, REFERENCE, 'supervised'))
             lead = [reference[seed] - found[seed] for seed in found if seed in reference]
-            share = NOTHING
-            if found and lower and upper is not None:
-                mean, least = (np.mean(list(values.values())) for values in (found, lower))
+            # Some draws of labels are harder than others.
+            share, common = NOTHING, found.keys() & lower.keys()
+            if common and upper is not None:
+                mean, least = (np.mean([values[seed] for seed in common])
+                               for values in (found, lower))
                 share = f'{(mean - least) / (upper - least):.0%}'
             row += [summary(lead if method != REFERENCE else (), '+'), share]
         rows.append(row)

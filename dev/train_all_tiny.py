@@ -8,8 +8,8 @@ DIR holds small sets in MMPose's own formats, such as MMPose's ``tests/data``:
 
 and their images. A config keeps its model, its crops and all other settings except these: data,
 batches of 4 (+ 4), two steps of which the first may be a burn-in, four people to evaluate, and no
-initial weights. COCO's people are also used for the demo, AIC's for Leeds Sports, which has the
-same 14 keypoints in another order.
+initial weights. A second round learns from a model that has not been trained. COCO's people are
+also used for the demo, AIC's for Leeds Sports, which has the same 14 keypoints in another order.
 
 With ``--json``, results are saved after each config. The next run skips a config that passed,
 unless the config has changed. The exit status is 1 if a config failed.
@@ -29,9 +29,11 @@ from pathlib import Path
 from typing import Dict, List
 
 import numpy as np
+import torch
 from kept_json import read_kept
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmpose.apis import init_model
 from scipy.io import savemat
 
 import mmpose_mum  # noqa: F401 - imported once, for all
@@ -86,6 +88,9 @@ def prepare_files(data: Path, folder: Path) -> Dict[str, str]:
             keypoints = np.reshape(person['keypoints'], (14, 3))[list(AIC_TO_LSPET)]
             width, height = person['bbox'][2:]
             person.update(keypoints=keypoints.ravel().tolist(), area=width * height)
+        for category in content.get('categories', ()):
+            names = category['keypoints']
+            category.update(keypoints=[names[i] for i in AIC_TO_LSPET], skeleton=[])
         made['lspet.json'] = str(folder / 'lspet.json')
         Path(made['lspet.json']).write_text(json.dumps(content))
     if (data / 'mpii/test_mpii.json').exists():
@@ -110,6 +115,14 @@ def use_set(dataset, data: Path, made: Dict[str, str]) -> None:
         dataset.bbox_file = str(data / DETECTIONS)
     if dataset.get('headbox_file'):
         dataset.headbox_file = made['headboxes']
+
+
+def write_first_round(model: Config, folder: str) -> None:
+    """Give a second round's labeler the weights of a model that has not been trained."""
+    path = Path(folder, Path(model.labeler.checkpoint).name)
+    weights = init_model(model.labeler.config, device='cpu').state_dict()
+    torch.save(dict(state_dict=weights), path)
+    model.labeler.checkpoint = str(path)
 
 
 def forget_weights(node) -> None:
@@ -141,6 +154,8 @@ def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> C
     if cfg.model.get('burn_in'):
         cfg.model.update(burn_in=1, ramp_up=0)
     forget_weights(cfg.model)
+    if 'first_round' in cfg:
+        write_first_round(cfg.model, work_dir)
     cfg.load_from = None
     # Nothing is written but the best checkpoint, of which a config may say what it is.
     cfg.default_hooks.checkpoint.update(interval=-1, save_last=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from scipy.io import loadmat
@@ -32,6 +33,11 @@ def sets_of(cfg):
     return sources_of(dataset) if 'unlabeled' in dataset else [dataset]
 
 
+def names_of_aic():
+    names = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/aic.py'))
+    return [names['keypoint_id2name'][i] for i in range(14)]
+
+
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """A folder with a coco/ of six people, and one person each in aic/ and mpii/."""
@@ -44,8 +50,10 @@ def data(tmp_path_factory):
     (root / 'aic').mkdir()
     person = dict(image_id=1, category_id=1, id=1, bbox=[0, 0, 20, 30], num_keypoints=14,
                   keypoints=np.arange(42).tolist())
+    category = dict(id=1, name='person', skeleton=[[1, 2]], keypoints=names_of_aic())
     (root / 'aic/test_aic.json').write_text(json.dumps(
-        dict(images=[dict(id=1, file_name='1.jpg', width=20, height=30)], annotations=[person])))
+        dict(images=[dict(id=1, file_name='1.jpg', width=20, height=30)], annotations=[person],
+             categories=[category])))
     (root / 'mpii').mkdir()
     joints = np.zeros((16, 2))
     joints[8], joints[9] = (3, 14), (6, 10)
@@ -97,11 +105,19 @@ def test_changes_the_data_and_the_time_and_nothing_of_the_model(name, data, tmp_
 
 def test_people_of_aic_get_the_keypoints_of_leeds(data, tmp_path):
     made = tool.prepare_files(data, tmp_path)
-    person = json.loads(Path(made['lspet.json']).read_text())['annotations'][0]
-    aic = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/aic.py'))
+    content = json.loads(Path(made['lspet.json']).read_text())
+    person, category = content['annotations'][0], content['categories'][0]
     lspet = Config.fromfile(str(CONFIGS / '_base_/lspet.py')).dataset_info.keypoint_info
-    names = [aic['keypoint_id2name'][x // 3] for x in person['keypoints'][::3]]
-    assert names == [lspet[i].name for i in range(14)]
+    names = [names_of_aic()[x // 3] for x in person['keypoints'][::3]]
+    assert names == category['keypoints'] == [lspet[i].name for i in range(14)]
+
+
+def test_a_second_round_learns_from_a_model_like_the_first_rounds(data, tmp_path):
+    made = tool.prepare_files(data, tmp_path)
+    cfg = Config.fromfile(str(CONFIGS / 'lspet/ladder/r9_four_times.py'))
+    tool.make_tiny(cfg, data, made, str(tmp_path))
+    weights = torch.load(cfg.model.labeler.checkpoint)['state_dict']
+    assert weights['head.final_layer.weight'].shape[0] == 14
 
 
 def test_heads_of_mpii_are_as_mmpose_reads_them(data, tmp_path):

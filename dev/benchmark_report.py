@@ -250,12 +250,16 @@ def label_next_table(records: list) -> str:
     rows = []
     for labels in labels_of(choices):
         for rival in methods_of([dict(method=r['settings']['suggested_by']) for r in choices]):
-            drawn = judged(records, rival, labels)
-            before = judged(records, rival, labels // 2)
+            chosen = [record for record in choices if record['num_labels'] == labels
+                      and record['settings']['suggested_by'] == rival]
+            # Some draws are harder than others: only those that have choices, too.
+            drawn, before = (
+                {seed: figure for seed, figure in judged(records, rival, number).items()
+                 if seed in {record['seed'] for record in chosen}}
+                for number in (labels, labels // 2))
             rows += [[f'`{rival}`', f'{labels // 2:,} drawn', summary(before.values()), '', ''],
                      [f'`{rival}`', f'{labels:,} drawn', summary(drawn.values()), '', '']]
-            for method in methods_of([record for record in choices
-                                      if record['settings']['suggested_by'] == rival]):
+            for method in methods_of(chosen):
                 found = judged(records, method, labels)
                 pair = paired_difference(*(counts_of(records, name, labels, 'val')
                                            for name in (method, rival)), same_people=True)

@@ -88,6 +88,7 @@ def test_choices_are_compared_with_as_many_labels_that_were_all_drawn():
         record('supervised', 100, 0, 0.3, None), record('supervised', 100, 1, 0.5, None),
         record('supervised', 200, 0, 0.5, None, **counts('5', '5')),
         record('supervised', 200, 1, 0.5, None, **counts('5', '5')),
+        record('supervised', 200, 2, 0.9, None, **counts('9', '9')),  # has no choice
         record('supervised_doubt', 200, 0, 0.6, None, **choice, **counts('6', '6')),
         record('supervised_doubt', 200, 1, 0.4, None, **choice, **counts('4', '4')),
         record('supervised_other', 200, 5, 0.4, None, **choice)]

@@ -25,7 +25,8 @@ from benchmark_records import (
 )
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
-OTHER_PAIRS = (('no_mixing', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'),
+OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
+               ('round2_pose_mum', 'round2_no_mixing'),
                ('r9_four_times', 'four_times_without_mixing'),
                ('mixing_without_erasing', 'r5_shifts'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
@@ -92,11 +93,25 @@ def judged(records: list, method: str, labels: int) -> dict:
             or figures(records, method, labels, 'student'))
 
 
-def lead_table(records: list) -> str:
-    """Return how far the reference leads, seed by seed, and how much of the gap each one closes.
+def share_of_gap(records: list, method: str, labels: int, upper) -> str:
+    """Return how much of the gap a method closes between `supervised` with few and all labels.
 
-    The gap lies between `supervised` with few labels, of the same seeds, and with all of them.
+    Args:
+        records (list[dict]): All records.
+        method (str): Its name.
+        labels (int): The number of few labels.
+        upper (float, optional): What all labels give.
     """
+    found, lower = (judged(records, name, labels) for name in (method, 'supervised'))
+    common = found.keys() & lower.keys()  # some draws of labels are harder than others
+    if not common or upper is None:
+        return NOTHING
+    mean, least = (np.mean([values[seed] for seed in common]) for values in (found, lower))
+    return f'{(mean - least) / (upper - least):.0%}'
+
+
+def lead_table(records: list) -> str:
+    """Return how far the reference leads, seed by seed, and how much of the gap each one closes."""
     records = [record for record in records if record['role'] == 'main']
     counts, upper = few_and_all(records)
     if not any(record['method'] == REFERENCE for record in records):
@@ -108,16 +123,10 @@ def lead_table(records: list) -> str:
     for method in methods_of(records):
         row = [f'`{method}`']
         for labels in counts:
-            found, reference, lower = (judged(records, name, labels)
-                                       for name in (method, REFERENCE, 'supervised'))
+            found, reference = (judged(records, name, labels) for name in (method, REFERENCE))
             lead = [reference[seed] - found[seed] for seed in found if seed in reference]
-            # Some draws of labels are harder than others.
-            share, common = NOTHING, found.keys() & lower.keys()
-            if common and upper is not None:
-                mean, least = (np.mean([values[seed] for seed in common])
-                               for values in (found, lower))
-                share = f'{(mean - least) / (upper - least):.0%}'
-            row += [summary(lead if method != REFERENCE else (), '+'), share]
+            row += [summary(lead if method != REFERENCE else (), '+'),
+                    share_of_gap(records, method, labels, upper)]
         rows.append(row)
     return table(head, rows)
 
@@ -201,10 +210,11 @@ def interval_table(records: list) -> str:
 
 
 def ladder_table(records: list) -> str:
-    """Return the recipe's ladder: each rung's teacher, and what it adds to the rung below."""
+    """Return the recipe's ladder: each rung's teacher, what it adds, and its share of the gap."""
     own = [record for record in records if record['role'] == 'ladder']
     if not own:
         return 'No ladder has been trained yet.'
+    _, upper = few_and_all([record for record in records if record['role'] == 'main'])
     rungs, rows = sorted([*methods_of(own), *RUNGS]), []
     for labels in labels_of(own):
         below = {}
@@ -215,9 +225,10 @@ def ladder_table(records: list) -> str:
                 continue
             added = [found[seed] - below[seed] for seed in found if seed in below]
             rows.append([f'`{method}`', f'{labels:,}', summary(found.values()),
-                         summary(added, '+')])
+                         summary(added, '+'), share_of_gap(records, method, labels, upper)])
             below = found
-    return table(['each with all parts above it', 'labels', 'teacher', 'more than above'], rows)
+    return table(['each with all parts above it', 'labels', 'teacher', 'more than above',
+                  'of the gap'], rows)
 
 
 def ablation_table(records: list) -> str:

@@ -232,8 +232,10 @@ def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
     records = [record('r0_start', 100, 0, 0.1, 0.1, 'ladder'),
                record('r1_colors', 100, 0, 0.1, 0.3, 'ladder'),
                record('no_mixing', 100, 0, 0.1, 0.35), record('pose_mum', 100, 0, 0.1, 0.5),
-               record('r9_four_times', 100, 0, 0.1, 0.45, 'ladder')]
+               record('r9_four_times', 100, 0, 0.1, 0.45, 'ladder'),
+               record('supervised', 100, 0, 0.2, None), record('supervised', 2000, 0, 0.6, None)]
     _, _, *rows = cells(report.ladder_table(records))
-    assert [(row[0], row[3]) for row in rows] == [
-        ('`r0_start`', '–'), ('`r1_colors`', '+0.200 (1)'), ('`no_mixing`', '+0.050 (1)'),
-        ('`pose_mum`', '+0.150 (1)'), ('`r9_four_times`', '-0.050 (1)')]
+    assert [(row[0], *row[3:]) for row in rows] == [
+        ('`r0_start`', '–', '-25%'), ('`r1_colors`', '+0.200 (1)', '25%'),
+        ('`no_mixing`', '+0.050 (1)', '37%'), ('`pose_mum`', '+0.150 (1)', '75%'),
+        ('`r9_four_times`', '-0.050 (1)', '62%')]

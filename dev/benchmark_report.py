@@ -28,6 +28,8 @@ REFERENCE = 'pose_mum'  # what ablations are compared with
 OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
                ('twice_as_long', 'supervised'), ('twice_as_long_without_mixing', 'supervised'),
                ('twice_as_long', 'twice_as_long_without_mixing'),
+               ('twice_as_long', 'twice_as_long_supervised'),
+               ('twice_as_long_supervised', 'supervised'),
                ('round2_pose_mum', 'round2_no_mixing'),
                ('r9_four_times', 'four_times_without_mixing'),
                ('mixing_without_erasing', 'r5_shifts'))

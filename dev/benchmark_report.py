@@ -32,6 +32,9 @@ OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
                ('twice_as_long_supervised', 'supervised'),
                ('round2_pose_mum', 'round2_no_mixing'),
                ('r9_four_times', 'four_times_without_mixing'),
+               ('four_times_after_long', 'supervised'),
+               ('four_times_after_long', 'twice_as_long'),
+               ('four_times_after_long', 'r9_four_times'),
                ('mixing_without_erasing', 'r5_shifts'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}

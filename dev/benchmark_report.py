@@ -36,6 +36,8 @@ OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
                ('four_times_after_long', 'twice_as_long'),
                ('four_times_after_long', 'r9_four_times'),
                ('mixing_without_erasing', 'r5_shifts'))
+# Trainings of two lengths, whose curves are shown side by side.
+LENGTHS = ('twice_as_long', 'twice_as_long_without_mixing', 'pose_mum', 'no_mixing')
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
 # Rungs of the ladder that are methods of the main table, by the rung's number.
@@ -260,6 +262,28 @@ def ablation_table(records: list) -> str:
     return table(head, rows)
 
 
+def length_table(records: list) -> str:
+    """Return the teachers' curves of `LENGTHS`, means over the seeds that all of them have."""
+    rows = []
+    for labels in labels_of(records):
+        curves = {method: {record['seed']: {step: teacher for step, _, teacher in record['curve']}
+                           for record in records
+                           if (record['method'], record['num_labels']) == (method, labels)}
+                  for method in LENGTHS}
+        common = set.intersection(*map(set, curves.values()))
+        if common:
+            rows += [(f'`{method}`', labels, len(common), {
+                step: np.mean([found[seed][step] for seed in common])
+                for step in found[min(common)]}) for method, found in curves.items()]
+    if not rows:
+        return 'Two lengths have not been trained yet.'
+    steps = sorted({step for *_, curve in rows for step in curve})
+    return table(['step', 'labels', 'draws', *(f'{step:,}' for step in steps)], [
+        [name, f'{labels:,}', str(draws),
+         *(f'{curve[step]:.3f}' if step in curve else '' for step in steps)]
+        for name, labels, draws, curve in rows])
+
+
 def label_next_table(records: list) -> str:
     """Return what labels that were chosen bring, beside as many that were all drawn."""
     choices = [record for record in records if record['role'] == 'label_next']
@@ -315,7 +339,7 @@ def metrics_table(records: list) -> str:
 
 
 TABLES = {'main': main_table, 'lead': lead_table, 'interval': interval_table,
-          'ladder': ladder_table, 'ablation': ablation_table,
+          'ladder': ladder_table, 'length': length_table, 'ablation': ablation_table,
           'label_next': label_next_table, 'metrics': metrics_table}
 
 

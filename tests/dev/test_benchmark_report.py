@@ -239,3 +239,23 @@ def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
         ('`r0_start`', '–', '-25%'), ('`r1_colors`', '+0.200 (1)', '25%'),
         ('`no_mixing`', '+0.050 (1)', '37%'), ('`pose_mum`', '+0.150 (1)', '75%'),
         ('`r9_four_times`', '-0.050 (1)', '62%')]
+
+
+def test_curves_of_two_lengths_are_means_over_the_draws_that_all_have():
+    def trained(method, seed, *teachers, labels=200):
+        return record(method, labels, seed, 0.9, teachers[-1], curve=[
+            [500 * step, 0.9, value] for step, value in enumerate(teachers, 1)])
+    records = [
+        trained('pose_mum', 0, 0.1, 0.2), trained('pose_mum', 3, 0.3, 0.6),
+        trained('pose_mum', 5, 0.8, 0.8), trained('pose_mum', 0, 0.7, 0.7, labels=100),
+        trained('no_mixing', 0, 0.1, 0.1), trained('no_mixing', 3, 0.2, 0.2),
+        trained('twice_as_long', 0, 0.1, 0.2, 0.3), trained('twice_as_long', 3, 0.2, 0.4, 0.6)]
+    assert report.length_table(records) == 'Two lengths have not been trained yet.'
+    records += [trained('twice_as_long_without_mixing', 3, 0, 0.1, 0.2),
+                trained('twice_as_long_without_mixing', 0, 0.1, 0.3, 0.2)]
+    head, _, *rows = cells(report.length_table(records))
+    assert head == ['step', 'labels', 'draws', '500', '1,000', '1,500']
+    assert rows == [['`twice_as_long`', '200', '2', '0.150', '0.300', '0.450'],
+                    ['`twice_as_long_without_mixing`', '200', '2', '0.050', '0.200', '0.200'],
+                    ['`pose_mum`', '200', '2', '0.200', '0.400', ''],
+                    ['`no_mixing`', '200', '2', '0.150', '0.150', '']]

@@ -13,7 +13,7 @@ param_scheduler = [_base_.param_scheduler[0], dict(
     type='MultiStepLR', milestones=[14000, 18000], gamma=0.1, by_epoch=False)]
 default_hooks = dict(logger=_base_.semi_logger, checkpoint=dict(
     _base_.semi_checkpoint, save_best='teacher/coco/AP'))
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.999)]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.996)]
 model = dict(
     _base_.semi_wrapper, estimator=_base_.model,
     mix_unmix=dict(type='MixUnMix', sites=['input', 'layer2', 'layer3', 'layer4'], grid='auto'),

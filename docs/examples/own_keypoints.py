@@ -45,7 +45,7 @@ param_scheduler = [_base_.param_scheduler[0], dict(
     type='MultiStepLR', milestones=[14000, 18000], gamma=0.1, by_epoch=False)]
 default_hooks = dict(logger=_base_.semi_logger, checkpoint=dict(
     _base_.semi_checkpoint, save_best='teacher/PCK'))
-custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.999)]
+custom_hooks = _base_.custom_hooks + _base_.semi_watch + [dict(type='EMANHook', momentum=0.996)]
 model = dict(
     _base_.semi_wrapper,
     estimator=dict(_base_.model, head=dict(_base_.model.head, out_channels=14)),

@@ -44,7 +44,8 @@ def add_arguments(parser: ArgumentParser) -> None:
                         'backbone; by default chosen automatically')
     parser.add_argument('--labeler', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='a trained top-down model of any kind that makes the targets in place '
-                        'of the teacher; it knows all keypoints, by name. --burn-in is 0 then')
+                        'of the teacher; it must have all keypoints of the student, by name. With '
+                        'it, --burn-in is 0 by default')
     add_force(parser)
 
 

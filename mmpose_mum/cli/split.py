@@ -2,7 +2,7 @@
 
     mmpose-mum split person_keypoints_train2017.json --out semi_anns --percent 1 5 10 20 --folds 5
 
-writes ….F@P.json, such as ….1@10.json, so that others can reproduce it. Instead of ``--percent``:
+writes ….F@P.json, such as ….1@10.json for 10 % in the first fold. Instead of ``--percent``:
 
     --protocol sshpe --num 1000 5000 10000    for ….sshpe@1000.json and so on
     --image-ids mine.txt                      for ….mine.json
@@ -21,9 +21,9 @@ content is an error; ``--force`` overwrites it.
   Labeled images keep their annotations. Unlabeled images keep every box, even of people without a
   labeled keypoint, as only labels tell who these are.
 * ``--protocol sshpe`` is the benchmark of Semi_Human_Pose (ICCV 2021). The first N *people* are
-  labeled, in the json's order of images, so the last image may keep only some of its people. All
-  people of the json are unlabeled, including the labeled ones. Crowds and people without an area, a
-  box or a labeled keypoint are in neither. The text lists ids of annotations.
+  labeled, in the json's order of images, so the last image may keep only some of its people. The
+  unlabeled json holds all people, the labeled ones as well. Crowds and people without an area, a
+  box or a labeled keypoint are in neither json. The text lists ids of annotations.
 * ``--image-ids`` takes a text file with one image id per line; ``#`` starts a comment.
 
 Unlabeled annotations keep only their id, image id, category id, box, area and iscrowd.

@@ -14,11 +14,11 @@ The model predicts all unlabeled people. Those are chosen who are typical of a g
 Correct the keypoints, export them as COCO keypoints, and go on with `mmpose-mum merge`. The merged
 labels refer to `images/`: keep it, and give each round a folder of its own.
 
-Doubt is several criteria, added up by rank: `mean` and `kth`, the mean and the third lowest
+Doubt is the mean rank by several criteria: `mean` and `kth`, the mean and the third lowest
 confidence; `peaks`, heatmaps with several peaks; `flip`, another answer on the mirrored image;
 `student`, another answer of the student; `pose`, a pose unlike the labeled ones. `--by flip pose`
-takes some of them. Of the people in doubt, those are chosen who are unlike one another and the
-labeled ones; some others are drawn at random.
+takes only these two. Of the most doubted people, the command chooses those who are unlike one
+another and unlike the labeled ones. It draws some more people at random.
 """
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 

@@ -2,7 +2,15 @@
 from pathlib import Path
 
 import numpy as np
-from benchmark_records import MODELS, few_and_all, figures, methods_of, metric_of
+from benchmark_records import (
+    MODELS,
+    at_two_lengths,
+    few_and_all,
+    figures,
+    mean_curve,
+    methods_of,
+    metric_of,
+)
 
 
 def start_figure(count: int, width: float, height: float, **kwargs):
@@ -44,14 +52,6 @@ def draw_methods(records: list, path: Path) -> None:
     finish(figure, axes[0], path)
 
 
-def mean_curve(records: list, column: int) -> list:
-    """Return the mean of the records' curves, at the iterations that all of them have."""
-    curves = [{point[0]: point[column] for point in record['curve']} for record in records]
-    steps = sorted(set.intersection(*map(set, curves))) if curves else []
-    return [(step, float(np.mean([curve[step] for curve in curves]))) for step in steps
-            if all(curve[step] is not None for curve in curves)]
-
-
 def draw_curves(records: list, path: Path) -> None:
     """Draw the methods' learning curves, means over the seeds, as a PNG."""
     labels, upper = few_and_all(records)
@@ -74,9 +74,31 @@ def draw_curves(records: list, path: Path) -> None:
     finish(figure, axes[0], path)
 
 
-def finish(figure, axis, path: Path) -> None:
+def draw_lengths(records: list, path: Path) -> None:
+    """Draw the teachers' curves of two lengths with and without mixing, as a PNG, if there are."""
+    found = at_two_lengths(records)
+    if not found:
+        return
+    figure, axes = start_figure(len(found), 5, 3.4)
+    for axis, (labels, methods) in zip(axes, found.items()):
+        for i, (method, runs) in enumerate(methods.items()):
+            curve = mean_curve(runs, 2)
+            mixing = 'without' if 'no_mixing' in method or 'without' in method else 'with'
+            axis.plot(*zip(*curve), color=f'C{i % 2}', marker='.', ls='-' if i < 2 else ':',
+                      label=f'{mixing} mixing, {curve[-1][0]:,} steps')
+        plain = figures(records, 'supervised', labels, 'student')
+        plain = [plain[run['seed']] for run in runs if run['seed'] in plain]
+        if plain:
+            axis.axhline(np.mean(plain), color='.4', ls='--', label='supervised, at its end')
+        axis.set(title=f'{labels:,} labels, {len(runs)} draws', xlabel='steps')
+        axis.grid(alpha=.3)
+    axes[0].set_ylabel(f"teacher's {metric_of(records).upper()}")
+    finish(figure, axes[0], path, columns=2)
+
+
+def finish(figure, axis, path: Path, columns: int = 4) -> None:
     """Put one legend below all axes, and save the figure."""
     handles, names = axis.get_legend_handles_labels()
-    figure.legend(handles, names, loc='outside lower center', ncol=min(4, len(names)))
+    figure.legend(handles, names, loc='outside lower center', ncol=min(columns, len(names)))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -20,6 +20,8 @@ ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'no_mixing', 'm
          'pose_mum', 'round2_no_mixing', 'round2_pose_mum')
 # By the config's folder; others are main.
 ROLES = {'ablations': 'ablation', 'ladder': 'ladder', 'label_next': 'label_next'}
+# Trainings of two lengths, with and without mixing, whose curves are shown side by side.
+LENGTHS = ('twice_as_long', 'twice_as_long_without_mixing', 'pose_mum', 'no_mixing')
 MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')
@@ -223,3 +225,23 @@ def few_and_all(records: list):
         return labels_of(records), None
     values = [record[f'student_{metric_of(records)}'] for record in everything]
     return labels, float(np.mean(values))
+
+
+def at_two_lengths(records: list) -> dict:
+    """Return ``{labels: {method: runs}}`` of `LENGTHS`, the runs of the seeds that all have."""
+    found = {}
+    for labels in labels_of(records):
+        runs = {method: {record['seed']: record for record in records if (
+            record['method'], record['num_labels']) == (method, labels)} for method in LENGTHS}
+        common = sorted(set.intersection(*map(set, runs.values())))
+        if common:
+            found[labels] = {method: [runs[method][seed] for seed in common] for method in runs}
+    return found
+
+
+def mean_curve(records: list, column: int) -> list:
+    """Return the mean of the records' curves, at the iterations that all of them have."""
+    curves = [{point[0]: point[column] for point in record['curve']} for record in records]
+    steps = sorted(set.intersection(*map(set, curves))) if curves else []
+    return [(step, float(np.mean([curve[step] for curve in curves]))) for step in steps
+            if all(curve[step] is not None for curve in curves)]

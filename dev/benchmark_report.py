@@ -13,13 +13,15 @@ import re
 from pathlib import Path
 
 import numpy as np
-from benchmark_plots import draw_curves, draw_methods
+from benchmark_plots import draw_curves, draw_lengths, draw_methods
 from benchmark_records import (
     MODELS,
+    at_two_lengths,
     few_and_all,
     figures,
     labels_of,
     load_records,
+    mean_curve,
     methods_of,
     metric_of,
 )
@@ -36,8 +38,6 @@ OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
                ('four_times_after_long', 'twice_as_long'),
                ('four_times_after_long', 'r9_four_times'),
                ('mixing_without_erasing', 'r5_shifts'))
-# Trainings of two lengths, whose curves are shown side by side.
-LENGTHS = ('twice_as_long', 'twice_as_long_without_mixing', 'pose_mum', 'no_mixing')
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
 # Rungs of the ladder that are methods of the main table, by the rung's number.
@@ -50,7 +50,8 @@ def parse_args(args=None):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('json', type=Path, help="the benchmark's records")
     parser.add_argument('--markdown', type=Path, help='file whose tables are replaced')
-    parser.add_argument('--plots', type=Path, help='folder for methods.png and curves.png')
+    parser.add_argument('--plots', type=Path,
+                        help='folder for methods.png, curves.png and lengths.png')
     return parser.parse_args(args)
 
 
@@ -263,18 +264,10 @@ def ablation_table(records: list) -> str:
 
 
 def length_table(records: list) -> str:
-    """Return the teachers' curves of `LENGTHS`, means over the seeds that all of them have."""
-    rows = []
-    for labels in labels_of(records):
-        curves = {method: {record['seed']: {step: teacher for step, _, teacher in record['curve']}
-                           for record in records
-                           if (record['method'], record['num_labels']) == (method, labels)}
-                  for method in LENGTHS}
-        common = set.intersection(*map(set, curves.values()))
-        if common:
-            rows += [(f'`{method}`', labels, len(common), {
-                step: np.mean([found[seed][step] for seed in common])
-                for step in found[min(common)]}) for method, found in curves.items()]
+    """Return the teachers' curves of two lengths, means over the seeds that all of them have."""
+    rows = [(f'`{method}`', labels, len(runs), dict(mean_curve(runs, 2)))
+            for labels, methods in at_two_lengths(records).items()
+            for method, runs in methods.items()]
     if not rows:
         return 'Two lengths have not been trained yet.'
     steps = sorted({step for *_, curve in rows for step in curve})
@@ -376,6 +369,7 @@ def main(args=None) -> None:
         if args.plots:
             draw_methods(records, args.plots / 'methods.png')
             draw_curves(records, args.plots / 'curves.png')
+            draw_lengths(records, args.plots / 'lengths.png')
     except (ValueError, OSError) as error:
         raise SystemExit(f'benchmark report: {error}') from error
 

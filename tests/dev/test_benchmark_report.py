@@ -10,7 +10,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'dev'))
 
-import benchmark_plots  # noqa: E402
 import benchmark_records  # noqa: E402
 import benchmark_report as report  # noqa: E402
 
@@ -146,9 +145,9 @@ def test_the_metric_is_found_and_two_are_refused():
 
 def test_a_mean_curve_has_the_iterations_of_all_seeds():
     curves = [dict(curve=[[1, 0.1, None], [2, 0.25, None]]), dict(curve=[[2, 0.75, None]])]
-    assert benchmark_plots.mean_curve(curves, 1) == [(2, 0.5)]
-    assert benchmark_plots.mean_curve(curves, 2) == []
-    assert benchmark_plots.mean_curve([], 1) == []
+    assert benchmark_records.mean_curve(curves, 1) == [(2, 0.5)]
+    assert benchmark_records.mean_curve(curves, 2) == []
+    assert benchmark_records.mean_curve([], 1) == []
 
 
 @pytest.mark.parametrize('content, message', [
@@ -162,13 +161,15 @@ def test_a_file_of_something_else_is_an_error(tmp_path, content, message):
 
 def test_the_command_writes_tables_and_plots(tmp_path, capsys):
     source, page = tmp_path / 'records.json', tmp_path / 'page.md'
-    source.write_text(json.dumps(RECORDS))
+    records = RECORDS + [record(method, 100, 0, 0.3, 0.4, 'ablation') for method in (
+        'no_mixing', 'twice_as_long', 'twice_as_long_without_mixing')]
+    source.write_text(json.dumps(records))
     page.write_text(TEXT)
     report.main([str(source)])
-    assert report.main_table(RECORDS) in capsys.readouterr().out
+    assert report.main_table(records) in capsys.readouterr().out
     report.main([str(source), '--markdown', str(page), '--plots', str(tmp_path / 'plots')])
-    assert page.read_text() == report.replace_tables(TEXT, RECORDS)
-    for name in ('methods.png', 'curves.png'):
+    assert page.read_text() == report.replace_tables(TEXT, records)
+    for name in ('methods.png', 'curves.png', 'lengths.png'):
         assert cv2.imread(str(tmp_path / 'plots' / name)).std() > 10
 
 

@@ -354,8 +354,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return seen, targets
 
     @torch.no_grad()
-    def look(self, teacher: BaseModel, weak: Tensor,
-             weak_samples: SampleList) -> Tuple[Tensor, Tensor]:
+    def look(self, teacher: BaseModel, weak: Tensor, weak_samples: SampleList) -> Seen:
         """Find the keypoints that are taught; for hooks, between two steps.
 
         Args:
@@ -364,16 +363,14 @@ class SemiSupervisedPoseEstimator(BaseModel):
             weak_samples (list[PoseDataSample]): Its samples.
 
         Returns:
-            tuple[Tensor, Tensor]: (B, K, 2), in pixels of the weak view, and scores (B, K).
+            Seen: The keypoints, their scores, and what they count besides.
         """
         if self.labeler is not None:
             seen = self.labeler(weak, weak_samples)
         else:
             with evaluating(teacher):
                 seen = teacher(weak, weak_samples, mode='tensor')
-        if isinstance(seen, Seen):
-            return seen.keypoints, seen.scores
-        return self.target_maker.keypoints(seen)
+        return seen if isinstance(seen, Seen) else Seen(*self.target_maker.keypoints(seen))
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
         """Hide keypoints of the strong view, if ``keypoint_cutout`` says so."""

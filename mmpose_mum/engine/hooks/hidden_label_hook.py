@@ -25,9 +25,9 @@ class HiddenLabelHook(Hook):
     This is for diagnosis, on "unlabeled" people whose labels are known: set ``keep_hidden=True`` in
     ``UnlabeledPoseDataset``. Every ``interval`` iterations the teacher, or the labeler, runs once
     more, in float32, on the weak view of the batch, before it is updated. A keypoint counts if its
-    label is visible and inside the view. It is right if its error is at most ``thr`` times the
-    longer side of the person's box. In a flipped view keypoints have the names that they have for
-    the teacher.
+    label is visible and inside the view, and a labeler's json has it. It is right if its error is
+    at most ``thr`` times the longer side of the person's box. In a flipped view keypoints have the
+    names that they have for the teacher.
 
     At each validation and at the end of the training, the shares since the last readout go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:
@@ -82,11 +82,13 @@ class HiddenLabelHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         truth, counts, radius = hidden_keypoints(samples, tuple(images.shape[2:]))
-        keypoints, scores = model.look(model.teacher, images, samples)
+        seen = model.look(model.teacher, images, samples)
         truth, counts, radius = (
-            x.to(keypoints.device, non_blocking=True) for x in (truth, counts, radius))
-        right = (keypoints - truth).norm(dim=-1) <= self.thr * radius
-        found = count_right(right, counts, scores, self.bins)
+            x.to(seen.keypoints.device, non_blocking=True) for x in (truth, counts, radius))
+        if seen.weights is not None:
+            counts &= seen.weights > 0
+        right = (seen.keypoints - truth).norm(dim=-1) <= self.thr * radius
+        found = count_right(right, counts, seen.scores, self.bins)
         self._counts = found if self._counts is None else self._counts + found
 
     def before_val(self, runner) -> None:

@@ -121,7 +121,7 @@ class PseudoLabelMonitorHook(Hook):
              for key in ('inputs', 'data_samples')}, False)
         images, samples = weak['inputs'], weak['data_samples']
         for prefix, (_, teacher) in model.pairs().items():
-            keypoints, _ = model.look(teacher, images, samples)
+            keypoints = model.look(teacher, images, samples).keypoints
             self._pairs[prefix].looks.append(
                 moments(keypoints / keypoints.new_tensor(images.shape[:1:-1])).cpu())
 

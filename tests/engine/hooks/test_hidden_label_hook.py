@@ -18,6 +18,7 @@ from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
 from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_keypoints
 from mmpose_mum.functional.branches import BRANCHES
+from mmpose_mum.models.labelers.base import Seen
 from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
 
@@ -127,6 +128,24 @@ def test_unlabeled_keypoints_do_not_count_under_the_name_that_they_have_in_the_v
         assert f'hidden/PCK_{missing}' not in values
         assert values['hidden/PCK'] == 1
         assert sum(key.startswith('hidden/PCK_') for key in values) == 3
+
+
+def test_keypoints_that_a_labeler_does_not_have_do_not_count():
+    runner, hook = FakeRunner(), HiddenLabelHook(interval=1)
+    batch = loader_batch(8, **VIEWS['plain'])
+
+    def labeler(weak, samples):
+        """Knows all keypoints but one of the first person, and another nobody's."""
+        truth = np.concatenate([s.gt_instances.transformed_keypoints for s in samples])
+        weights = torch.ones(8, 4)
+        weights[0, 1] = weights[:, 3] = 0
+        keypoints = torch.from_numpy(truth).masked_fill(weights[..., None] == 0, -1000)
+        return Seen(keypoints, weights, weights)
+
+    runner.model.labeler = labeler
+    hook.before_train(runner)
+    hook.after_train_iter(runner, 9, data_batch=batch)
+    assert hook._counts[:, :4].tolist() == [[8, 7, 8, 0]] * 2
 
 
 @pytest.mark.parametrize('thr, expected', [(.17, 0), (.3, 1)])

@@ -29,8 +29,9 @@ from .labelers import (
 )
 from .mixing.neck import MixUnMix
 from .precision import float32_outputs
+from .recompute import has_checkpoints, not_reentrant
 from .step import UnlabeledStep
-from .targets.base import PseudoTargets, TargetMaker, target_maker_for, views_of
+from .targets.base import PseudoTargets, TargetMaker, check_views, target_maker_for, views_of
 
 Losses = Dict[str, Union[Tensor, List[Tensor]]]  # by name; MMPose's heads may give a list
 
@@ -166,6 +167,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(keypoint_cutout)
         self.watchers: List[Callable[[UnlabeledStep], None]] = []
+        self._has_checkpoints: Optional[bool] = None
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
         self._register_load_state_dict_pre_hook(self._take_plain)
 
@@ -275,25 +277,42 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         Raises:
             ValueError: If a branch is missing or empty, the labeler does not fit, or an unlabeled
-                view has not the size that the head needs.
+                view has not the size that it needs.
+            KeyError: If an unlabeled sample does not say how its view was made.
+            RuntimeError: If a site lies in a module that is run again in the backward pass.
         """
         # In the burn-in too, so that what is wrong is told at once.
-        _check_branches(inputs)
-        if self.labeler is None:
-            self.target_maker.check_size(inputs['unsup_teacher'])
-        else:
-            self.load_labeler()
-            self.labeler.check_view(inputs['unsup_teacher'])
-        self.target_maker.check_size(inputs['unsup_student'])
+        self._check(inputs, data_samples)
         weight = self._current_unsup_weight()
         losses: Losses = {}
-        for prefix, (student, teacher) in self.pairs().items():
-            found = self.loss_by_labels(student, inputs['sup'], data_samples['sup'])
-            if weight > 0:  # else it is the burn-in
-                found.update(self.loss_by_teacher(
-                    student, teacher, inputs, data_samples, weight, prefix))
-            losses.update({prefix + key: value for key, value in found.items()})
+        with not_reentrant() if self._has_checkpoints else nullcontext():
+            for prefix, (student, teacher) in self.pairs().items():
+                found = self.loss_by_labels(student, inputs['sup'], data_samples['sup'])
+                if weight > 0:  # else it is the burn-in
+                    found.update(self.loss_by_teacher(
+                        student, teacher, inputs, data_samples, weight, prefix))
+                losses.update({prefix + key: value for key, value in found.items()})
         return losses
+
+    def _check(self, inputs: Dict[str, Tensor], data_samples: Dict[str, SampleList]) -> None:
+        """Check what a step needs of the batch and of the model; see :meth:`loss`."""
+        _check_branches(inputs)
+        weak, strong = inputs['unsup_teacher'], inputs['unsup_student']
+        if self.labeler is None:
+            self.target_maker.check_size(weak)
+            self.target_maker.check_size(strong)
+            _check_same_size(weak, strong)
+        else:
+            self.load_labeler()
+            self.labeler.check_view(weak)
+            self.target_maker.check_size(strong, encoded=True)
+        for branch in BRANCHES[1:]:
+            check_views(data_samples[branch])
+        for student, _ in self.pairs().values():
+            if _mixes(student):
+                student.neck.check_recomputed()
+        if self._has_checkpoints is None:  # the Runner may have turned them on by now
+            self._has_checkpoints = has_checkpoints(self.student)
 
     def loss_by_labels(self, student: BaseModel, images: Tensor,
                        samples: SampleList) -> Losses:
@@ -476,6 +495,15 @@ def _check_branches(inputs: Any) -> None:
             f'a training batch needs images in each of the branches {BRANCHES}, as many in the '
             f'second as in the third, but got {sizes}. Use SemiSupervisedSampler in the '
             'dataloader, and a PoseMultiBranch in the pipelines of both sources')
+
+
+def _check_same_size(weak: Tensor, strong: Tensor) -> None:
+    if weak.shape[2:] != strong.shape[2:]:
+        sizes = [tuple(view.shape[:1:-1]) for view in (weak, strong)]
+        raise ValueError(
+            f'the weak view has the size {sizes[0]} (width, height), and the strong view '
+            f'{sizes[1]}: without a labeler both need the same. Take input_size out of the entry '
+            'of one view, such as weak=dict(input_size=…)')
 
 
 def _scale(loss: Any, weight: float) -> Any:

@@ -10,6 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.runner import load_checkpoint, save_checkpoint
+from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from mmengine.runner.checkpoint import get_state_dict
 from mmpose.registry import MODELS
 
@@ -256,6 +257,32 @@ def test_a_view_of_another_size_than_the_codecs_is_refused(name, codec, branch, 
     with pytest.raises(ValueError, match=r'the size \(96, 128\) .width, height., .* is '
                        r'for \(64, 96\).*input_size=\(64, 96\)'):
         model.loss(**batch)
+
+
+@pytest.mark.parametrize('branch', BRANCHES[1:])
+def test_views_of_different_sizes_are_refused_in_the_burn_in_already(branch):
+    model = MODELS.build(tiny_config(unsup_weight=0.)).train()
+    batch = tiny_batch(model)
+    batch['inputs'][branch] = F.interpolate(batch['inputs'][branch], (128, 96))
+    with pytest.raises(ValueError, match=r'weak view has the size \(.*without a labeler both'):
+        model.loss(**batch)
+
+
+@pytest.mark.parametrize('branch', BRANCHES[1:])
+def test_a_view_that_nobody_recorded_is_refused_in_the_burn_in_already(branch):
+    model = MODELS.build(tiny_config(unsup_weight=0.)).train()
+    batch = tiny_batch(model)
+    model.loss(**batch)
+    batch['data_samples'][branch][-1].pop('flip_indices')
+    with pytest.raises(KeyError, match="no 'flip_indices' in its metainfo"):
+        model.loss(**batch)
+
+
+def test_a_site_in_what_runs_again_is_refused_in_the_burn_in_already():
+    model = MODELS.build(tiny_config(unsup_weight=0.)).train()
+    turn_on_activation_checkpointing(model, 'student.backbone')
+    with pytest.raises(RuntimeError, match='cannot mix at .*activation_checkpointing'):
+        model.loss(**tiny_batch(model))
 
 
 def test_heatmaps_of_one_stride_are_right_at_any_size():

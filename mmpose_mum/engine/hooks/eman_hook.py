@@ -91,9 +91,16 @@ class EMANHook(Hook):
                 f'custom_hooks has an EMANHook, which would overwrite what the second network of '
                 f'{type(model).__name__} learns with an average of the first: remove it')
         self._burn_in = self._burn_in_of(model)
-        if self.statistics == 'own' and getattr(model, 'teacher_mode', 'eval') != 'train':
+        mode = getattr(model, 'teacher_mode', 'eval')
+        if self.statistics == 'own' and mode != 'train':
             raise ValueError("EMANHook has statistics='own', but a teacher in evaluation mode "
                              "gathers none: set teacher_mode='train' in the model")
+        if self.statistics == 'average' and mode == 'train':
+            raise ValueError(
+                "the model has teacher_mode='train', so the teacher gathers BatchNorm statistics "
+                "of its own, and EMANHook has statistics='average', which would mix them with the "
+                "student's. Set statistics='own' in EMANHook, as in mean teachers, or remove "
+                'teacher_mode from the model')
         self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
                              own_buffers=self.statistics == 'own')
         hub = runner.message_hub

@@ -21,6 +21,19 @@ def cpu_has_bfloat16() -> bool:
     return any(flag in flags.split() for flag in ('avx512_bf16', 'amx_bf16', 'bf16'))
 
 
+def has_bfloat16(device: str) -> bool:
+    """Tell whether devices of a type (``'cpu'``, ``'cuda'``, …) multiply bfloat16 in hardware.
+
+    NVIDIA's do since Ampere, compute capability 8.0. On older ones PyTorch refuses bfloat16 or
+    emulates it, which is slow; its own ``is_bf16_supported`` counts the emulation.
+    """
+    if device == 'cpu':
+        return cpu_has_bfloat16()
+    if device == 'cuda' and not torch.version.hip:
+        return torch.cuda.get_device_capability()[0] >= 8
+    return True
+
+
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
     """Run the training step's forward in bfloat16 where that is fast, without loss scaling.
@@ -30,8 +43,8 @@ class AutocastOptimWrapper(OptimWrapper):
     ``AmpOptimWrapper``.
 
     Args:
-        enabled (bool | str): ``'auto'`` switches autocast on except on CPUs that have no
-            bfloat16 instructions; True and False force it.
+        enabled (bool | str): ``'auto'`` switches autocast on where the device has bfloat16 in
+            hardware: not on NVIDIA's GPUs before Ampere, nor on many CPUs. True and False force it.
         **kwargs: Those of MMEngine's ``OptimWrapper``.
 
     Raises:
@@ -50,7 +63,7 @@ class AutocastOptimWrapper(OptimWrapper):
         device = next(model.parameters()).device.type
         enabled = self.enabled
         if enabled == 'auto':
-            enabled = device != 'cpu' or cpu_has_bfloat16()
+            enabled = has_bfloat16(device)
         with super().optim_context(model):
             with torch.autocast(device, torch.bfloat16) if enabled else nullcontext():
                 yield

@@ -152,12 +152,12 @@ class MixUnMix(BaseModule):
             str | None: The site that was drawn; None if this forward is not mixed.
 
         Raises:
-            RuntimeError: If :meth:`attach` was not called, or if the site lies in a module whose
-                forward is run again in the backward pass, where it would not be mixed.
+            RuntimeError: If :meth:`attach` was not called; as :meth:`check_recomputed`.
         """
         if not self._inspected:
             raise RuntimeError('MixUnMix has no backbone to mix: call attach(backbone, input_size) '
                                'first, as SemiSupervisedPoseEstimator does')
+        self.check_recomputed()
         # Always the same three draws, so that prob and sites do not shift the permutations.
         mixed = torch.rand((), generator=self.generator) < self.prob
         index = torch.multinomial(self._site_probs, 1, generator=self.generator)
@@ -165,13 +165,29 @@ class MixUnMix(BaseModule):
             batch, self.grid, self.group_size, generator=self.generator)
         if mixed:
             site = self.sites[index]
-            self._check_recomputed(site)
             self._site = site
             self.permutation = permutation.to(device, non_blocking=True)
         try:
             yield self._site
         finally:
             self._site = self.permutation = None
+
+    def check_recomputed(self) -> None:
+        """Check the sites that may be drawn against MMEngine's ``activation_checkpointing``.
+
+        The Runner turns it on when the training starts, so that :meth:`attach` cannot see it.
+
+        Raises:
+            RuntimeError: If a site lies in a module whose forward is run again in the backward
+                pass, where it would not be mixed.
+        """
+        for site, share in zip(self.sites, self._site_probs.tolist()):
+            for name, module in self._around[site].items() if share * self.prob > 0 else ():
+                if recomputes(module):
+                    raise RuntimeError(
+                        f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
+                        'forward runs again in the backward pass (activation_checkpointing). Name '
+                        'modules there that begin at a site or lie between two')
 
     def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
         """Unmix the backbone's outputs that depend on the site, then run the inner neck.
@@ -202,15 +218,6 @@ class MixUnMix(BaseModule):
 
             feats = map_tensors(unmix, feats)
         return self.neck(feats) if self.neck is not None else feats
-
-    def _check_recomputed(self, site: str) -> None:
-        # The Runner turns it on when the training starts, so that attach() cannot see it.
-        for name, module in self._around[site].items():
-            if recomputes(module):
-                raise RuntimeError(
-                    f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
-                    'forward runs again in the backward pass (activation_checkpointing). Name '
-                    'modules there that begin at a site or lie between two')
 
     def _mix(self, site: str, _module: nn.Module,
              args: Tuple[Any, ...]) -> Optional[Tuple[Any, ...]]:

@@ -158,10 +158,18 @@ class TargetMaker:
         weights = swap_left_right(weights, flip_indices, mirrored)
         return targets._replace(weights=targets.weights * weights)
 
-    def check_size(self, images: Tensor) -> None:
-        """Raise ValueError for images (B, 3, H, W) in which the head would mean other places."""
+    def check_size(self, images: Tensor, encoded: bool = False) -> None:
+        """Check the size of an unlabeled view.
+
+        Args:
+            images (Tensor): Its images (B, 3, H, W).
+            encoded (bool): Whether the codec encodes keypoints for it, always for its own size.
+
+        Raises:
+            ValueError: If the head, or the codec, would mean other places.
+        """
         size = tuple(images.shape[:1:-1])
-        if not self.any_size and size != self.input_size:
+        if (encoded or not self.any_size) and size != self.input_size:
             raise ValueError(
                 f'an unlabeled view has the size {size} (width, height), and the codec of the '
                 f'{type(self.head).__name__} is for {self.input_size}: its keypoints would lie at '
@@ -340,17 +348,23 @@ def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Ten
     Raises:
         KeyError: If a sample lacks one of them.
     """
-    for sample in data_samples:
-        for key in ('warp_mat', 'flip'):
-            if key not in sample.metainfo:
-                raise KeyError(
-                    f'an unlabeled sample has no {key!r} in its metainfo: its pipeline must end '
-                    "with WarpTopdownAffine and PackPoseInputs(meta_keys=(…, 'flip', 'warp_mat'))")
+    check_views(data_samples)
     warp_mat = np.stack([s.metainfo['warp_mat'] for s in data_samples]).astype(np.float32)
     flip = np.array([bool(s.metainfo['flip']) for s in data_samples])
     return dict(
         warp_mat=torch.from_numpy(warp_mat).to(device, non_blocking=True),
         flip=torch.from_numpy(flip).to(device, non_blocking=True))
+
+
+def check_views(data_samples: Sequence[Any]) -> None:
+    """Raise KeyError if a sample's metainfo does not say how its view was made."""
+    for sample in data_samples:
+        for key in ('warp_mat', 'flip', 'flip_indices'):
+            if key not in sample.metainfo:
+                raise KeyError(
+                    f'an unlabeled sample has no {key!r} in its metainfo: its pipeline must end '
+                    "with WarpTopdownAffine and PackPoseInputs(meta_keys=(…, 'flip', "
+                    "'flip_indices', 'warp_mat'))")
 
 
 @contextmanager

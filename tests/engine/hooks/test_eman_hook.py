@@ -366,6 +366,13 @@ def test_a_teachers_own_statistics_are_left_alone_and_its_weights_averaged():
         assert torch.equal(tensor, expected), name
 
 
+def test_a_teachers_own_statistics_are_not_averaged_with_the_students():
+    model = Pair()
+    model.teacher_mode = 'train'
+    with pytest.raises(ValueError, match="Set statistics='own' in EMANHook"):
+        Trainer(model, EMANHook(momentum=.9)).step(1)
+
+
 def test_a_teacher_in_evaluation_mode_has_no_statistics_of_its_own():
     with pytest.raises(ValueError, match="teacher_mode='train'"):
         Trainer(Pair(), EMANHook(momentum=.9, statistics='own')).step(1)

@@ -5,7 +5,11 @@ from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from mmpose_mum.engine.optim import autocast
-from mmpose_mum.engine.optim.autocast import AutocastOptimWrapper, cpu_has_bfloat16
+from mmpose_mum.engine.optim.autocast import (
+    AutocastOptimWrapper,
+    cpu_has_bfloat16,
+    has_bfloat16,
+)
 
 
 def wrapper(**kwargs):
@@ -46,6 +50,15 @@ def test_auto_asks_the_cpu(has_bfloat16, monkeypatch):
     assert optim_wrapper.enabled == 'auto'
     expected = torch.bfloat16 if has_bfloat16 else torch.float32
     assert dtype_inside(model, optim_wrapper) == expected
+
+
+@pytest.mark.parametrize('device, capability, hip, expected', [
+    ('cuda', (7, 5), None, False), ('cuda', (8, 0), None, True), ('cuda', (12, 0), None, True),
+    ('cuda', (7, 5), '6.0', True), ('xpu', None, None, True)])
+def test_auto_asks_the_gpu(device, capability, hip, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda: capability)
+    monkeypatch.setattr(torch.version, 'hip', hip)
+    assert has_bfloat16(device) is expected
 
 
 @pytest.mark.parametrize('cpuinfo, expected', [

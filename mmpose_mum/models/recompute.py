@@ -1,0 +1,32 @@
+"""Activation checkpoints in a step in which the student runs twice."""
+from contextlib import contextmanager
+from functools import partial
+from typing import Iterator
+
+import mmengine.runner.activation_checkpointing as of_mmengine
+import torch.utils.checkpoint as of_torch
+from torch import nn
+
+from .mixing.sites import recomputes
+
+
+def has_checkpoints(model: nn.Module) -> bool:
+    """Tell if a model recomputes activations, by ``with_cp`` or ``activation_checkpointing``."""
+    return any(getattr(module, 'with_cp', False) or recomputes(module)
+               for module in model.modules())
+
+
+@contextmanager
+def not_reentrant() -> Iterator[None]:
+    """Make the activation checkpoints inside the ``with`` block non-reentrant.
+
+    The student sees labeled and unlabeled images in one step. PyTorch's reentrant checkpoints,
+    which MMPose and MMEngine use, run a backward pass of their own each time. So a parameter
+    would be ready twice, which ``DistributedDataParallel`` refuses.
+    """
+    plain = of_torch.checkpoint
+    of_torch.checkpoint = of_mmengine.checkpoint = partial(plain, use_reentrant=False)
+    try:
+        yield
+    finally:
+        of_torch.checkpoint = of_mmengine.checkpoint = plain

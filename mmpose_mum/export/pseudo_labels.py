@@ -283,9 +283,11 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
     if not annotations:
         raise ValueError(f'none of the {count["skipped"]} people has an image that can be read')
     count['frames'] = sum(split_frame_name(path) is not None for path in images)
-    # The ids of a json stay what they are. Several sets have them in common, and text is no id.
+    # The ids of a json stay what they are. Several sets may share them, so may the images of a
+    # detector's json, and text is no id.
     ids = [image['id'] for image in images.values()]
-    if len(people.datasets) > 1 or not all(isinstance(number, int) for number in ids):
+    if (len(people.datasets) > 1 or len(set(ids)) < len(ids)
+            or not all(isinstance(number, int) for number in ids)):
         for number, image in enumerate(images.values(), 1):
             image['id'] = number
     for annotation in annotations.values():

@@ -3,11 +3,13 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple
 
+from ..visualization.scalars import read_starts
+
 # As PseudoLabelMonitorHook and LossGuardHook put it.
 _SYMPTOMS = 'no signal|collapse to background|collapse to one place'
 _TOLD = re.compile(
-    rf'iteration \d+: \S*(?:{_SYMPTOMS})(?::| is over)'
-    r'|iteration \d+: .*This step is skipped|the unlabeled images never count', re.S)
+    rf'iteration (\d+): \S*(?:{_SYMPTOMS})(?::| is over)'
+    r'|iteration (\d+): .*This step is skipped|the unlabeled images never count', re.S)
 _RECORD = re.compile(  # a line that begins one: time, logger, level, and then the text
     r'^\d[\d/]* \d\d:\d\d:\d\d - \w+ - (?P<level>[A-Z]+) - (?P<text>.*)$')
 
@@ -30,12 +32,16 @@ def read_messages(work_dir: Path) -> List[Message]:
         work_dir (Path): With ``*/*.log`` by MMEngine, one for each start.
 
     Returns:
-        list[Message]: Empty if they said nothing.
+        list[Message]: Empty if they said nothing. What a later start did again is left out.
     """
     found = []
+    starts = {start.folder: start for start in read_starts(work_dir)}
     for path in sorted(work_dir.glob('*/*.log')):
+        start = starts.get(path.parent)
         for text in _records(path.read_text(encoding='utf-8', errors='replace')):
             told = _TOLD.search(text)
+            if told and start and start.end <= int(told[1] or told[2] or start.begin):
+                continue
             if told:  # an error has the place in the source in front of it
                 found.append(Message(text[told.start():].strip(), not told[0].endswith(' is over')))
     return found

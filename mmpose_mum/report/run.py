@@ -1,5 +1,6 @@
 """What a work dir holds of a run: its config, checkpoint, scalars, panels and log."""
 import re
+from math import inf
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
@@ -8,6 +9,7 @@ from mmengine.config import Config
 from ..configs.plain import find_config, read_config
 from ..visualization.compare import find_checkpoint
 from ..visualization.run_plot import Series, read_run
+from ..visualization.scalars import read_starts
 
 
 class Run(NamedTuple):
@@ -90,19 +92,17 @@ def _read(name: str, folder: Path) -> Run:
     cfg = checkpoint = None
     series: Series = {}
     metrics: Dict[str, Series] = {}
-    config = _config_of(folder)
-    if config:
+    configs = _configs_of(folder)
+    if configs:
         try:
-            cfg = read_config(config)
+            cfg = _read_config(configs)
         except Exception as error:  # it is a program, and may want what this machine lacks
-            lacks.append(f'The config {config} cannot be read: {error!r}. No settings and no '
+            lacks.append(f'The config {configs[-1]} cannot be read: {error!r}. No settings and no '
                          'images.')
     else:
         lacks.append('There is no config in the work dir: no settings and no images.')
     try:
         checkpoint = find_checkpoint(folder)
-        here = folder / checkpoint.name  # a relative folder makes a shorter command
-        checkpoint = here if here.is_file() else checkpoint
     except ValueError:
         lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
                      'keypoint, and no images of people.')
@@ -138,23 +138,40 @@ def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict
                    for model, points in models.items()} for name, models in metrics.items()}
 
 
-def _config_of(folder: Path) -> Optional[Path]:
-    """Find the config of the last start, or else the work dir's only one."""
-    last = sorted(folder.glob('*/vis_data/config.py'))
-    if last:
-        return last[-1]
+def _configs_of(folder: Path) -> List[Path]:
+    """Find the configs of the training's starts, or else the work dir's only one."""
+    found = sorted(folder.glob('*/vis_data/config.py'))
+    # A test writes a config, too, and no scalars.
+    trained = [path for path in found if path.with_name('scalars.json').is_file()]
+    if found:
+        return trained or found
     try:
-        return find_config(folder / 'any.pth')
+        return [find_config(folder / 'any.pth')]
     except ValueError:
-        return None
+        return []
+
+
+def _read_config(configs: List[Path]) -> Config:
+    """Read the config of the last start, with the weights that the run began with.
+
+    A start that resumes has no ``load_from``, or that of the checkpoint it resumes from.
+    """
+    cfg = first = read_config(configs[-1])
+    for earlier in configs[-2::-1]:
+        if not first.get('resume'):
+            break
+        first = read_config(earlier)
+    cfg.load_from = first.get('load_from')
+    return cfg
 
 
 def panels_of(run: Run) -> Dict[int, List[Path]]:
     """Find the panels that PseudoLabelVisualizationHook drew, by iteration, one for each pair."""
     found: Dict[int, Dict[str, Path]] = {}
+    ends = {start.folder: start.end for start in read_starts(run.folder)}
     for path in sorted(run.folder.glob('*/vis_data/vis_image/*.png')):  # the last start's counts
         name = re.fullmatch(r'(?:second_)?unlabeled_(\d+)', path.stem)
-        if name:
+        if name and int(name.group(1)) < ends.get(path.parents[2], inf):
             found.setdefault(int(name.group(1)), {})[path.stem] = path
     return {step: sorted(found[step].values(), key=lambda path: path.stem[::-1])
             for step in sorted(found)}

@@ -5,6 +5,7 @@ import shlex
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import cv2
@@ -70,10 +71,21 @@ def write_report(work_dirs: Sequence[Union[str, Path]], out: Optional[Path] = No
         raise IsADirectoryError(f'{out} is a folder, and the page is a file: write to '
                                 f'{out / "report.html"}')
     runs = read_work_dirs(folders)
+    _check_writable(out)
     content = gather(runs, device or get_device())
     write_whole(render(content), out)
     return Written(out, [f'{run.name}: {text}' if len(runs) > 1 else text
                          for run in runs for text in run.lacks])
+
+
+def _check_writable(out: Path) -> None:
+    """Raise OSError if nothing can be written to the page's folder."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise OSError(f'cannot write to {out.parent}: {error}. Name another page with --out'
+                      ) from error
 
 
 def render(content: Dict[str, Any]) -> str:

@@ -48,7 +48,7 @@ def have_labels(found: List[Optional[dict]], labeled: People) -> List[bool]:
             same = [path] if path in boxes else []
         elif split_frame_name(path) is not None:
             frame = read_image(path)
-            same = [other for other in named[name] if _is_of(frame, other)]
+            same = [other for other in named[name] if is_of(frame, other)]
         else:
             same = [other for other in sized.get((name, _size(path)), ())
                     if same_image(path, other)]
@@ -70,7 +70,7 @@ def _size(path: str) -> int:
         return -1
 
 
-def _is_of(frame: np.ndarray, path: str) -> bool:
+def is_of(frame: np.ndarray, path: str) -> bool:
     """Tell whether a file was written of a frame."""
     if not osp.isfile(path):
         return False

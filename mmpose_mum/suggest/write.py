@@ -13,10 +13,12 @@ import numpy as np
 
 from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, coco_json
+from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
 from ..visualization.compare import PanelVisualizer, draw_panel
 from .choose import Place
+from .known import is_of
 from .measure import Measured
 
 SHEET_COLUMNS, SHEET_PEOPLE = 8, 64  # panels in a row and in all
@@ -68,15 +70,17 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
         int: How many other files are in ``images/``.
 
     Raises:
+        FileExistsError: If another image has the name of one in the folder. Nothing is written.
         OSError: If a file cannot be written, or an image is gone.
     """
     seen = [person for person in measured.people if person is not None]
     content, _ = coco_json([seen[i] for i, _ in chosen], people, score_thr, keep_all=True)
+    sources = _rename(content['images'], people.root, out / 'images')
     write_whole(_ranking(seen, measured.doubts, doubt, dict(chosen), people.root),
                 out / 'ranking.csv')
-    for image in content['images']:
-        image['file_name'] = _copy(osp.join(people.root, image['file_name']), image['file_name'],
-                                   out / 'images')
+    for to, path in sources.items():
+        if not to.exists():
+            _copy(path, to)
     write_whole(json.dumps(content, allow_nan=False), out / 'people.json')
     sheet = contact_sheet([seen[i] for i, _ in chosen[:SHEET_PEOPLE]],
                           [f'{reason}, {doubt[i]:.2f}' for i, reason in chosen], people, score_thr)
@@ -86,15 +90,39 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
     return sum(path.is_file() and path not in written for path in (out / 'images').rglob('*'))
 
 
-def _copy(path: str, name: str, folder: Path) -> str:
-    """Put an image or a frame into a folder, and return its name there."""
-    to = folder / saved_frame_name(name)
+def _rename(images: List[dict], root: str, folder: Path) -> Dict[Path, str]:
+    """Name the images of a json as they will be in a folder, and return where each comes from."""
+    sources: Dict[Path, str] = {}
+    for image in images:
+        path = osp.join(root, image['file_name'])
+        # An image outside of the root would lie outside of the folder.
+        name = '/'.join(part for part in saved_frame_name(image['file_name']).split('/')
+                        if part not in ('..', ''))
+        to = folder / name
+        taken = sources.get(to) or (str(to) if to.exists() and not _is_copy(to, path) else None)
+        if taken:
+            raise FileExistsError(
+                f'{to} would be a copy of {path}, and is one of another image, {taken}. Other '
+                'labels may refer to it: choose an --out whose images/ is empty')
+        sources[to] = path
+        image['file_name'] = name
+    return sources
+
+
+def _is_copy(to: Path, path: str) -> bool:
+    """Tell whether a file is a copy of an image, or was written of a frame."""
+    if split_frame_name(path) is None:
+        return same_image(osp.abspath(path), osp.abspath(to))
+    return is_of(read_image(path), str(to))
+
+
+def _copy(path: str, to: Path) -> None:
+    """Write an image or a frame to a file."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    if split_frame_name(name) is None:
+    if split_frame_name(path) is None:
         shutil.copyfile(path, to)
     elif not cv2.imwrite(str(to), read_image(path)):
         raise OSError(f'cannot write {to}')
-    return saved_frame_name(name)
 
 
 def _name(person: dict, root: str) -> str:

@@ -54,7 +54,8 @@ def find_checkpoint(path: Path) -> Path:
     """Return the checkpoint itself of a file or a work dir."""
     if (path / 'last_checkpoint').is_file():
         saved = Path((path / 'last_checkpoint').read_text().strip())
-        path = saved if saved.is_file() else path / saved.name  # the work dir may have moved
+        here = path / saved.name  # the work dir may have moved, and another one taken its place
+        path = here if here.is_file() else saved
     if not path.is_file():
         raise ValueError(f'{path} is neither a checkpoint nor a work dir with a last_checkpoint')
     return path

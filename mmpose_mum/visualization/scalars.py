@@ -1,13 +1,29 @@
 """The scalars that MMEngine logged in a run's work dir, for the tools that draw or count them."""
 import json
+from math import inf
 from pathlib import Path
-from typing import List
+from typing import List, NamedTuple
 
 from .._moved import SCALARS
 from ..files.json_text import decode_text
 
 # Old name → new name, also with a dual model's prefix.
 _RENAMED = {pair + old: pair + new for pair in ('', 'second_') for old, new in SCALARS.items()}
+
+
+class Start(NamedTuple):
+    """What one start of a run has logged.
+
+    Attributes:
+        folder: MMEngine's, in the work dir, which is called by the time.
+        begin: The first iteration that was logged, infinite if none was.
+        end: The first iteration that a later start has logged, infinite if none has.
+        entries: As :func:`read_scalars` returns them, up to the end.
+    """
+    folder: Path
+    begin: float
+    end: float
+    entries: List[dict]
 
 
 def read_scalars(work_dir: Path) -> List[dict]:
@@ -25,12 +41,31 @@ def read_scalars(work_dir: Path) -> List[dict]:
         ValueError: If a line is no such entry. A truncated last line, as of a killed run, is left
             out with a message.
     """
-    entries: List[dict] = []
+    return [entry for start in read_starts(work_dir) for entry in start.entries]
+
+
+def read_starts(work_dir: Path) -> List[Start]:
+    """Read what each start of a run has logged, and where the next one went on.
+
+    Args:
+        work_dir (Path): See :func:`read_scalars`.
+
+    Returns:
+        list[Start]: In the order of the starts, each without what a later one did again.
+
+    Raises:
+        ValueError: As :func:`read_scalars`.
+    """
+    starts: List[Start] = []
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        later = _read_lines(path)
-        begin = min((e['step'] for e in later if 'iter' in e), default=float('inf'))
-        entries = [entry for entry in entries if entry['step'] < begin] + later
-    return entries
+        entries = _read_lines(path)
+        begin = min((e['step'] for e in entries if 'iter' in e), default=inf)
+        # A validation is cut with the iterations before it: its own step may count epochs.
+        starts = [start._replace(end=min(start.end, begin), entries=start.entries[:next(
+            (i for i, entry in enumerate(start.entries)
+             if 'iter' in entry and entry['step'] >= begin), None)]) for start in starts]
+        starts.append(Start(path.parents[1], begin, inf, entries))
+    return starts
 
 
 def _read_lines(path: Path) -> List[dict]:

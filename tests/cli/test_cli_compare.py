@@ -100,6 +100,11 @@ def test_a_work_dir_stands_for_its_last_checkpoint(models, tmp_path):
     assert compare.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
     (tmp_path / 'last_checkpoint').write_text(str(models['plain'][1]))
     assert compare.find_checkpoint(tmp_path) == models['plain'][1]
+    other = tmp_path / 'another_run/iter_20.pth'  # where this work dir was before it moved
+    other.parent.mkdir()
+    other.touch()
+    (tmp_path / 'last_checkpoint').write_text(str(other))
+    assert compare.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
 
 
 def test_the_share_of_right_keypoints():

@@ -32,6 +32,14 @@ def test_what_is_no_work_dir_is_an_error(tmp_path):
         main(['report', str(tmp_path), str(tmp_path)])
 
 
+def test_a_page_that_cannot_be_written_is_told_before_the_predictions(tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/my.py').write_text("model = dict(type='A')\n")
+    (tmp_path / 'file').touch()
+    with pytest.raises(SystemExit, match='cannot write to .*file: .*Name another page with --out'):
+        main(['report', str(tmp_path / 'run'), '-o', str(tmp_path / 'file/page.html')])
+
+
 def test_a_folder_is_no_page(tmp_path):
     with pytest.raises(SystemExit, match='is a folder.* write to .*report.html'):
         main(['report', str(tmp_path / 'not-looked-for'), '--out', str(tmp_path)])

@@ -209,7 +209,7 @@ def test_categories_of_several_sets_that_share_an_id_are_kept_apart(cfg):
 
 @pytest.mark.parametrize('ids, expected', [
     ([5, 0, 9], [5, 0, 9]), ([2, 'a', 1], [1, 2, 3]), (['2', '1', '0'], [1, 2, 3]),
-    ([1., 2., 3.], [1, 2, 3])])
+    ([1., 2., 3.], [1, 2, 3]), ([0, 0, 4], [1, 2, 3])])
 def test_ids_of_images_stay_or_are_numbered_anew_as_one(cfg, ids, expected):
     people = find_people(cfg)._replace(root='/x')
     names = ['c', 'd', 'e']

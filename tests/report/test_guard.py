@@ -1,4 +1,5 @@
 """What the guards log is found again in the log, and nothing else."""
+import json
 import logging
 import uuid
 
@@ -52,6 +53,23 @@ def test_a_skipped_step_and_unlabeled_images_that_never_count_are_found(logged):
     assert len(messages) == 2 and all(message.bad for message in messages)
     assert messages[1].text.startswith('iteration 7: loss is nan')
     assert messages[1].text.endswith('number 1 of this run')
+
+
+def test_what_a_later_start_did_again_is_not_said(logged, tmp_path):
+    def scalars(folder, *steps):
+        path = tmp_path / folder / 'vis_data/scalars.json'
+        path.parent.mkdir(parents=True)
+        path.write_text(''.join(json.dumps(dict(iter=step, step=step)) + '\n' for step in steps))
+    scalars('1', 100, 200, 300)
+    records = [(logging.WARNING, 'the unlabeled images never count: unsup_weight is 0'),
+               (logging.WARNING, 'iteration 150: no signal: why'),
+               (logging.WARNING, 'iteration 250: collapse to background: why')]
+    assert len(logged(*records)) == 3
+    scalars('2', 200, 300)  # resumed at 100
+    assert [message.text[:13] for message in read_messages(tmp_path)] == [
+        'the unlabeled', 'iteration 150']
+    scalars('3', 100)  # from scratch
+    assert read_messages(tmp_path) == []
 
 
 def test_a_work_dir_without_a_log_said_nothing(tmp_path):

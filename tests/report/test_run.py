@@ -67,3 +67,34 @@ def test_names_are_as_short_as_they_can_be(tmp_path):
     assert names_of([tmp_path / 'a/seed_0', tmp_path / 'b/seed_0']) == ['a/seed_0', 'b/seed_0']
     with pytest.raises(ValueError, match='is given twice'):
         names_of([tmp_path, tmp_path])
+
+
+def start(work_dir, name, *steps, panels=(), **config):
+    """Writes what a start leaves: a config, scalars of some steps, and panels."""
+    folder = work_dir / name / 'vis_data'
+    (folder / 'vis_image').mkdir(parents=True)
+    config = dict(dict(resume=False, load_from=None, model=dict(type='A')), **config)
+    (folder / 'config.py').write_text(
+        ''.join(f'{key} = {value!r}\n' for key, value in config.items()))
+    if steps:
+        (folder / 'scalars.json').write_text(
+            ''.join(json.dumps(dict(iter=step, step=step, loss=1.)) + '\n' for step in steps))
+    for step in panels:
+        (folder / f'vis_image/unlabeled_{step}.png').touch()
+
+
+def test_a_run_starts_from_what_its_first_start_began_with_and_a_test_is_none(tmp_path):
+    start(tmp_path, '1', 10, load_from='other.pth')
+    start(tmp_path, '2', 10, 20, load_from='mine.pth')
+    start(tmp_path, '3', 30, resume=True, seed=3)
+    start(tmp_path, '4', 40, resume=True, load_from='iter_30.pth', seed=4)
+    start(tmp_path, '5', load_from='iter_40.pth', seed=5)
+    (run, ) = read_work_dirs([tmp_path])
+    assert run.cfg.seed == 4 and run.cfg.load_from == 'mine.pth'
+
+
+def test_panels_that_a_later_start_drew_again_are_left_out(tmp_path):
+    start(tmp_path, '1', 10, 20, 30, panels=[10, 20, 30])
+    start(tmp_path, '2', 15, panels=[15])
+    (run, ) = read_work_dirs([tmp_path])
+    assert list(panels_of(run)) == [10, 15]

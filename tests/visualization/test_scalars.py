@@ -31,6 +31,15 @@ def test_a_part_that_only_validates_ends_no_earlier_one(tmp_path):
     assert [entry['step'] for entry in read_scalars(tmp_path)] == [10, 20, 0]
 
 
+def test_validations_that_count_epochs_go_with_the_iterations_before_them(tmp_path):
+    write(tmp_path, '1', [trained(20), dict(step=1, ap=.1), trained(40), dict(step=2, ap=.2)])
+    write(tmp_path, '2', [trained(30), dict(step=2, ap=.3)])  # resumed after the first epoch
+    assert read_scalars(tmp_path) == [
+        trained(20), dict(step=1, ap=.1), trained(30), dict(step=2, ap=.3)]
+    write(tmp_path, '3', [trained(10)])  # from scratch
+    assert read_scalars(tmp_path) == [trained(10)]
+
+
 def test_a_line_that_was_cut_off_is_told(tmp_path, capsys):
     path = write(tmp_path, '1', [trained(10)])
     path.write_text(path.read_text() + '{"loss": 0.')

@@ -68,6 +68,8 @@ class SafeCheckpointHook(CheckpointHook):
                 get_file_backend(where), LocalBackend):
             self.backend_args = dict(backend='atomic_local')
         super().before_train(runner)
+        if self.save_best:
+            self._best = {key: self._own(path) for key, path in self._best.items()}
 
     def after_train(self, runner) -> None:
         """Try a last checkpoint again that could not be written; raise OSError if it still fails.
@@ -144,6 +146,14 @@ class SafeCheckpointHook(CheckpointHook):
             if path and path not in best.values():
                 self._delete(path)
                 runner.logger.info(f'Removed the previous best checkpoint {path}')
+
+    def _own(self, path: Optional[str]) -> Optional[str]:
+        """Return where this work dir has a best checkpoint, which a resume may know elsewhere.
+
+        In a copy of a work dir, the path is that of the original, whose file must stay.
+        """
+        own = path and self.file_backend.join_path(self.out_dir, osp.basename(path))
+        return own if own and self.file_backend.exists(own) else None
 
     @property
     def _best(self) -> Dict[str, Optional[str]]:

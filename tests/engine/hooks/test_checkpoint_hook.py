@@ -1,5 +1,6 @@
 """Whatever happens while a checkpoint is written, there is one to resume from."""
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,15 @@ def test_the_best_one_is_replaced_when_a_better_one_is_there(tmp_path, monkeypat
     assert best_of(tmp_path) == ['best_score_iter_10.pth']
     train(tmp_path, 20, keep=-1, scores=[2, 4], val_interval=5, checkpoint=best, resume=True)
     assert best_of(tmp_path) == ['best_score_iter_20.pth']
+
+
+def test_a_resume_in_a_copy_of_the_work_dir_leaves_the_originals_best_one(tmp_path):
+    best = dict(save_best='score', rule='greater')
+    train(tmp_path / 'a', 10, keep=-1, scores=[1, 3], val_interval=5, checkpoint=best)
+    shutil.copytree(tmp_path / 'a', tmp_path / 'b')
+    train(tmp_path / 'b', 15, keep=-1, scores=[4], val_interval=5, checkpoint=best, resume=True)
+    assert best_of(tmp_path / 'a') == ['best_score_iter_10.pth']
+    assert best_of(tmp_path / 'b') == ['best_score_iter_15.pth']
 
 
 def test_a_best_one_that_cannot_be_written_leaves_the_old_one(tmp_path):

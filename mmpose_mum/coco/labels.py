@@ -29,6 +29,9 @@ from .layout import (
     shown,
 )
 
+# The json for RHD that MMPose offers has a list for each keypoint, and the category in it names
+# each finger's keypoints from the wrong end.
+_AS_RHD = ('Rhd2DDataset', )
 _LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
 _WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
 # MMPose's reader finds the image of 1.0 nowhere. Other ids may be written so.
@@ -123,6 +126,9 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
     if has_coco_people(dataset):
         people = [a for a in coco.annotations
                   if 'bbox' in a and 'keypoints' in a and a['image_id'] in coco.images]
+        as_rhd = type(dataset).__name__ in _AS_RHD
+        if as_rhd:
+            people = [_flat(person) for person in people]
         used = {person['image_id'] for person in people}
         images = [image for key, image in coco.images.items() if key in used]
         require(path, 'image', images, _SIZE_FIELDS)
@@ -133,7 +139,8 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
             check_flips(dataset.metainfo)
         _check_counts(coco, people, names)
         _check_values(coco, people, names)
-        check_category_names(coco, names, own_metainfo)
+        if not as_rhd:
+            check_category_names(coco, names, own_metainfo)
         _check_units(coco, people)
         _check_images(dataset, images, what)
         _report(coco, people, what)
@@ -232,6 +239,15 @@ def _category_of(coco: CocoJson) -> Field:
     return Field(
         'category_id', f'one of the ids in "categories", {list(coco.categories)}: CocoMetric '
         'measures these alone', lambda key: find_entry(coco.categories, key) is not None)
+
+
+def _flat(annotation: dict) -> dict:
+    """Write keypoints that are listed as ``[[x, y, visible], …]``, as RHD's, in one list."""
+    keypoints = annotation.get('keypoints')
+    if not isinstance(keypoints, list) or not keypoints or not all(
+            isinstance(point, list) and len(point) == 3 for point in keypoints):
+        return annotation
+    return dict(annotation, keypoints=[value for point in keypoints for value in point])
 
 
 def _is_base(dataset: BaseCocoStyleDataset, method: str) -> bool:

@@ -212,8 +212,10 @@ def write_config(path: str, options: Options, out: str,
         written = Config.fromfile(out)
         people = check_written(written, options)
     # A dataset's reader may raise anything if the json has another layout.
-    except Exception as error:
+    except BaseException as error:
         os.remove(out) if before is None else Path(out).write_bytes(before)
+        if not isinstance(error, Exception):  # it was interrupted
+            raise
         told = isinstance(error, (OSError, ValueError))  # others may say no more than a key
         raise ValueError(
             f'{out} is not written, as it cannot be trained: '

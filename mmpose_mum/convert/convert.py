@@ -56,11 +56,20 @@ def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     _check(cfg)
     model = model_overrides(cfg, options)
     return dict(
-        custom_imports=model['custom_imports'],
+        custom_imports=model.pop('custom_imports'),
+        **_own_run(cfg),
         **schedule_overrides(cfg, options),
-        model=model['model'],
+        **model,
         **data_overrides(cfg, options),
         **validation_overrides(cfg, options))
+
+
+def _own_run(cfg: Config) -> Dict[str, Any]:
+    """Leave out where the original writes, and what it resumes; MMEngine dumps both."""
+    changes: Dict[str, Any] = dict(work_dir=None) if cfg.get('work_dir') else {}
+    if cfg.get('resume'):
+        changes.update(resume=False, load_from=None)
+    return changes
 
 
 def _check(cfg: Config) -> None:

@@ -191,7 +191,7 @@ def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
 
 def _erasing(cfg: Config) -> Dict[str, Any]:
     """Return the arguments that erase boxes of an image, in the color that normalizes to 0."""
-    preprocessor = cfg.model.get('data_preprocessor') or {}
+    preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mean = list(preprocessor.get('mean') or [114.] * 3)
     # Images are loaded as BGR.
     fill = mean[::-1] if preprocessor.get('bgr_to_rgb') else mean

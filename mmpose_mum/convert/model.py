@@ -30,7 +30,11 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
     names = imports['imports']
     names = [names] if isinstance(names, str) else list(names)
+    # MMEngine's Runner would give it to the whole model, whose parts it does not reach.
+    preprocessor: Dict[str, Any] = (
+        dict(data_preprocessor=None) if cfg.get('data_preprocessor') else {})
     return dict(
+        preprocessor,
         custom_imports=dict(
             imports=list(dict.fromkeys([*names, 'mmpose_mum'])),  # the original may have it
             allow_failed_imports=imports.get('allow_failed_imports', False)),
@@ -97,11 +101,14 @@ def _without_init_cfg(node: Any) -> Any:
 
 def _estimator(cfg: Config) -> Any:
     """Refer to the original model. A ViT of MMClassification becomes MMPretrain's."""
+    changes: Dict[str, Any] = {}
+    if cfg.get('data_preprocessor') and not cfg.model.get('data_preprocessor'):
+        changes['data_preprocessor'] = Base('data_preprocessor')
     backbone = cfg.model['backbone']
     if backbone['type'] != 'mmcls.VisionTransformer' or find_spec('mmcls') or \
             not find_spec('mmpretrain'):
-        return Base('model')
+        return Changed(Base('model'), **changes) if changes else Base('model')
     changed = dict(unscoped(backbone), type='mmpretrain.VisionTransformer')
     if 'output_cls_token' in changed:
         changed['out_type'] = 'cls_token' if changed.pop('output_cls_token') else 'featmap'
-    return Changed(Base('model'), backbone=changed)
+    return Changed(Base('model'), backbone=changed, **changes)

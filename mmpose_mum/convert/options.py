@@ -86,6 +86,14 @@ class Options:
         if self.val_images is not None and self.val is None:
             raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
                              'not given')
+        listed = self.unlabeled.lower().endswith('.json')
+        if self.unlabeled_images is not None and not listed:
+            raise ValueError(f'unlabeled_images is {self.unlabeled_images!r}, the folder of a '
+                             f"json's images, but unlabeled, {self.unlabeled!r}, is no json: leave "
+                             'unlabeled_images out')
+        if self.labeled_images is not None and self.labeled is None and not (listed or self.val):
+            raise ValueError(f'labeled_images is {self.labeled_images!r}, but labeled, their json, '
+                             'is not given')
         if self.labeler is not None and (
                 isinstance(self.labeler, str) or len(self.labeler) != 2):
             raise ValueError(f'labeler must be a config and a checkpoint, got {self.labeler!r}')

@@ -29,7 +29,8 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         overrides['val_cfg'] = dict(type='TeacherStudentOnePassValLoop')
     overrides['log_processor'] = dict(by_epoch=False)
     overrides['default_hooks'] = dict(
-        logger=dict(log_metric_by_epoch=False), checkpoint=_checkpoint(cfg, options))
+        _more_default_hooks(cfg), logger=dict(log_metric_by_epoch=False),
+        checkpoint=_checkpoint(cfg, options))
     overrides['custom_hooks'] = _custom_hooks(cfg, options)
     overrides['optim_wrapper'] = dict(constructor='StudentOptimWrapperConstructor')
     base_constructor = cfg.get('optim_wrapper', {}).get('constructor')
@@ -54,6 +55,18 @@ def _checkpoint(cfg: Config, options: Options) -> dict:
     elif best and best != 'auto':
         changes['save_best'] = f'teacher/{best}'
     return changes
+
+
+def _more_default_hooks(cfg: Config) -> Dict[str, Any]:
+    """Treat hooks that were put into ``default_hooks`` as those of ``custom_hooks``."""
+    hooks: Dict[str, Any] = {}
+    for name, hook in (cfg.get('default_hooks') or {}).items():
+        kind = name_of(hook) if hook and 'type' in hook else ''
+        if kind == 'EMAHook':
+            hooks[name] = None
+        elif kind == 'EarlyStoppingHook' and 'monitor' in hook:
+            hooks[name] = dict(monitor=f'teacher/{hook["monitor"]}')
+    return hooks
 
 
 def _custom_hooks(cfg: Config, options: Options) -> List[Any]:
@@ -90,6 +103,14 @@ def _param_scheduler(cfg: Config, options: Options) -> List[Any]:
             for i, scheduler in enumerate(schedulers)]
 
 
+def _warms_up(scheduler: dict) -> bool:
+    """Tell whether a scheduler raises the learning rate at the start of the training."""
+    start = {'LinearLR': 'start_factor', 'ConstantLR': 'factor'}.get(name_of(scheduler))
+    # Both are a third by default.
+    return start is not None and not scheduler.get('begin') and (
+        scheduler.get(start, 1 / 3) < scheduler.get('end_factor', 1.))
+
+
 def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any:
     """Return a scheduler in iterations of the new training."""
     if name_of(scheduler).startswith('ReduceOnPlateau'):
@@ -98,14 +119,18 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
                          'such as MultiStepLR')
     if scheduler.get('by_epoch', True):
         factor = _iters_per_epoch(cfg, options)
-    elif name_of(scheduler) in ('LinearLR', 'ConstantLR') and not scheduler.get('begin'):
-        # A warm-up keeps its number of steps, unless the whole training is short.
+    elif _warms_up(scheduler):
+        # It keeps its number of steps, unless the whole training is short.
         longest = max(2, options.max_iters // 10)  # MMEngine's never ends if it has one step
         return Changed(base, end=longest) if scheduler.get('end', 0) > longest else base
     elif cfg.train_cfg.get('max_iters'):
         factor = options.max_iters / cfg.train_cfg['max_iters']
     else:
-        return base  # in iterations, and the length of the original's epochs is not known here
+        raise ValueError(
+            f'{name_of(scheduler)} in param_scheduler counts iterations (by_epoch=False), and '
+            'train_cfg counts epochs, whose length is not known here: so the share of the training '
+            'that it takes is not known. Give it in epochs, with convert_to_iter_based=True if '
+            'it shall change at each iteration')
     # A copy, not a reference: `convert_to_iter_based` has to go.
     scaled = unscoped(scheduler)
     scaled.pop('convert_to_iter_based', None)

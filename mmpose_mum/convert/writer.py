@@ -45,12 +45,19 @@ def base_name(path: str, out: str) -> str:
         out (str): Path of the config that inherits from it.
 
     Returns:
-        str: ``mmpose::…`` for a config that MMPose ships, else the path relative to ``out``.
+        str: ``mmpose::…`` for a config that MMPose ships, else the path relative to ``out``; the
+        whole path if a symbolic link lies between them.
     """
-    shipped, path = osp.join(shipped_configs(), ''), osp.realpath(find_config(path))
-    if path.startswith(shipped):
-        return 'mmpose::' + path[len(shipped):].replace(os.sep, '/')
-    return osp.relpath(path, osp.dirname(osp.realpath(out))).replace(os.sep, '/')
+    shipped, found = osp.join(shipped_configs(), ''), osp.abspath(find_config(path))
+    real = osp.realpath(found)
+    if real.startswith(shipped):
+        return 'mmpose::' + real[len(shipped):].replace(os.sep, '/')
+    folder = osp.dirname(osp.abspath(out))
+    shared = osp.commonpath([found, folder])
+    # MMEngine goes up by `..` through a link in both ways: where it lies, and where it leads to.
+    linked = osp.realpath(folder) != osp.join(osp.realpath(shared), osp.relpath(folder, shared))
+    return (found if linked and folder != shared else osp.relpath(found, folder)).replace(
+        os.sep, '/')
 
 
 def _comments(cfg: Config) -> Dict[str, List[str]]:
@@ -65,6 +72,10 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
                                     'left out.']
     if cfg.get('param_scheduler'):
         comments['param_scheduler'] = ["The original's epochs, as shares of max_iters."]
+    if cfg.get('work_dir'):
+        comments['work_dir'] = ['Not the original\'s: MMEngine names one by this file.']
+    if cfg.get('resume'):
+        comments['resume'] = ['The original was resumed; this is another training.']
     if cfg.get('auto_scale_lr'):
         comments['auto_scale_lr'] = ['Counts unlabeled images as well.']
     if cfg.model['backbone']['type'] == 'mmcls.VisionTransformer':

@@ -102,7 +102,7 @@ def test_it_does_not_overwrite(demo, tmp_path):
     (['--unlabeled', '.', '--val', 'none.json'], "--val: there is no 'none.json'"),
     (['--unlabeled', '.', '--val', '.'], '--val: expected a json'),
     (['--unlabeled', '.', '--val-images', '.'], "val_images is '.', but val"),
-    (['--unlabeled', '.', '--unlabeled-images', 'none'], 'there is no folder'),
+    (['--unlabeled', '.', '--unlabeled-images', 'none'], "unlabeled, '.', is no json"),
     (['--unlabeled', str(SUPERVISED)], 'is no folder, json or video'),
     (['--unlabeled', '.', '--ratio', '0'], 'ratio must be more than 0'),
     (['--unlabeled', '.', '--out', 'x.yml'], 'ends in .py'),

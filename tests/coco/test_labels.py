@@ -205,6 +205,22 @@ def test_names_of_mmposes_own_sets_are_a_warning_unless_they_are_misplaced(tmp_p
         check_label_sets(dict(dataset(tmp_path, content), metainfo=None), 'labeled')
 
 
+def test_the_json_of_rhd_is_read_as_mmpose_reads_it(tmp_path):
+    """It has a list for each keypoint, and its category names the fingers from the wrong end."""
+    fingers = 'thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger'
+    names = ['wrist', *(f'{finger}{i}' for finger in fingers for i in range(1, 5))]
+    content = labels()
+    for annotation in content['annotations']:
+        annotation.update(keypoints=[[20 + i, 20, 2] for i in range(21)], num_keypoints=21)
+    content['categories'][0]['keypoints'] = names
+    config = dataset(tmp_path, content, type='Rhd2DDataset', metainfo=None)
+    check_label_sets(config, 'labeled')
+    assert DATASETS.build(config)[0]['keypoints'].shape == (1, 21, 2)
+    content['annotations'][4]['keypoints'].pop()
+    with pytest.raises(ValueError, match='annotation 4 .*60 numbers, for 20 keypoints'):
+        check_label_sets(dict(dataset(tmp_path, content), type='Rhd2DDataset', metainfo=None), 'x')
+
+
 def test_annotations_of_another_category_are_named(tmp_path):
     content = labels()
     content['categories'].append(dict(id=2, name='ball', keypoints=['top', 'bottom']))

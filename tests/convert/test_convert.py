@@ -7,11 +7,11 @@ import mmpose
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, MODELS
 
 from helpers.conversions import KINDS, RES50, RTMPOSE, convert, labeled, load, sup, unlabeled
 from mmpose_mum import semi_supervised
-from mmpose_mum.convert import Options, overrides
+from mmpose_mum.convert import Options, checks, overrides
 from mmpose_mum.convert.references import unscoped
 from mmpose_mum.convert.writer import base_name, config_text
 from mmpose_mum.datasets.short_form import sources_of
@@ -109,3 +109,40 @@ def test_what_cannot_be_converted_is_named(change, message):
         cfg[key] = value
     with pytest.raises(ValueError, match=message):
         convert(cfg)
+
+
+def test_a_config_out_of_a_work_dir_trains_in_a_work_dir_of_its_own():
+    cfg = load(RES50)
+    cfg.merge_from_dict(dict(work_dir='work_dirs/plain', resume=True, load_from='iter_9.pth'))
+    changed = overrides(cfg, Options('images', sites=['input']))
+    assert (changed['work_dir'], changed['resume'], changed['load_from']) == (None, False, None)
+    cfg.resume = False
+    assert 'load_from' not in overrides(cfg, Options('images', sites=['input']))
+    assert 'work_dir' not in overrides(load(RES50), Options('images', sites=['input']))
+
+
+def test_a_preprocessor_beside_the_model_is_the_estimators():
+    """MMEngine's Runner would give it to the semi-supervised model, whose batches differ."""
+    cfg, inside = load(RES50), convert(RES50)
+    cfg.data_preprocessor = cfg.model.pop('data_preprocessor')
+    outside = semi_supervised(cfg, unlabeled='images', sites=['input'])
+    assert outside.data_preprocessor is None
+    assert outside.model.estimator == inside.model.estimator
+    assert outside.train_dataloader == inside.train_dataloader  # the color of erased boxes, too
+    model = MODELS.build(dict(outside.model, mix_unmix=None))
+    assert model.data_preprocessor.data_preprocessor.mean.flatten().tolist() == pytest.approx(
+        cfg.data_preprocessor.mean)
+
+
+@pytest.mark.parametrize('before', [None, 'a = 1\n'])
+def test_an_interrupted_check_leaves_what_was_there(before, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    out = tmp_path / 'x.py'
+    if before:
+        out.write_text(before)
+    monkeypatch.setattr(checks, 'check_written', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checks.write_config(RES50, Options(str(tmp_path), sites=['input']), str(out), force=True)
+    assert (out.read_text() if out.exists() else None) == before

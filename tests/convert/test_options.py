@@ -23,6 +23,8 @@ def test_numbers_follow_the_arguments():
     (dict(max_iters=0), 'max_iters must be at least 1'),
     (dict(max_iters=500, burn_in=500), 'burn_in must be less than max_iters, 500,'),
     (dict(batch_size=0), 'batch_size must be at least 1'),
+    (dict(labeled_images='images'), 'labeled_images is .* but labeled, their json, is not given'),
+    (dict(unlabeled_images='images'), 'but unlabeled, .* is no json: leave unlabeled_images out'),
 ])
 def test_numbers_out_of_range_are_named(options, message):
     with pytest.raises(ValueError, match=message):

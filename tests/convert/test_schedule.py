@@ -54,8 +54,17 @@ def test_a_training_by_iterations_is_scaled_as_one_by_epochs_is():
     by_iters = dict(type='IterBasedTrainLoop', max_iters=1000)
     decay = dict(type='PolyLR', begin=100, end=1000, by_epoch=False)
     assert scheduler(train_cfg=by_iters, **decay) == dict(decay, begin=200, end=2000)
-    # How many iterations an epoch had is not known here.
-    assert scheduler(**decay) == decay
+    falling = dict(type='LinearLR', start_factor=1., end_factor=.1, end=1000, by_epoch=False)
+    assert scheduler(train_cfg=by_iters, **falling) == dict(falling, end=2000)  # no warm-up
+
+
+@pytest.mark.parametrize('original', [
+    dict(type='PolyLR', begin=100, end=1000), dict(type='OneCycleLR', eta_max=1., total_steps=9),
+    dict(type='LinearLR', start_factor=1., end_factor=.1, end=1000)],
+    ids=lambda value: value['type'])
+def test_iterations_of_a_training_by_epochs_are_no_known_share_of_it(original):
+    with pytest.raises(ValueError, match=original['type'] + ' .*by_epoch=False.*Give it in epoch'):
+        scheduler(by_epoch=False, **original)
 
 
 def test_every_scheduler_of_several_is_there():
@@ -103,6 +112,14 @@ def test_the_best_checkpoint_is_the_teachers(original, expected):
     hook = course(default_hooks=dict(checkpoint=original))['default_hooks']['checkpoint']
     assert hook == dict(dict(type='SafeCheckpointHook', by_epoch=False, interval=100,
                              max_keep_ckpts=2), **expected)
+
+
+def test_hooks_among_the_default_ones_are_those_of_a_teacher_too():
+    found = course(default_hooks=dict(
+        ema=dict(type='EMAHook'), early=dict(type='EarlyStoppingHook', monitor='PCK'),
+        timer=dict(type='IterTimerHook')))['default_hooks']
+    assert found['ema'] is None and found['early'] == dict(monitor='teacher/PCK')
+    assert 'timer' not in found and found['logger'] == dict(log_metric_by_epoch=False)
 
 
 def test_only_what_the_original_validates_is_validated():

@@ -1,9 +1,9 @@
 """Validation of teacher and student that loads every batch once."""
 import copy
-from typing import Dict, Sequence, Union
+from typing import Any, Dict, Sequence, Union
 
 import torch
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner, ValLoop, autocast
 from mmpose.registry import LOOPS
 from torch import nn
@@ -109,8 +109,28 @@ def _settings_of(model: nn.Module) -> dict:
 
 def _with_own_results(evaluator: Evaluator) -> Evaluator:
     """Copy an evaluator whose metrics share all with the original's but what they collect."""
-    evaluator = copy.copy(evaluator)
-    evaluator.metrics = [copy.copy(metric) for metric in evaluator.metrics]
-    for metric in evaluator.metrics:
-        metric.results = []
-    return evaluator
+    copies: Dict[int, Any] = {}  # one of each: an evaluator may have a metric in several places
+
+    def own(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: own(value) for key, value in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [own(value) for value in part]
+        if not isinstance(part, (Evaluator, BaseMetric)):
+            return part
+        if id(part) not in copies:
+            copies[id(part)] = copy.copy(part)
+            for name, value in vars(part).items():
+                if _has_metrics(value):  # as KeypointPartitionMetric and MultiDatasetEvaluator do
+                    setattr(copies[id(part)], name, own(value))
+            if isinstance(part, BaseMetric):
+                copies[id(part)].results = []
+        return copies[id(part)]
+
+    return own(evaluator)
+
+
+def _has_metrics(value: Any) -> bool:
+    values = value.values() if isinstance(value, dict) else value
+    return isinstance(value, BaseMetric) or isinstance(
+        value, (dict, list, tuple)) and any(map(_has_metrics, values))

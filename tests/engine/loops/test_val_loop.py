@@ -6,12 +6,13 @@ from unittest.mock import patch
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import LOOPS, METRICS
 
 from helpers import small_run
+from mmpose_mum.engine.loops.val_loop import _with_own_results
 
 ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValLoop'
 
@@ -161,3 +162,53 @@ def test_a_plain_model_is_an_error_that_says_so(runner, monkeypatch):
     monkeypatch.setattr(runner, 'model', runner.model.teacher)
     with pytest.raises(TypeError, match='PoseEstimator has no teacher and no student.*ValLoop'):
         validate(runner, ONE_PASS)
+
+
+class Value(BaseMetric):
+    """The mean of what it is given."""
+
+    def process(self, data_batch, data_samples):
+        """Keep them."""
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        """Return the mean."""
+        return dict(mean=sum(results) / len(results))
+
+
+class Outer(Value):
+    """Passes all on to a metric in a dict, as MMPose's KeypointPartitionMetric does."""
+
+    def __init__(self):
+        super().__init__()
+        self.metrics = dict(head=Value())
+
+    def process(self, data_batch, data_samples):
+        """Pass them on."""
+        self.metrics['head'].process(data_batch, data_samples)
+
+    def evaluate(self, size):
+        """Ask the inner one."""
+        return self.metrics['head'].evaluate(size)
+
+
+class Sorting(Evaluator):
+    """Finds its metrics in a dict as well, as MMPose's MultiDatasetEvaluator does."""
+
+    def __init__(self, metrics):
+        super().__init__(metrics)
+        self.metrics_dict = dict(coco=self.metrics[0])
+
+    def process(self, data_samples, data_batch=None):
+        """Let the dict's process them."""
+        self.metrics_dict['coco'].process(data_batch, data_samples)
+
+
+@pytest.mark.parametrize('evaluator', [
+    lambda: Evaluator([Outer()]), lambda: Sorting([Value()])], ids=['metric', 'evaluator'])
+def test_metrics_inside_others_have_results_of_each_model(evaluator):
+    first = evaluator()
+    second = _with_own_results(first)
+    for one, value in ((first, 1.), (second, 3.)):
+        one.process(data_samples=[value, value])
+    assert first.evaluate(2) == dict(mean=1.) and second.evaluate(2) == dict(mean=3.)

@@ -242,15 +242,17 @@ def ladder_table(records: list) -> str:
 
 
 def ablation_table(records: list) -> str:
-    """Return the table of the ablations, with differences to the reference on the same seeds."""
+    """Return the ablations, their differences to the reference, and their share of the gap."""
     ablations = [record for record in records if record['role'] == 'ablation']
     if not ablations:
         return 'No ablation has been trained yet.'
+    _, upper = few_and_all([record for record in records if record['role'] == 'main'])
     columns = [(labels, model) for labels in labels_of(ablations) for model in MODELS]
     head = ['method']
     for labels, model in columns:
         name = f'{head_of(records, labels)}: {model}'
         head += [name, f'{name} − `{REFERENCE}`']
+    head += [f'{head_of(records, labels)}: of the gap' for labels in labels_of(ablations)]
     rows = []
     for method in [REFERENCE, *methods_of(ablations)]:
         row = [f'`{method}`']
@@ -259,7 +261,8 @@ def ablation_table(records: list) -> str:
             reference = figures(records, REFERENCE, *column) if method != REFERENCE else {}
             row += [summary(found.values()), summary(
                 (found[seed] - reference[seed] for seed in found if seed in reference), '+')]
-        rows.append(row)
+        rows.append(row + [share_of_gap(records, method, labels, upper)
+                           for labels in labels_of(ablations)])
     return table(head, rows)
 
 

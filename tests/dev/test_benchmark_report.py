@@ -71,10 +71,11 @@ def test_the_lead_and_the_share_of_the_gap_are_taken_on_the_same_seeds():
 
 def test_ablations_are_compared_on_the_same_seeds():
     _, _, reference, ablation = cells(report.ablation_table(RECORDS))
-    assert reference == ['`pose_mum`', '0.500 ± 0.100 (3)', '–', '0.500 ± 0.000 (3)', '–']
+    assert reference == ['`pose_mum`', '0.500 ± 0.100 (3)', '–', '0.500 ± 0.000 (3)', '–', '50%']
     # Seeds 0 and 2: -0.1 and -0.3, the deviation √0.02; seed 7 has nothing to compare with.
     assert ablation[2] == '-0.200 ± 0.141 (2)'
     assert ablation[4] == '-0.050 ± 0.071 (2)'
+    assert ablation[5] == '25%'
 
 
 def test_choices_are_compared_with_as_many_labels_that_were_all_drawn():

@@ -37,6 +37,8 @@ def semi_supervised(cfg: Config, **options) -> Config:
     """
     converted = copy.deepcopy(cfg)
     converted.merge_from_dict(resolve(overrides(cfg, Options(**options)), cfg))
+    if cfg.get('work_dir'):  # without one, MMEngine's Runner fails
+        converted.work_dir = cfg.work_dir
     return converted
 
 
@@ -65,7 +67,7 @@ def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
 
 def _own_run(cfg: Config) -> Dict[str, Any]:
-    """Leave out where the original writes, and what it resumes; MMEngine dumps both."""
+    """Leave out where the original writes, and what it resumes: MMEngine dumps both."""
     changes: Dict[str, Any] = dict(work_dir=None) if cfg.get('work_dir') else {}
     if cfg.get('resume'):
         changes.update(resume=False, load_from=None)

@@ -63,7 +63,8 @@ def _more_default_hooks(cfg: Config) -> Dict[str, Any]:
     for name, hook in (cfg.get('default_hooks') or {}).items():
         kind = name_of(hook) if hook and 'type' in hook else ''
         if kind == 'EMAHook':
-            hooks[name] = None
+            # One that does nothing: MMEngine takes None under its own names alone.
+            hooks[name] = dict(_delete_=True, type='EmptyCacheHook', after_epoch=False)
         elif kind == 'EarlyStoppingHook' and 'monitor' in hook:
             hooks[name] = dict(monitor=f'teacher/{hook["monitor"]}')
     return hooks

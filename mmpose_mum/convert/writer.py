@@ -73,7 +73,7 @@ def _comments(cfg: Config) -> Dict[str, List[str]]:
     if cfg.get('param_scheduler'):
         comments['param_scheduler'] = ["The original's epochs, as shares of max_iters."]
     if cfg.get('work_dir'):
-        comments['work_dir'] = ['Not the original\'s: MMEngine names one by this file.']
+        comments['work_dir'] = ["Not the original's: `mim train` names one by this file."]
     if cfg.get('resume'):
         comments['resume'] = ['The original was resumed; this is another training.']
     if cfg.get('auto_scale_lr'):

@@ -306,8 +306,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             self.load_labeler()
             self.labeler.check_view(weak)
             self.target_maker.check_size(strong, encoded=True)
-        for branch in BRANCHES[1:]:
-            check_views(data_samples[branch])
+        check_views(data_samples['unsup_teacher'], 'flip_indices')
+        check_views(data_samples['unsup_student'])
         for student, _ in self.pairs().values():
             if _mixes(student):
                 student.neck.check_recomputed()

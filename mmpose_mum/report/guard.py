@@ -1,9 +1,10 @@
 """What the guards of a run said in its log."""
 import re
+from math import inf
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Sequence
 
-from ..visualization.scalars import read_starts
+from ..visualization.scalars import Start
 
 # As PseudoLabelMonitorHook and LossGuardHook put it.
 _SYMPTOMS = 'no signal|collapse to background|collapse to one place'
@@ -25,22 +26,24 @@ class Message(NamedTuple):
     bad: bool
 
 
-def read_messages(work_dir: Path) -> List[Message]:
+def read_messages(work_dir: Path, starts: Sequence[Start]) -> List[Message]:
     """Read what the guards logged, in its order.
 
     Args:
         work_dir (Path): With ``*/*.log`` by MMEngine, one for each start.
+        starts (list[Start]): What the starts have logged besides.
 
     Returns:
         list[Message]: Empty if they said nothing. What a later start did again is left out.
     """
     found = []
-    starts = {start.folder: start for start in read_starts(work_dir)}
+    by_folder = {start.folder: start for start in starts}
     for path in sorted(work_dir.glob('*/*.log')):
-        start = starts.get(path.parent)
+        start = by_folder.get(path.parent)
         for text in _records(path.read_text(encoding='utf-8', errors='replace')):
             told = _TOLD.search(text)
-            if told and start and start.end <= int(told[1] or told[2] or start.begin):
+            if told and start and start.end < inf and start.end <= float(
+                    told[1] or told[2] or start.begin):
                 continue
             if told:  # an error has the place in the source in front of it
                 found.append(Message(text[told.start():].strip(), not told[0].endswith(' is over')))

@@ -8,8 +8,8 @@ from mmengine.config import Config
 
 from ..configs.plain import find_config, read_config
 from ..visualization.compare import find_checkpoint
-from ..visualization.run_plot import Series, read_run
-from ..visualization.scalars import read_starts
+from ..visualization.run_plot import Series, sorted_run
+from ..visualization.scalars import Start, entries_of, read_starts
 
 
 class Run(NamedTuple):
@@ -23,6 +23,7 @@ class Run(NamedTuple):
         series: The training's scalars.
         metrics: Metric → model → iteration → value; see :func:`read_run`. Epochs, by which
             MMEngine logs an epoch loop's validations, are counted in iterations.
+        starts: What each start of the training has logged.
         lacks: What is not there, and what follows from it.
     """
     name: str
@@ -31,6 +32,7 @@ class Run(NamedTuple):
     checkpoint: Optional[Path]
     series: Series
     metrics: Dict[str, Series]
+    starts: List[Start]
     lacks: List[str]
 
     @property
@@ -106,8 +108,9 @@ def _read(name: str, folder: Path) -> Run:
     except ValueError:
         lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
                      'keypoint, and no images of people.')
-    if any(folder.glob('*/vis_data/scalars.json')):
-        series, metrics = read_run(folder)
+    starts = read_starts(folder)
+    if starts:
+        series, metrics = sorted_run(folder, entries_of(starts))
         if series.get('epoch') and not _by_iteration(cfg):
             metrics = _in_iterations(metrics, series['epoch'])
     else:
@@ -116,7 +119,7 @@ def _read(name: str, folder: Path) -> Run:
     if len(lacks) == 3:
         raise ValueError(f'{folder} has no config, no checkpoint and no */vis_data/scalars.json: '
                          'is it the work dir of a run?')
-    return Run(name, folder, cfg, checkpoint, series, metrics, lacks)
+    return Run(name, folder, cfg, checkpoint, series, metrics, starts, lacks)
 
 
 def _by_iteration(cfg: Optional[Config]) -> bool:
@@ -160,7 +163,10 @@ def _read_config(configs: List[Path]) -> Config:
     for earlier in configs[-2::-1]:
         if not first.get('resume'):
             break
-        first = read_config(earlier)
+        try:
+            first = read_config(earlier)
+        except Exception:  # a program that no longer runs; the last start's says enough
+            break
     cfg.load_from = first.get('load_from')
     return cfg
 
@@ -168,7 +174,7 @@ def _read_config(configs: List[Path]) -> Config:
 def panels_of(run: Run) -> Dict[int, List[Path]]:
     """Find the panels that PseudoLabelVisualizationHook drew, by iteration, one for each pair."""
     found: Dict[int, Dict[str, Path]] = {}
-    ends = {start.folder: start.end for start in read_starts(run.folder)}
+    ends = {start.folder: start.end for start in run.starts}
     for path in sorted(run.folder.glob('*/vis_data/vis_image/*.png')):  # the last start's counts
         name = re.fullmatch(r'(?:second_)?unlabeled_(\d+)', path.stem)
         if name and int(name.group(1)) < ends.get(path.parents[2], inf):

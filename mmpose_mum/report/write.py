@@ -300,7 +300,7 @@ def _guard(run: Run) -> Dict[str, Any]:
     assert run.cfg is not None
     hooks = {name: hook_of(run.cfg, name) for name in ('PseudoLabelMonitorHook', 'LossGuardHook')}
     return dict(watched=[name for name, hook in hooks.items() if hook is not None],
-                messages=read_messages(run.folder), log=any(run.folder.glob('*/*.log')))
+                messages=read_messages(run.folder, run.starts), log=any(run.folder.glob('*/*.log')))
 
 
 def _publish(run: Run) -> Dict[str, Any]:

@@ -119,10 +119,12 @@ def _is_copy(to: Path, path: str) -> bool:
 def _copy(path: str, to: Path) -> None:
     """Write an image or a frame to a file."""
     to.parent.mkdir(parents=True, exist_ok=True)
+    part = to.with_name(f'.part_{to.name}')  # half a file would count as another image
     if split_frame_name(path) is None:
-        shutil.copyfile(path, to)
-    elif not cv2.imwrite(str(to), read_image(path)):
+        shutil.copyfile(path, part)
+    elif not cv2.imwrite(str(part), read_image(path)):
         raise OSError(f'cannot write {to}')
+    os.replace(part, to)
 
 
 def _name(person: dict, root: str) -> str:

@@ -31,9 +31,14 @@ def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
     Raises:
         ValueError: If there is nothing, or something else than MMEngine's.
     """
+    return sorted_run(work_dir, read_scalars(work_dir))
+
+
+def sorted_run(work_dir: Path, entries: List[dict]) -> Tuple[Series, Dict[str, Series]]:
+    """Sort what a run has logged, when it has been read; see :func:`read_run`."""
     series: Series = {}
     metrics: Dict[str, Series] = {}
-    for entry in read_scalars(work_dir):
+    for entry in entries:
         validation = 'data_time' in entry and 'iter' not in entry
         for key, value in entry.items():
             if not isinstance(value, (int, float)):

@@ -2,7 +2,7 @@
 import json
 from math import inf
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Sequence
 
 from .._moved import SCALARS
 from ..files.json_text import decode_text
@@ -41,7 +41,12 @@ def read_scalars(work_dir: Path) -> List[dict]:
         ValueError: If a line is no such entry. A truncated last line, as of a killed run, is left
             out with a message.
     """
-    return [entry for start in read_starts(work_dir) for entry in start.entries]
+    return entries_of(read_starts(work_dir))
+
+
+def entries_of(starts: Sequence[Start]) -> List[dict]:
+    """Return what all starts have logged, in its order."""
+    return [entry for start in starts for entry in start.entries]
 
 
 def read_starts(work_dir: Path) -> List[Start]:

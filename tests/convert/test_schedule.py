@@ -118,7 +118,8 @@ def test_hooks_among_the_default_ones_are_those_of_a_teacher_too():
     found = course(default_hooks=dict(
         ema=dict(type='EMAHook'), early=dict(type='EarlyStoppingHook', monitor='PCK'),
         timer=dict(type='IterTimerHook')))['default_hooks']
-    assert found['ema'] is None and found['early'] == dict(monitor='teacher/PCK')
+    assert found['ema'] == dict(_delete_=True, type='EmptyCacheHook', after_epoch=False)
+    assert found['early'] == dict(monitor='teacher/PCK')
     assert 'timer' not in found and found['logger'] == dict(log_metric_by_epoch=False)
 
 

@@ -268,13 +268,14 @@ def test_views_of_different_sizes_are_refused_in_the_burn_in_already(branch):
         model.loss(**batch)
 
 
-@pytest.mark.parametrize('branch', BRANCHES[1:])
-def test_a_view_that_nobody_recorded_is_refused_in_the_burn_in_already(branch):
+@pytest.mark.parametrize('branch, key', [
+    ('unsup_teacher', 'flip_indices'), ('unsup_teacher', 'flip'), ('unsup_student', 'warp_mat')])
+def test_a_view_that_nobody_recorded_is_refused_in_the_burn_in_already(branch, key):
     model = MODELS.build(tiny_config(unsup_weight=0.)).train()
     batch = tiny_batch(model)
     model.loss(**batch)
-    batch['data_samples'][branch][-1].pop('flip_indices')
-    with pytest.raises(KeyError, match="no 'flip_indices' in its metainfo"):
+    batch['data_samples'][branch][-1].pop(key)
+    with pytest.raises(KeyError, match=f"no '{key}' in its metainfo"):
         model.loss(**batch)
 
 

@@ -25,11 +25,11 @@ def one_process(tmp_path):
 
 def model_of(kind):
     cfg = tiny_config(burn_in=1, ramp_up=0, mix_unmix=dict(sites=['input']))
-    if kind == 'with_cp':
+    if kind in ('with_cp', 'both'):
         cfg['estimator']['backbone']['with_cp'] = True
     torch.manual_seed(0)
     model = MODELS.build(cfg).train()
-    if kind == 'activation_checkpointing':
+    if kind in ('activation_checkpointing', 'both'):
         turn_on_activation_checkpointing(model, ['student.backbone.layer1'])
     return model
 
@@ -52,7 +52,7 @@ def gradients(kind):
     return found
 
 
-@pytest.mark.parametrize('kind', ['with_cp', 'activation_checkpointing'])
+@pytest.mark.parametrize('kind', ['with_cp', 'activation_checkpointing', 'both'])
 def test_the_burn_in_ends_in_several_processes_with_the_plain_models_gradients(kind, one_process):
     for plain, recomputed in zip(gradients('plain'), gradients(kind)):
         assert plain.keys() == recomputed.keys()

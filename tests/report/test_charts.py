@@ -11,7 +11,7 @@ NAME = '<script>$x_{1 & "y"</script>'
 
 
 def run(name, **series):
-    return Run(name, Path(name), None, None, series, {}, [])
+    return Run(name, Path(name), None, None, series, {}, [], [])
 
 
 def parsed(svg):

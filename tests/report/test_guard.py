@@ -8,6 +8,7 @@ from mmengine.logging import MMLogger
 
 from mmpose_mum.engine.hooks import monitor_hook
 from mmpose_mum.report.guard import read_messages
+from mmpose_mum.visualization.scalars import read_starts
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def logged(tmp_path):
     def log(*records):
         for level, text in records:
             logger.log(level, text)
-        return read_messages(tmp_path)
+        return read_messages(tmp_path, read_starts(tmp_path))
 
     yield log
     for handler in logger.handlers:
@@ -66,11 +67,21 @@ def test_what_a_later_start_did_again_is_not_said(logged, tmp_path):
                (logging.WARNING, 'iteration 250: collapse to background: why')]
     assert len(logged(*records)) == 3
     scalars('2', 200, 300)  # resumed at 100
-    assert [message.text[:13] for message in read_messages(tmp_path)] == [
+    assert [message.text[:13] for message in read_messages(tmp_path, read_starts(tmp_path))] == [
         'the unlabeled', 'iteration 150']
     scalars('3', 100)  # from scratch
-    assert read_messages(tmp_path) == []
+    assert read_messages(tmp_path, read_starts(tmp_path)) == []
+
+
+def test_a_start_that_was_killed_before_it_logged_has_said_it(logged, tmp_path):
+    (tmp_path / '1/vis_data').mkdir()
+    (tmp_path / '1/vis_data/scalars.json').write_text(json.dumps(dict(step=0, PCK=.1)) + '\n')
+    record = (logging.WARNING, 'the unlabeled images never count: unsup_weight is 0')
+    assert len(logged(record)) == 1
+    (tmp_path / '2/vis_data').mkdir(parents=True)
+    (tmp_path / '2/vis_data/scalars.json').write_text(json.dumps(dict(iter=9, step=9)) + '\n')
+    assert read_messages(tmp_path, read_starts(tmp_path)) == []
 
 
 def test_a_work_dir_without_a_log_said_nothing(tmp_path):
-    assert read_messages(tmp_path) == []
+    assert read_messages(tmp_path, read_starts(tmp_path)) == []

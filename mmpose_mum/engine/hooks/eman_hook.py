@@ -45,8 +45,8 @@ class EMANHook(Hook):
 
     Raises:
         ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
-            ``EMAHook`` of MMEngine as well, a model with another ``burn_in``, or one whose teacher
-            learns by gradient.
+            ``EMAHook`` of MMEngine as well, a model with another ``burn_in``, one whose teacher
+            learns by gradient, or one in training mode whose statistics it would average.
     """
 
     priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
@@ -95,14 +95,14 @@ class EMANHook(Hook):
         if self.statistics == 'own' and mode != 'train':
             raise ValueError("EMANHook has statistics='own', but a teacher in evaluation mode "
                              "gathers none: set teacher_mode='train' in the model")
-        if self.statistics == 'average' and mode == 'train':
+        self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
+                             own_buffers=self.statistics == 'own')
+        if self.statistics == 'average' and mode == 'train' and self._ema.statistics:
             raise ValueError(
                 "the model has teacher_mode='train', so the teacher gathers BatchNorm statistics "
                 "of its own, and EMANHook has statistics='average', which would mix them with the "
                 "student's. Set statistics='own' in EMANHook, as in mean teachers, or remove "
                 'teacher_mode from the model')
-        self._ema = ModelEma(model.teacher, model.student, self.statistics == 'average',
-                             own_buffers=self.statistics == 'own')
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
         if self._updates is None:

@@ -25,9 +25,10 @@ class HiddenLabelHook(Hook):
     This is for diagnosis, on "unlabeled" people whose labels are known: set ``keep_hidden=True`` in
     ``UnlabeledPoseDataset``. Every ``interval`` iterations the teacher, or the labeler, runs once
     more, in float32, on the weak view of the batch, before it is updated. A keypoint counts if its
-    label is visible and inside the view, and a labeler's json has it. It is right if its error is
-    at most ``thr`` times the longer side of the person's box. In a flipped view keypoints have the
-    names that they have for the teacher.
+    label is visible and inside the view, and its target has a weight. It has none if a labeler's
+    json lacks it, or if several labelers are far apart. It is right if its error is at most ``thr``
+    times the longer side of the person's box. In a flipped view keypoints have the names that they
+    have for the teacher.
 
     At each validation and at the end of the training, the shares since the last readout go to the
     visualizer's backends (``vis_data/scalars.json``), with the iteration as ``step``:

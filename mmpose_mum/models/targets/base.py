@@ -356,10 +356,10 @@ def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Ten
         flip=torch.from_numpy(flip).to(device, non_blocking=True))
 
 
-def check_views(data_samples: Sequence[Any]) -> None:
-    """Raise KeyError if a sample's metainfo does not say how its view was made."""
+def check_views(data_samples: Sequence[Any], *more: str) -> None:
+    """Raise KeyError if a sample's metainfo lacks how its view was made, or one of more keys."""
     for sample in data_samples:
-        for key in ('warp_mat', 'flip', 'flip_indices'):
+        for key in ('warp_mat', 'flip', *more):
             if key not in sample.metainfo:
                 raise KeyError(
                     f'an unlabeled sample has no {key!r} in its metainfo: its pipeline must end '

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def told(cfg, **counts):
-    return settings_of(Run('a', Path('a'), cfg, None, dict(time={1: .2, 2: .4}), {}, [], []), counts)
+    run = Run('a', Path('a'), cfg, None, dict(time={1: .2, 2: .4}), {}, [], [])
+    return settings_of(run, counts)
 
 
 def test_a_semi_supervised_config_in_words():

@@ -103,10 +103,10 @@ def test_a_shipped_config_has_one_name_and_ones_own_a_relative_path(tmp_path):
 
 
 def test_a_base_is_found_from_a_folder_that_is_a_link(tmp_path):
-    (tmp_path / 'disk/far/work').mkdir(parents=True)
-    (tmp_path / 'project').mkdir()
-    (tmp_path / 'project/work').symlink_to(tmp_path / 'disk/far/work')
-    own, out = tmp_path / 'project/mine.py', tmp_path / 'project/work/x.py'
+    (tmp_path / 'disk/far/real').mkdir(parents=True)
+    (tmp_path / 'own').mkdir()
+    (tmp_path / 'own/linked').symlink_to(tmp_path / 'disk/far/real')
+    own, out = tmp_path / 'own/mine.py', tmp_path / 'own/linked/x.py'
     own.write_text('a = 1\n')
     out.write_text(f'_base_ = {base_name(str(own), str(out))!r}\n')
     assert Config.fromfile(str(out)).a == 1

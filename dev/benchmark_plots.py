@@ -81,9 +81,9 @@ def draw_lengths(records: list, path: Path) -> None:
         return
     figure, axes = start_figure(len(found), 5, 3.4)
     for axis, (labels, methods) in zip(axes, found.items()):
-        for i, (method, runs) in enumerate(methods.items()):
+        for i, runs in enumerate(methods.values()):
             curve = mean_curve(runs, 2)
-            mixing = 'without' if 'no_mixing' in method or 'without' in method else 'with'
+            mixing = ('with', 'without')[i % 2]  # in the order of LENGTHS, longer ones first
             axis.plot(*zip(*curve), color=f'C{i % 2}', marker='.', ls='-' if i < 2 else ':',
                       label=f'{mixing} mixing, {curve[-1][0]:,} steps')
         plain = figures(records, 'supervised', labels, 'student')

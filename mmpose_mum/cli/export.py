@@ -10,7 +10,6 @@ it. The config is a program that runs.
 """
 import json
 from argparse import ArgumentParser, Namespace
-from tempfile import TemporaryFile
 
 from ._shared import add_device, add_force, add_out, keep_existing, positive
 
@@ -39,10 +38,9 @@ def run(args: Namespace) -> None:
 
     from ..configs.plain import read_config
     from ..export.pseudo_labels import coco_json, find_people, load_plain, predict
-    from ..files.whole import write_whole
+    from ..files.whole import check_writable, write_whole
     keep_existing(args.out, args.force)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    TemporaryFile(dir=args.out.parent).close()  # what cannot be written to fails here already
+    check_writable(args.out.parent)
     cfg = read_config(args.config)
     model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)

@@ -2,6 +2,7 @@
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Optional, Union
 
 
@@ -39,6 +40,23 @@ def write_whole(content: Union[str, bytes], path: Path, partial: Optional[Path] 
                 error.errno, f'{error.strerror or error}: {path} needs {len(content):,} bytes'
                 + _free_bytes(path.parent)) from error
         raise
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and write to it, to find out before long work that this is impossible.
+
+    Args:
+        folder (Path): Where something will be written.
+
+    Raises:
+        OSError: If it cannot be made, or nothing can be written to it. The message names it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(f'cannot write to {folder}: {error}. Name another place with --out'
+                      ) from error
 
 
 def _free_bytes(folder: Path) -> str:

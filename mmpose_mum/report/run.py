@@ -144,10 +144,8 @@ def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict
 def _configs_of(folder: Path) -> List[Path]:
     """Find the configs of the training's starts, or else the work dir's only one."""
     found = sorted(folder.glob('*/vis_data/config.py'))
-    # A test writes a config, too, and no scalars.
-    trained = [path for path in found if path.with_name('scalars.json').is_file()]
-    if found:
-        return trained or found
+    if found:  # a test writes a config, too, and no scalars
+        return [path for path in found if path.with_name('scalars.json').is_file()] or found
     try:
         return [find_config(folder / 'any.pth')]
     except ValueError:

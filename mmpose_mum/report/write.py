@@ -5,7 +5,6 @@ import shlex
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import cv2
@@ -17,7 +16,7 @@ from ..configs.plain import find_config
 from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, find_labeled, find_people, find_validation, load_plain
 from ..files.sizes import evenly
-from ..files.whole import write_whole
+from ..files.whole import check_writable, write_whole
 from ..version import __version__
 from ..visualization import hidden_plot
 from ..visualization.branches import draw_branches
@@ -71,21 +70,11 @@ def write_report(work_dirs: Sequence[Union[str, Path]], out: Optional[Path] = No
         raise IsADirectoryError(f'{out} is a folder, and the page is a file: write to '
                                 f'{out / "report.html"}')
     runs = read_work_dirs(folders)
-    _check_writable(out)
+    check_writable(out.parent)
     content = gather(runs, device or get_device())
     write_whole(render(content), out)
     return Written(out, [f'{run.name}: {text}' if len(runs) > 1 else text
                          for run in runs for text in run.lacks])
-
-
-def _check_writable(out: Path) -> None:
-    """Raise OSError if nothing can be written to the page's folder."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=out.parent).close()
-    except OSError as error:
-        raise OSError(f'cannot write to {out.parent}: {error}. Name another page with --out'
-                      ) from error
 
 
 def render(content: Dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import os.path as osp
-import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -118,13 +117,11 @@ def _is_copy(to: Path, path: str) -> bool:
 
 def _copy(path: str, to: Path) -> None:
     """Write an image or a frame to a file."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    part = to.with_name(f'.part_{to.name}')  # half a file would count as another image
     if split_frame_name(path) is None:
-        shutil.copyfile(path, part)
-    elif not cv2.imwrite(str(part), read_image(path)):
-        raise OSError(f'cannot write {to}')
-    os.replace(part, to)
+        content = Path(path).read_bytes()
+    else:
+        content = cv2.imencode(to.suffix, read_image(path))[1].tobytes()
+    write_whole(content, to)  # half a file would count as another image
 
 
 def _name(person: dict, root: str) -> str:

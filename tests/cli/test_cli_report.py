@@ -36,7 +36,7 @@ def test_a_page_that_cannot_be_written_is_told_before_the_predictions(tmp_path):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run/my.py').write_text("model = dict(type='A')\n")
     (tmp_path / 'file').touch()
-    with pytest.raises(SystemExit, match='cannot write to .*file: .*Name another page with --out'):
+    with pytest.raises(SystemExit, match='cannot write to .*file: .*Name another place with --out'):
         main(['report', str(tmp_path / 'run'), '-o', str(tmp_path / 'file/page.html')])
 
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from mmpose_mum.files.whole import write_whole
+from mmpose_mum.files.whole import check_writable, write_whole
 
 
 @pytest.mark.parametrize('content', ['Füße', 'Füße'.encode()])
@@ -30,3 +30,11 @@ def test_another_writer_of_the_same_file_is_not_disturbed(tmp_path, monkeypatch)
     monkeypatch.setattr(os, 'replace', replace)
     write_whole('first', path)
     assert path.read_text() == 'first' and os.listdir(tmp_path) == ['a.txt']
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_and_another_one_made(tmp_path):
+    check_writable(tmp_path / 'a/b')
+    assert (tmp_path / 'a/b').is_dir() and not any((tmp_path / 'a/b').iterdir())
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match='cannot write to .*file.*Name another place with --out'):
+        check_writable(tmp_path / 'file')

@@ -17,11 +17,11 @@ from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
 
 ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'no_mixing', 'mum_input',
-         'pose_mum', 'round2_no_mixing', 'round2_pose_mum')
+         'pose_mum', 'round2_no_mixing', 'round2_pose_mum', 'full_recipe')
 # By the config's folder; others are main.
 ROLES = {'ablations': 'ablation', 'ladder': 'ladder', 'label_next': 'label_next'}
 # Trainings of two lengths, with and without mixing, whose curves are shown side by side.
-LENGTHS = ('twice_as_long', 'twice_as_long_without_mixing', 'pose_mum', 'no_mixing')
+LENGTHS = ('pose_mum', 'no_mixing', 'half_as_long', 'r6_erasing')
 MODELS = ('student', 'teacher')
 # Hooks that change nothing of the training.
 WATCHING = ('LossGuardHook', 'PseudoLabelMonitorHook')

@@ -27,21 +27,21 @@ from benchmark_records import (
 )
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
-OTHER_PAIRS = (('no_mixing', 'supervised'), ('r9_four_times', 'supervised'),
-               ('twice_as_long', 'supervised'), ('twice_as_long_without_mixing', 'supervised'),
-               ('twice_as_long', 'twice_as_long_without_mixing'),
-               ('twice_as_long', 'twice_as_long_supervised'),
+# Behind those of the reference and each other method of the main table.
+OTHER_PAIRS = (('no_mixing', 'supervised'), ('round2_pose_mum', 'supervised'),
+               ('full_recipe', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'),
+               ('full_recipe', 'round2_pose_mum'), ('full_recipe', 'full_recipe_without_mixing'),
+               ('pose_mum', 'twice_as_long_supervised'),
                ('twice_as_long_supervised', 'supervised'),
-               ('round2_pose_mum', 'round2_no_mixing'),
-               ('r9_four_times', 'four_times_without_mixing'),
-               ('four_times_after_long', 'supervised'),
-               ('four_times_after_long', 'twice_as_long'),
-               ('four_times_after_long', 'r9_four_times'),
+               ('pose_mum', 'half_as_long'), ('no_mixing', 'r6_erasing'),
+               ('half_as_long', 'supervised'), ('half_as_long', 'r6_erasing'),
+               ('half_as_long_round2', 'supervised'), ('half_as_long_round2', 'half_as_long'),
+               ('half_as_long_round2', 'half_as_long_round2_without_mixing'),
                ('mixing_without_erasing', 'r5_shifts'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
-# Rungs of the ladder that are methods of the main table, by the rung's number.
-RUNGS = {'r6': 'no_mixing', 'r7': 'pose_mum', 'r8': 'round2_pose_mum'}
+# Upper rungs of the ladder: methods of the main table.
+RUNGS = ('no_mixing', 'pose_mum', 'round2_pose_mum', 'full_recipe')
 NOTHING = '–'
 
 
@@ -197,11 +197,18 @@ def paired_difference(first: dict, second: dict, same_people: bool):
 
 
 def interval_table(records: list) -> str:
-    """Return how far the reference leads, and the first of `OTHER_PAIRS`, with intervals."""
+    """Return differences with their intervals.
+
+    The first rows are those of the reference and each other method of the main table, then come
+    `OTHER_PAIRS`. What is lower in the main table is ahead in a pair.
+    """
     main = [record for record in records if record['role'] == 'main']
     counts, _ = few_and_all(main)
-    pairs = [(REFERENCE, method) for method in methods_of(main) if method != REFERENCE] + [
-        pair for pair in OTHER_PAIRS if set(pair) <= set(methods_of(records))]
+    methods = methods_of(main)
+    split = methods.index(REFERENCE) if REFERENCE in methods else len(methods)
+    pairs = [*((REFERENCE, method) for method in methods[:split]),
+             *((method, REFERENCE) for method in methods[split + 1:]),
+             *(pair for pair in OTHER_PAIRS if set(pair) <= set(methods_of(records)))]
     columns = [(labels, people) for labels in counts for people in PEOPLE]
     rows = []
     for pair in pairs:
@@ -225,11 +232,10 @@ def ladder_table(records: list) -> str:
     if not own:
         return 'No ladder has been trained yet.'
     _, upper = few_and_all([record for record in records if record['role'] == 'main'])
-    rungs, rows = sorted([*methods_of(own), *RUNGS]), []
+    rows = []
     for labels in labels_of(own):
         below = {}
-        for rung in rungs:
-            method = RUNGS.get(rung, rung)
+        for method in [*sorted(methods_of(own)), *RUNGS]:
             found = judged(records, method, labels)
             if not found:
                 continue

@@ -1,7 +1,7 @@
 # The recipe without mixing: an EMAN teacher tells the student about the other 1,800 images.
 _base_ = './supervised.py'
 
-max_iters = 2500
+max_iters = 5000
 train_cfg = dict(max_iters=max_iters, val_interval=500)
 val_cfg = _base_.semi_val_loop
 param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]

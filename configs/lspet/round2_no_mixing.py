@@ -4,6 +4,9 @@
 _base_ = './no_mixing.py'
 
 first_round = 'no_mixing'
+max_iters = 2500
+train_cfg = dict(max_iters=max_iters)
+param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_iters)]
 model = dict(
     burn_in=0, ramp_up=0,
     labeler=dict(config='{{ fileDirname }}/supervised.py', checkpoint='first_round.pth'))

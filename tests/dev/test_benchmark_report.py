@@ -163,7 +163,7 @@ def test_a_file_of_something_else_is_an_error(tmp_path, content, message):
 def test_the_command_writes_tables_and_plots(tmp_path, capsys):
     source, page = tmp_path / 'records.json', tmp_path / 'page.md'
     records = RECORDS + [record(method, 100, 0, 0.3, 0.4, 'ablation') for method in (
-        'no_mixing', 'twice_as_long', 'twice_as_long_without_mixing')]
+        'no_mixing', 'half_as_long', 'r6_erasing')]
     source.write_text(json.dumps(records))
     page.write_text(TEXT)
     report.main([str(source)])
@@ -202,6 +202,14 @@ def test_the_recipe_without_mixing_is_compared_with_supervised_training_too():
                     '`no_mixing` − `supervised`': '+0.200 [+0.200, +0.200] (1)'}
 
 
+def test_what_builds_on_the_reference_is_compared_with_it_the_other_way_round():
+    records = [with_people(method, 0, right * 8, right * 8) for method, right in (
+        ('pose_mum', '5'), ('mum_input', '4'), ('full_recipe', '7'))]
+    rows = [(row[0], row[1]) for row in cells(report.interval_table(records))[2:]]
+    assert rows == [('`pose_mum` − `mum_input`', '+0.100 [+0.100, +0.100] (1)'),
+                    ('`full_recipe` − `pose_mum`', '+0.200 [+0.200, +0.200] (1)')]
+
+
 def test_mixing_without_erasing_is_compared_with_its_own_recipe():
     records = [with_people(method, 0, right * 8, right * 8, role) for method, right, role in (
         ('pose_mum', '6', 'main'), ('r5_shifts', '3', 'ladder'),
@@ -234,13 +242,13 @@ def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
     records = [record('r0_start', 100, 0, 0.1, 0.1, 'ladder'),
                record('r1_colors', 100, 0, 0.1, 0.3, 'ladder'),
                record('no_mixing', 100, 0, 0.1, 0.35), record('pose_mum', 100, 0, 0.1, 0.5),
-               record('r9_four_times', 100, 0, 0.1, 0.45, 'ladder'),
+               record('full_recipe', 100, 0, 0.1, 0.45),
                record('supervised', 100, 0, 0.2, None), record('supervised', 2000, 0, 0.6, None)]
     _, _, *rows = cells(report.ladder_table(records))
     assert [(row[0], *row[3:]) for row in rows] == [
         ('`r0_start`', '–', '-25%'), ('`r1_colors`', '+0.200 (1)', '25%'),
         ('`no_mixing`', '+0.050 (1)', '37%'), ('`pose_mum`', '+0.150 (1)', '75%'),
-        ('`r9_four_times`', '-0.050 (1)', '62%')]
+        ('`full_recipe`', '-0.050 (1)', '62%')]
 
 
 def test_curves_of_two_lengths_are_means_over_the_draws_that_all_have():
@@ -248,16 +256,16 @@ def test_curves_of_two_lengths_are_means_over_the_draws_that_all_have():
         return record(method, labels, seed, 0.9, teachers[-1], curve=[
             [500 * step, 0.9, value] for step, value in enumerate(teachers, 1)])
     records = [
-        trained('pose_mum', 0, 0.1, 0.2), trained('pose_mum', 3, 0.3, 0.6),
-        trained('pose_mum', 5, 0.8, 0.8), trained('pose_mum', 0, 0.7, 0.7, labels=100),
-        trained('no_mixing', 0, 0.1, 0.1), trained('no_mixing', 3, 0.2, 0.2),
-        trained('twice_as_long', 0, 0.1, 0.2, 0.3), trained('twice_as_long', 3, 0.2, 0.4, 0.6)]
+        trained('half_as_long', 0, 0.1, 0.2), trained('half_as_long', 3, 0.3, 0.6),
+        trained('half_as_long', 5, 0.8, 0.8), trained('half_as_long', 0, 0.7, 0.7, labels=100),
+        trained('r6_erasing', 0, 0.1, 0.1), trained('r6_erasing', 3, 0.2, 0.2),
+        trained('pose_mum', 0, 0.1, 0.2, 0.3), trained('pose_mum', 3, 0.2, 0.4, 0.6)]
     assert report.length_table(records) == 'Two lengths have not been trained yet.'
-    records += [trained('twice_as_long_without_mixing', 3, 0, 0.1, 0.2),
-                trained('twice_as_long_without_mixing', 0, 0.1, 0.3, 0.2)]
+    records += [trained('no_mixing', 3, 0, 0.1, 0.2),
+                trained('no_mixing', 0, 0.1, 0.3, 0.2)]
     head, _, *rows = cells(report.length_table(records))
     assert head == ['step', 'labels', 'draws', '500', '1,000', '1,500']
-    assert rows == [['`twice_as_long`', '200', '2', '0.150', '0.300', '0.450'],
-                    ['`twice_as_long_without_mixing`', '200', '2', '0.050', '0.200', '0.200'],
-                    ['`pose_mum`', '200', '2', '0.200', '0.400', ''],
-                    ['`no_mixing`', '200', '2', '0.150', '0.150', '']]
+    assert rows == [['`pose_mum`', '200', '2', '0.150', '0.300', '0.450'],
+                    ['`no_mixing`', '200', '2', '0.050', '0.200', '0.200'],
+                    ['`half_as_long`', '200', '2', '0.200', '0.400', ''],
+                    ['`r6_erasing`', '200', '2', '0.150', '0.150', '']]

@@ -114,7 +114,7 @@ def test_people_of_aic_get_the_keypoints_of_leeds(data, tmp_path):
 
 def test_a_second_round_learns_from_a_model_like_the_first_rounds(data, tmp_path):
     made = tool.prepare_files(data, tmp_path)
-    cfg = Config.fromfile(str(CONFIGS / 'lspet/ladder/r9_four_times.py'))
+    cfg = Config.fromfile(str(CONFIGS / 'lspet/full_recipe.py'))
     tool.make_tiny(cfg, data, made, str(tmp_path))
     weights = torch.load(cfg.model.labeler.checkpoint)['state_dict']
     assert weights['head.final_layer.weight'].shape[0] == 14

@@ -1,5 +1,5 @@
-# The recipe without mixing and without erasing.
-_base_ = '../no_mixing.py'
+# And without erasing.
+_base_ = './r6_erasing.py'
 
 pipeline = _base_.labeled.pipeline
 train_dataloader = dict(dataset=dict(

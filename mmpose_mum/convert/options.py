@@ -40,7 +40,8 @@ class Options:
         burn_in (int, optional): Iterations on labeled images alone. Over the same number of
             iterations after it, the weight of the unlabeled images rises. Defaults to a fortieth of
             ``max_iters``, but at least 400, or a sixth if that is less: Leeds' 2,500 and
-            5,000 iterations were measured with 400. With a labeler, which is trained already, it is 0.
+            5,000 iterations were measured with 400. With a labeler, which is trained already, it is
+            0.
         momentum (float, optional): The teacher's momentum, in [0, 1). By default the length of the
             training decides, see :func:`functional.ema.momentum_for`.
         sites (Sequence[str], optional): Where to mix. By default

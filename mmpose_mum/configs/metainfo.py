@@ -27,9 +27,6 @@ def keypoints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
     try:
         with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
             meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
-    except AttributeError as error:  # no METAINFO
-        raise ValueError("the config's test data do not say which keypoints there are: add a "
-                         'metainfo') from error
     except (AssertionError, KeyError) as error:  # as MMPose puts it
         raise ValueError(f"the metainfo of the config's test data is wrong: {error!r}"
                          ) from error
@@ -37,17 +34,50 @@ def keypoints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the keypoints of a dataset's config, of the first in it, or of its type.
+    """Return which keypoints a dataset has: what its config says, the first in it, or its class.
 
     Args:
-        dataset (dict): Config of a dataset.
+        dataset (dict): Its config; it may wrap or combine others.
 
     Returns:
         dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
+
+    Raises:
+        ValueError: If nobody says it, or the dataset is not registered.
     """
     owner = find_owner(dataset, 'metainfo')
-    return owner[1]['metainfo'] if owner else \
-        DATASETS.get(next(leaves(dataset))['type']).METAINFO
+    if owner:
+        return owner[1]['metainfo']
+    leaf = next(leaves(dataset))
+    found = DATASETS.get(leaf['type'])
+    if found is None:
+        raise ValueError(f'the dataset {leaf["type"]!r} is not registered: name its module in the '
+                         "config's custom_imports, and load the config with Config.fromfile")
+    if hasattr(found, '_check_subset_and_metainfo'):
+        # DeepFashion sets it for its class by the subset: here, for a class of no one else.
+        found = type(found.__name__, (found, ), {})
+        found._check_subset_and_metainfo(leaf.get('subset', ''))
+    metainfo = getattr(found, 'METAINFO', None)
+    if not metainfo:
+        raise ValueError(f'neither the dataset {leaf["type"]!r} nor its config has a metainfo that '
+                         'says which keypoints there are')
+    return metainfo
+
+
+def told_keypoints(names: Dict[int, str], model: Dict[str, Any]) -> Dict[int, str]:
+    """Return the keypoints that a model tells: all it was trained with, or those it selects.
+
+    Args:
+        names (dict): Names by id that it was trained with.
+        model (dict): The estimator's config.
+
+    Returns:
+        dict: Names by id. A name that its ``output_keypoint_indices`` do not lead to is ``'?'``.
+    """
+    indices = (model.get('test_cfg') or {}).get('output_keypoint_indices')
+    if indices is None:
+        return names
+    return {i: names.get(index, '?') for i, index in enumerate(indices)}
 
 
 def _builtin(node: Any) -> Any:

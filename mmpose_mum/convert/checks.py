@@ -16,7 +16,8 @@ from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
 from ..configs.plain import run_config
 from ..configs.shipped import find_config
-from ..datasets.short_form import SOURCE_NAMES, metainfo_of, sources_of
+from ..configs.metainfo import metainfo_of
+from ..datasets.short_form import SOURCE_NAMES, sources_of
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
 from .convert import overrides

@@ -6,7 +6,8 @@ from mmengine.config import Config
 from ..configs.datasets import find_owner, image_folder
 from ..configs.plain import read_config
 from ..configs.shipped import find_config
-from ..datasets.short_form import metainfo_of, name_of, places_of
+from ..configs.metainfo import metainfo_of
+from ..datasets.short_form import name_of, places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 

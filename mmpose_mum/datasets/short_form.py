@@ -2,10 +2,10 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from mmengine.config import ConfigDict
-from mmpose.registry import DATASETS
 
 from ..coco.layout import is_list
 from ..configs.datasets import find_owner, image_folder, with_parts
+from ..configs.metainfo import metainfo_of
 from ..functional.branches import BRANCHES
 
 SOURCE_NAMES = ('labeled', 'unlabeled')
@@ -132,37 +132,6 @@ def places_of(path: str, images: str) -> Dict[str, Any]:
     if not path.lower().endswith('.json'):
         return dict(data_prefix=dict(img=path))
     return {'bbox_file' if is_list(path) else 'ann_file': path, 'data_prefix': dict(img=images)}
-
-
-def metainfo_of(dataset: dict) -> dict:
-    """Return which keypoints a labeled set has: what its config or its class says.
-
-    Args:
-        dataset (dict): Its config.
-
-    Returns:
-        dict: As for MMPose's datasets.
-
-    Raises:
-        ValueError: If nobody says it, or the dataset is not registered.
-    """
-    dataset = _owner_of(dataset)
-    if dataset.get('metainfo'):
-        return dataset['metainfo']
-    found = DATASETS.get(dataset['type'])
-    if found is None:
-        raise ValueError(f'the training dataset {dataset["type"]!r} is not registered: name its '
-                         "module in the config's custom_imports, and load the config with "
-                         'Config.fromfile')
-    if hasattr(found, '_check_subset_and_metainfo'):
-        # DeepFashion sets it for its class by the subset: here, for a class of no one else.
-        found = type(found.__name__, (found, ), {})
-        found._check_subset_and_metainfo(dataset.get('subset', ''))
-    metainfo = getattr(found, 'METAINFO', None)
-    if not metainfo:
-        raise ValueError(f'neither the training dataset {dataset["type"]!r} nor its config has a '
-                         'metainfo that says which keypoints there are')
-    return metainfo
 
 
 def name_of(component: dict) -> str:

@@ -17,7 +17,7 @@ from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
-from ..configs.metainfo import keypoints_of, metainfo_of
+from ..configs.metainfo import keypoints_of, metainfo_of, told_keypoints
 from ..configs.plain import plain_config
 from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
@@ -92,9 +92,10 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
         pipeline = _pipeline(test)
         datasets = list(leaves(DATASETS.build(
             map_leaves(source, lambda leaf: dict(leaf, pipeline=pipeline)))))
-    metainfo = dict(datasets[0].metainfo)
-    same_names('the unlabeled set of the config', metainfo['keypoint_id2name'],
-               'the set that the model is tested with', keypoints_of(entries)['keypoint_id2name'])
+    metainfo, own_names = keypoints_of(entries), datasets[0].metainfo['keypoint_id2name']
+    if own_names != metainfo['keypoint_id2name']:
+        same_names('the unlabeled set of the config', told_keypoints(own_names, entries['model']),
+                   'the set that the model is tested with', metainfo['keypoint_id2name'])
     folders = {osp.abspath(folder_of(dataset.data_prefix['img']) or '.') for dataset in datasets}
     return People(datasets, osp.commonpath(folders), metainfo,
                   [_categories(dataset.ann_file) for dataset in datasets],
@@ -178,7 +179,7 @@ def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Modul
         weights = plain_state_dict(weights, which)
     entries = plain_config(cfg)[0]
     model = build_plain(entries, weights)
-    check_keypoints(keypoints_of(entries), content)
+    check_keypoints(keypoints_of(entries), content, entries['model'])
     return model
 
 

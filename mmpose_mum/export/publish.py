@@ -9,7 +9,7 @@ import torch
 from .._moved import old_names
 from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
-from ..configs.metainfo import keypoints_of
+from ..configs.metainfo import keypoints_of, told_keypoints
 from ..configs.plain import config_text, find_config, plain_config, read_config
 from ..configs.portable import portable
 from ..files.whole import write_whole
@@ -79,7 +79,7 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     entries, left_out = plain_config(read_config(config or find_config(checkpoint)))
     build_plain(entries, weights)
     keypoints = keypoints_of(entries)
-    check_keypoints(keypoints, content)
+    check_keypoints(keypoints, content, entries['model'])
     buffer = io.BytesIO()
     torch.save(dict(meta=dict(dataset_meta=keypoints), state_dict=weights), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
@@ -99,12 +99,14 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     return written
 
 
-def check_keypoints(keypoints: Dict[str, Any], checkpoint: Dict[str, Any]) -> None:
+def check_keypoints(keypoints: Dict[str, Any], checkpoint: Dict[str, Any],
+                    model: Dict[str, Any]) -> None:
     """Compare a config's keypoints with those that a checkpoint was trained with.
 
     Args:
         keypoints (dict): The config's, of :func:`keypoints_of`.
         checkpoint (dict): As the Runner saves it. Without ``dataset_meta`` nothing is compared.
+        model (dict): The estimator's config, which may tell only some of those.
 
     Raises:
         ValueError: If they differ, even if only in their order.
@@ -112,8 +114,10 @@ def check_keypoints(keypoints: Dict[str, Any], checkpoint: Dict[str, Any]) -> No
     meta = checkpoint.get('meta')
     trained = meta.get('dataset_meta') if isinstance(meta, dict) else None
     names = trained.get('keypoint_id2name') if isinstance(trained, dict) else None
-    if isinstance(names, dict):
-        same_names('the config', keypoints['keypoint_id2name'], 'the checkpoint', names)
+    # A published checkpoint has the names of what the model tells.
+    if isinstance(names, dict) and names != keypoints['keypoint_id2name']:
+        same_names('the config', keypoints['keypoint_id2name'], 'the checkpoint',
+                   told_keypoints(names, model))
 
 
 def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:

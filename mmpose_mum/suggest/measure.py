@@ -63,8 +63,9 @@ class Observer:
         sides = criteria.longer_sides(
             np.stack([sample.gt_instances.bboxes[0] for sample in samples]))
         found['flip'] = criteria.disagreement(keypoints, mirrored, sides)
-        if isinstance(output, torch.Tensor) and output.dim() == 4:
-            found['peaks'] = criteria.peak_entropy(output.float().cpu().numpy())
+        maps = self.maker.heatmaps(output)
+        if maps is not None:
+            found['peaks'] = criteria.peak_entropy(maps.float().cpu().numpy())
         if self.student is not None:
             other = self.student.head.forward(self.student.extract_feat(images))
             found['student'] = criteria.disagreement(
@@ -75,7 +76,8 @@ class Observer:
         """Return the keypoints (B, K, 2) of an output, in pixels of the image."""
         keypoints = self.maker.keypoints(output)[0].cpu().numpy()
         if mirrored:
-            keypoints = keypoints[:, samples[0].metainfo['flip_indices']]
+            metainfo = self.model.metainfo or samples[0].metainfo
+            keypoints = keypoints[:, metainfo['flip_indices']]
             keypoints[..., 0] = self.maker.input_size[0] - 1 - keypoints[..., 0]
         centers, scales = (
             np.stack([np.ravel(sample.metainfo[key]) for sample in samples])[:, None]

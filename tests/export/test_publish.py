@@ -17,7 +17,9 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 
 from helpers import small_run
-from mmpose_mum.configs.plain import find_config, read_config
+from mmpose_mum.configs.metainfo import metainfo_of
+from mmpose_mum.configs.plain import find_config, plain_config, read_config
+from mmpose_mum.configs.shipped import find_config as find_shipped
 from mmpose_mum.export.publish import (
     check_keypoints,
     keypoints_of,
@@ -255,16 +257,35 @@ def test_keypoints_in_another_order_are_told_by_both_lists(run):
     names = dict(enumerate(NAMES))
     other = {**names, 0: NAMES[1], 1: NAMES[0]}
     check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
-        keypoint_id2name=dict(reversed(names.items()))))))  # by their ids
+        keypoint_id2name=dict(reversed(names.items()))))), {})  # by their ids
     with pytest.raises(ValueError, match=(
             r"the config has its keypoints in another order than the checkpoint: "
             r"\['right_ankle', 'right_knee', .* instead of \['right_knee', 'right_ankle', ")):
         check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
-            keypoint_id2name=other))))
+            keypoint_id2name=other))), {})
     for other in ({0: 'a'}, {'x': None, 3: 1}):  # whatever a stranger's file has there
         with pytest.raises(ValueError, match='other keypoints than the checkpoint'):
             check_keypoints(dict(keypoint_id2name=names), dict(meta=dict(dataset_meta=dict(
-                keypoint_id2name=other))))
+                keypoint_id2name=other))), {})
+
+
+@pytest.mark.parametrize('config, trained, told', [
+    ('body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-aic-256x192-combine.py',
+     19, 17),  # it tells only some of what it was trained with
+    ('fashion_2d_keypoint/topdown_heatmap/deepfashion/td-hm_res50_8xb64-210e_deepfashion_upper-'
+     '256x192.py', 6, 6)])  # its class has no keypoints until one is built
+def test_keypoints_of_mmposes_own_configs_are_those_of_their_checkpoints(config, trained, told):
+    cfg = Config.fromfile(find_shipped(f'mmpose::{config}'))
+    entries = plain_config(cfg)[0]
+    saved = parse_pose_metainfo(metainfo_of(cfg.train_dataloader.dataset))
+    keypoints = keypoints_of(entries)
+    assert (saved['num_keypoints'], keypoints['num_keypoints']) == (trained, told)
+    for meta in (saved, keypoints):  # of the training, and as it is published
+        check_keypoints(keypoints, dict(meta=dict(dataset_meta=meta)), entries['model'])
+    names = {**saved['keypoint_id2name'], 2: 'x'}
+    with pytest.raises(ValueError, match='other keypoints than the checkpoint'):
+        check_keypoints(keypoints, dict(meta=dict(dataset_meta=dict(keypoint_id2name=names))),
+                        entries['model'])
 
 
 def test_the_first_of_several_test_sets_tells_the_keypoints():
@@ -273,7 +294,7 @@ def test_the_first_of_several_test_sets_tells_the_keypoints():
                     dict(type='RepeatDataset', dataset=coco, times=2)):
         found = keypoints_of(dict(test_dataloader=dict(dataset=dataset)))
         assert found['num_keypoints'] == 17 and found['dataset_name'] == 'coco'
-    with pytest.raises(ValueError, match='do not say which keypoints'):
+    with pytest.raises(ValueError, match="'NoSuchDataset' is not registered"):
         keypoints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
 
 

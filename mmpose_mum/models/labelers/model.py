@@ -3,6 +3,7 @@ from contextlib import nullcontext
 from typing import Any, ContextManager, Dict, List, NamedTuple, Optional
 
 import torch
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class ModelLabeler(Labeler):
         if not isinstance(model, TopdownPoseEstimator):
             raise ValueError(f"the labeler's model {type(model).__name__} is not top-down: it "
                              'would not see one person an image')
-        known = self._known(full, content)
+        known = self._known(config, full, content)
         check_names(self.source, known, names)
         self._model, self._device = model.requires_grad_(False), torch.device('cpu')
         self.digest = digest_of(self.source)
@@ -68,8 +69,11 @@ class ModelLabeler(Labeler):
         # Then its output is one of the teacher's, and is carried over whole, with its doubts.
         self.like_teacher = known == names and _settled(config['head']) == _settled(head)
 
-    def _known(self, full: Dict[str, Any], content: Dict[str, Any]) -> List[str]:
-        """Return its keypoints' names: the checkpoint's, or those of the config's test data."""
+    def _known(self, model: Dict[str, Any], full: Dict[str, Any], content: Dict[str, Any]
+               ) -> List[str]:
+        """Return its keypoints' names: the model's, the checkpoint's, or the test data's."""
+        if model.get('metainfo'):  # the others may name only those that it is tested on
+            return keypoint_names(parse_pose_metainfo(model['metainfo']))
         meta = content.get('meta')
         known = keypoint_names(meta.get('dataset_meta')) if isinstance(meta, dict) else []
         return known or keypoint_names(keypoints_of(dict(

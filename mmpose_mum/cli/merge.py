@@ -11,7 +11,6 @@ What to write into the config of the next training is printed.
 An unlabeled set that is a folder, a video or a detector's json stays as it is: people with labels
 may be in it, too. People without any labeled keypoint count as unlabeled.
 """
-import json
 import os.path as osp
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -39,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Merge, write, and say what to put into a config."""
-    from ..coco.layout import is_list, read_coco
+    from ..coco.layout import as_json, is_list, read_coco
     from ..coco.merge import (
         LabelFile,
         check_images,
@@ -91,7 +90,7 @@ def run(args: Namespace) -> None:
         keep_existing(args.out / name, args.force)
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
-        write_whole(json.dumps(content, allow_nan=False), args.out / name)
+        write_whole(as_json(content), args.out / name)
     people = corrected.coco.annotations
     new = sum(labeled_keypoints(person) > 0 for person in people)
     print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} people of before and '

@@ -61,7 +61,7 @@ def compare_names(names: Sequence[str], expected: Sequence[str]) -> Mismatch:
 
 def _words(name: str) -> Tuple[str, ...]:
     """Split a name into lower-case words, sorted."""
-    spaced = re.sub(r'(?<=[a-z\d])(?=[A-Z])', ' ', str(name))
+    spaced = re.sub(r'(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', ' ', str(name))
     words = re.findall(r'[^\W\d_]+|\d+', spaced.lower())
     return tuple(sorted(_SIDES.get(word, word) for word in words if word not in _FILLERS))
 

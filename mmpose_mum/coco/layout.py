@@ -1,5 +1,6 @@
 """What a json in COCO's layout holds: images by id, annotations, categories by id."""
 import json
+import re
 from collections import Counter
 from reprlib import Repr
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
@@ -7,6 +8,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 from mmengine import fileio
 
 from ..files.json_text import decode_json_text, explain_json_error
+
+
+_KINDS = dict(images='image', annotations='annotation', categories='category')
 
 
 class Field(NamedTuple):
@@ -20,7 +24,6 @@ class Field(NamedTuple):
     name: str
     needed: str
     right: Callable[[Any], bool]
-
 
 
 class CocoJson(NamedTuple):
@@ -109,6 +112,30 @@ def read_coco(path: str) -> CocoJson:
                 'give each image its own id (jsons that were merged need new ids)')
     categories = {category['id']: category for category in content['categories']}
     return CocoJson(path, images, content['annotations'], categories)
+
+
+def as_json(content: Dict[str, List[dict]]) -> str:
+    """Return the text of a json in COCO's layout.
+
+    Args:
+        content (dict): Lists of entries by ``images``, ``annotations`` and ``categories``.
+
+    Raises:
+        ValueError: If an entry has NaN or an infinite number, which other programs do not read. The
+            message names it.
+    """
+    try:
+        return json.dumps(content, allow_nan=False)
+    except ValueError:
+        for kind, entries in content.items():
+            for i, entry in enumerate(entries):
+                for key, value in entry.items():
+                    if not isinstance(value, str) and re.search(
+                            r'\b(NaN|Infinity)\b', json.dumps(value)):
+                        raise ValueError(
+                            f'`{key}` of {_entry_name(_KINDS[kind], i, entry)} is {shown(value)}, which a '
+                            'json cannot hold: remove it, or write a number') from None
+        raise
 
 
 def is_list(path: str) -> bool:

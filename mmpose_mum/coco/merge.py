@@ -1,6 +1,7 @@
 """Bring corrected labels together with the old ones, and take their people out of the unlabeled."""
 import os
 import os.path as osp
+from collections import Counter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -9,9 +10,11 @@ from scipy.optimize import linear_sum_assignment
 from ..files.images import IMAGE_SUFFIXES, missing_images, same_image
 from ..files.video import saved_frame_name
 from .keypoint_names import compare_names
-from .layout import CocoJson, Field, find_entry, is_number, require, shown
+from .layout import CocoJson, Field, find_entry, is_number, is_whole, require, shown
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
+SAME_PLACE = .1  # largest mean distance of one person's keypoints, labeled twice, by the box's side
+BLANK = .01  # likeness of a box and a person whom an annotation tool left without any
 
 
 class LabelFile(NamedTuple):
@@ -35,13 +38,15 @@ def find_images(file: LabelFile) -> LabelFile:
         LabelFile: Its file names lead from the folder to the images.
 
     Raises:
-        ValueError: If there is no image of a name below the folder, or more than one. The message
-            names it.
+        ValueError: If there is no image of a name below the folder, or more than one, also if
+            several images of the json have the name of one. The message names it.
     """
     used = {key for key in (person.get('image_id') for person in file.coco.annotations)
             if find_entry(file.coco.images, key)}
     lost = {key for key in used if not osp.isfile(_path(file, file.coco.images[key]))}
-    if not lost:
+    twins = [name for name, times in Counter(
+        file.coco.images[key]['file_name'] for key in used - lost).items() if times > 1]
+    if not lost and not twins:
         return file
     there: Dict[str, List[str]] = {}  # name → paths below the folder
     for folder, _, names in os.walk(file.images):
@@ -49,6 +54,13 @@ def find_images(file: LabelFile) -> LabelFile:
             if name.lower().endswith(IMAGE_SUFFIXES):
                 path = osp.relpath(osp.join(folder, name), file.images).replace(os.sep, '/')
                 there.setdefault(name, []).append(path)
+    for name in twins:
+        found = there.get(osp.basename(name.replace('\\', '/')), [])
+        if len(found) > 1:
+            raise ValueError(
+                f'{file.coco.path!r} has several images of the name {name!r}, and below '
+                f'{file.images!r} are {shown(found)}. Their `file_name` must lead from this folder '
+                'to them: export with the folders of the images')
     images = dict(file.coco.images)
     for key in lost:
         name = images[key]['file_name'].replace('\\', '/')
@@ -115,8 +127,9 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
             is labeled twice. The message names the entries.
     """
     _check_categories(old.coco, corrected.coco)
-    for file in (old, corrected):
-        _check_people(file.coco)
+    # Old annotations without keypoints, such as balls, are passed on: a training leaves them out.
+    _check_people(old.coco, all_have_keypoints=False)
+    _check_people(corrected.coco, all_have_keypoints=True)
     _check_twice(old, corrected)
     root = osp.commonpath([osp.abspath(old.images), osp.abspath(corrected.images)])
     images: Dict[str, dict] = {}  # by path: an image may have people in both
@@ -183,8 +196,8 @@ def missing_people(suggested: CocoJson, corrected: CocoJson) -> List[str]:
 
 
 def labeled_keypoints(person: dict) -> int:
-    """Count a person's keypoints with a visibility above 0."""
-    return sum(visible > 0 for visible in person['keypoints'][2::3])
+    """Count an annotation's keypoints with a visibility above 0."""
+    return sum(visible > 0 for visible in person.get('keypoints', ())[2::3])
 
 
 def same_name(name: str, other: str) -> bool:
@@ -261,13 +274,15 @@ def _likeness(box: Any, person: dict) -> float:
     """Tell how well a box fits a person: 0 if not at all, else between 1 and 2.
 
     It fits if it overlaps with the person's box or holds at least half of the box around the
-    keypoints.
+    keypoints. A person without keypoints whose box is empty is `BLANK`: anybody whom nobody fits.
     """
     if not _is_box(box):
         return 0.
     around: Any = _box_around(person) or person.get('bbox')
     if not _is_box(around):
         return 0.
+    if not any(around[2:]) and not _box_around(person):
+        return BLANK
     x, y, width, height = around
     held = _shared(box, [x, y, max(width, 1), max(height, 1)]) / (max(width, 1) * max(height, 1))
     share = max(overlap(box, around), overlap(box, person.get('bbox')))
@@ -298,16 +313,19 @@ def _path(file: LabelFile, image: dict) -> str:
 
 
 def _next_id(ids: Any) -> int:
-    return max((key for key in ids if isinstance(key, int)), default=0) + 1
+    return max((int(key) for key in ids if is_whole(key)), default=0) + 1
 
 
 def _keypoint_category(coco: CocoJson) -> dict:
     found = [entry for entry in coco.categories.values() if entry.get('keypoints')]
-    if len(found) != 1:
+    if not found:
         raise ValueError(
-            f'{coco.path!r} must have one category with keypoints, and has {len(found)}'
-            + (f': {shown([entry.get("name") for entry in found])}' if found else
-               '. Write the names, "keypoints": ["nose", …], into the entry of its "categories"'))
+            f'{coco.path!r} must have a category with keypoints, and has none. Write the names, '
+            '"keypoints": ["nose", …], into the entry of its "categories"')
+    if any(entry['keypoints'] != found[0]['keypoints'] for entry in found):
+        names = shown([entry.get('name') for entry in found])
+        raise ValueError(f'the categories {names} of {coco.path!r} have different keypoints; '
+                         'expected those of one skeleton')
     return found[0]
 
 
@@ -327,18 +345,24 @@ def _check_categories(old: CocoJson, corrected: CocoJson) -> None:
 
 
 def _old_category(old: CocoJson, corrected: CocoJson, number: Any) -> Any:
-    """Return the id that the old labels have for a corrected person's category, by its name."""
+    """Return the id that the old labels have for a corrected person's category, by its name.
+
+    Of several of the name, it is one with keypoints: a tool may put a group of that name above it.
+    """
     name = corrected.categories[number].get('name')
-    return next(key for key, entry in old.categories.items() if entry.get('name') == name)
+    return max((key for key, entry in old.categories.items() if entry.get('name') == name),
+               key=lambda key: bool(old.categories[key].get('keypoints')))
 
 
-def _check_people(coco: CocoJson) -> None:
+def _check_people(coco: CocoJson, all_have_keypoints: bool) -> None:
     count = 3 * len(_keypoint_category(coco)['keypoints'])
     require(coco.path, 'annotation', coco.annotations, [
         Field('image_id', 'the id of one of its images', lambda key: bool(
             find_entry(coco.images, key))),
         Field('category_id', 'the id of one of its categories', lambda key: bool(
-            find_entry(coco.categories, key))),
+            find_entry(coco.categories, key)))])
+    people = [person for person in coco.annotations if all_have_keypoints or 'keypoints' in person]
+    require(coco.path, 'annotation', people, [
         Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box),
         Field('keypoints', f'a list of {count} numbers', lambda values: isinstance(
             values, list) and len(values) == count and all(map(is_number, values)))])
@@ -364,10 +388,25 @@ def _check_twice(old: LabelFile, corrected: LabelFile) -> None:
                 twice += [
                     f'{person.get("id")!r} of {entry["file_name"]!r} is {other.get("id")!r} of '
                     f'{path!r}' for path, other in others
-                    if overlap(person['bbox'], other['bbox']) >= SAME_PERSON
+                    if _is_twice(person, other)
                     and same_image(_path(file, entry), other['path'])]
             others.append((file.coco.path, dict(person, path=_path(file, entry))))
     if twice:
         more = f', and {len(twice) - 5} more' if len(twice) > 5 else ''
-        raise ValueError(f'people are labeled twice, by their boxes: the annotation '
+        raise ValueError(f'people are labeled twice, by their keypoints: the annotation '
                          f'{"; ".join(twice[:5])}{more}. Keep one of each')
+
+
+def _is_twice(person: dict, other: dict) -> bool:
+    """Tell whether two labels of an image are of one person.
+
+    By the keypoints that both have, whatever they are called, as left and right may be exchanged:
+    people who stand close have boxes like one person's. Without such keypoints, by the boxes.
+    """
+    first, second = (np.reshape(one['keypoints'], (-1, 3)) for one in (person, other))
+    both = (first[:, 2] > 0) & (second[:, 2] > 0)
+    if not both.any():
+        return overlap(person['bbox'], other['bbox']) >= SAME_PERSON
+    gaps = np.linalg.norm(first[both, None, :2] - second[None, both, :2], axis=-1)
+    side = min(max(one['bbox'][2:]) for one in (person, other))
+    return bool(gaps[linear_sum_assignment(gaps)].mean() <= SAME_PLACE * side)

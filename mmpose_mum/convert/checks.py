@@ -14,9 +14,9 @@ from mmpose.registry import DATASETS
 from ..checkpoint.keypoints import keypoint_names
 from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
+from ..configs.metainfo import metainfo_of
 from ..configs.plain import run_config
 from ..configs.shipped import find_config
-from ..configs.metainfo import metainfo_of
 from ..datasets.short_form import SOURCE_NAMES, sources_of
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name

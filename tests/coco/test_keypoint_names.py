@@ -32,7 +32,8 @@ def test_another_way_of_writing_is_the_same_name(write):
 
 @pytest.mark.parametrize('theirs, ours', [
     ('left_front_paw', 'L_F_Paw'), ('root_of_tail', 'Root of tail'), ('Head top', 'head_top'),
-    ('head', 'top_head'), ('left_eye', 'L_Eye')])
+    ('head', 'top_head'), ('left_eye', 'L_Eye'),
+    ('right_shoulder', 'RShoulder'), ('left_hip', 'LHip')])
 def test_a_name_may_be_short_for_the_other(theirs, ours):
     """As in the data that MMPose has dataset classes for: AP-10K, AI Challenger, CrowdPose."""
     assert compare_names([theirs], [ours]) == SAME

@@ -5,6 +5,7 @@ import pytest
 
 from mmpose_mum.coco.layout import (
     Field,
+    as_json,
     category_counts,
     category_name,
     is_list,
@@ -86,3 +87,12 @@ def test_what_is_a_number():
     assert all(map(is_number, (0, -1.5, 10**30)))
     assert not any(map(is_number, (True, None, '1', float('nan'), float('inf'), [1], 10**400)))
     assert all(map(is_whole, (0, 1., -3))) and not any(map(is_whole, (1.5, True, '1', None)))
+
+
+def test_an_entry_that_a_json_cannot_hold_is_named():
+    content = dict(images=[dict(id=1, file_name='NaN')], annotations=[
+        dict(id=4, area=1.), dict(id=7, area=2., bbox=[1, float('nan')])])
+    with pytest.raises(ValueError, match=r'`bbox` of the annotation with the id 7 is \[1, nan\]'):
+        as_json(content)
+    content['annotations'].pop()
+    assert json.loads(as_json(content)) == content

@@ -8,6 +8,7 @@ from pycocotools.coco import COCO
 from mmpose_mum.coco.layout import read_coco
 from mmpose_mum.coco.merge import (
     LabelFile,
+    find_images,
     merge,
     missing_people,
     overlap,
@@ -63,7 +64,7 @@ def test_both_are_there_with_ids_of_their_own_and_pycocotools_reads_them(write, 
 
 def test_an_image_with_people_in_both_is_one_image(write, tmp_path):
     new = content(['a.jpg'], first_id=50)
-    new['annotations'][0]['bbox'] = [60., 10., 30., 50.]
+    new['annotations'][0].update(bbox=[60., 10., 30., 50.], keypoints=[70., 20., 2] * 3)
     coco, _ = merged(tmp_path, write('o.json', content(['a.jpg'])), write('n.json', new))
     assert len(coco.imgs) == 1 and len(coco.getAnnIds(1)) == 2
 
@@ -137,7 +138,7 @@ def change(made, **category):
     (change(content(['c.jpg']), keypoints=['head', 'right_hand', 'left_hand']), 'another order'),
     (change(content(['c.jpg']), keypoints=['head', 'left_foot', 'tail']), 'are others'),
     (change(content(['c.jpg']), keypoints=NAMES[:2]), 'have 3 keypoints, the corrected ones 2'),
-    (change(content(['c.jpg']), keypoints=[]), 'one category with keypoints, and has 0'),
+    (change(content(['c.jpg']), keypoints=[]), 'must have a category with keypoints, and has none'),
     (content(['c.jpg'], category='dog'), r"annotation 1 of .*n.json' is of the category 'dog'"),
     (content(['a.jpg']), r"labeled twice.*annotation 1 of 'a.jpg' is 1 of .*o.json'"),
     (content(['c.jpg', 'c.jpg']), r"annotation 2 of 'c.jpg' is 1 of .*n.json'"),
@@ -146,6 +147,101 @@ def change(made, **category):
 def test_what_does_not_fit_is_named(made, message, write):
     with pytest.raises(ValueError, match=message):
         merge(write('o.json', content(['a.jpg'])), write('n.json', made))
+
+
+def person(box, keypoints):
+    made = content(['a.jpg'])
+    made['annotations'][0].update(bbox=box, keypoints=keypoints)
+    return made
+
+
+CLOSE = [12., 12., 2, 45., 40., 2, 15., 60., 2]
+
+
+@pytest.mark.parametrize('box, keypoints, twice', [
+    ([12, 10, 40, 60], [32., 12., 2, 65., 40., 2, 35., 60., 2], False),  # they stand close
+    ([0, 0, 90, 90], CLOSE, True),  # a wider box
+    ([10, 10, 40, 60], CLOSE[:3] + CLOSE[6:] + CLOSE[3:6], True),  # left and right exchanged
+    ([10, 10, 40, 60], [12., 12., 0, 0, 0, 0, 13., 59., 2], True),
+    ([50, 50, 40, 40], [0, 0, 0, 80., 80., 2, 0, 0, 0], False)])
+def test_a_person_is_known_by_the_keypoints(box, keypoints, twice, write):
+    old, new = (write(name, person(*one)) for name, one in (
+        ('o.json', ([10, 10, 40, 60], CLOSE)), ('n.json', (box, keypoints))))
+    if twice:
+        with pytest.raises(ValueError, match='labeled twice'):
+            merge(old, new)
+    else:
+        assert len(merge(old, new)[0]['annotations']) == 2
+
+
+def test_without_common_keypoints_a_person_is_known_by_the_box(write):
+    old = person([10, 10, 40, 60], CLOSE[:3] + [0] * 6)
+    for box, twice in (([14, 10, 40, 60], True), ([45, 10, 40, 60], False)):
+        new = write('n.json', person(box, [0] * 3 + CLOSE[3:]))
+        if twice:
+            with pytest.raises(ValueError, match='labeled twice'):
+                merge(write('o.json', old), new)
+        else:
+            merge(write('o.json', old), new)
+
+
+def test_names_without_their_folders_are_not_guessed(write, tmp_path):
+    for name in ('a.jpg', 'sub/a.jpg', 'b.jpg'):
+        path = tmp_path / 'images' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'')
+    assert find_images(write('n.json', content(['b.jpg', 'b.jpg']))).coco.images[2]['id'] == 2
+    with pytest.raises(ValueError, match=r"several images of the name 'a.jpg', and below .*sub/a"):
+        find_images(write('n.json', content(['a.jpg', 'a.jpg', 'b.jpg'])))
+
+
+def test_other_annotations_of_the_old_labels_are_passed_on(write, tmp_path):
+    old = content(['a.jpg'])
+    old['annotations'].append(dict(id=5, image_id=1, category_id=2, bbox=[1, 2, 3, 4]))
+    old['categories'].append(dict(id=2, name='ball'))
+    coco, _ = merged(tmp_path, write('o.json', old), write('n.json', content(['b.jpg'])))
+    assert len(coco.anns) == 3 and coco.anns[5] == old['annotations'][1]
+    assert coco.loadAnns(6)[0]['category_id'] == 1
+
+
+def test_a_group_above_the_keypoints_category_gets_nobody(write, tmp_path):
+    old = content(['a.jpg'])  # as Roboflow exports it
+    old['categories'].insert(0, dict(id=0, name='person', supercategory='none'))
+    coco, _ = merged(tmp_path, write('o.json', old), write('n.json', content(['b.jpg'], key=4)))
+    assert [person['category_id'] for person in coco.anns.values()] == [1, 1]
+
+
+def test_categories_may_share_keypoints(write, tmp_path):
+    def animals(name):
+        made = content([name], category='dog')
+        made['categories'].append(dict(made['categories'][0], id=2, name='cat'))
+        return made
+    new = animals('b.jpg')
+    new['annotations'][0]['category_id'] = 2
+    coco, _ = merged(tmp_path, write('o.json', animals('a.jpg')), write('n.json', new))
+    assert [animal['category_id'] for animal in coco.anns.values()] == [1, 2]
+    new['categories'][0]['keypoints'] = NAMES[:2]
+    with pytest.raises(ValueError, match='have different keypoints'):
+        merge(write('o.json', animals('a.jpg')), write('n.json', new))
+
+
+def test_new_ids_come_after_those_that_are_written_as_floats(write):
+    old = content(['a.jpg'])
+    old['images'][0]['id'] = old['annotations'][0]['image_id'] = old['annotations'][0]['id'] = 1.0
+    made, _ = merge(write('o.json', old), write('n.json', content(['b.jpg'])))
+    assert [image['id'] for image in made['images']] == [1, 2]
+    assert [one['id'] for one in made['annotations']] == [1, 2]
+
+
+def test_a_person_whom_a_tool_left_without_box_and_keypoints_is_not_missing(write):
+    suggested = content(['a.jpg', 'a.jpg'])
+    suggested['annotations'][1]['bbox'] = [50, 50, 30, 30]
+    corrected = content(['a.jpg', 'a.jpg'])
+    corrected['annotations'][1].update(bbox=[0, 0, 0, 0], keypoints=[0] * 9)
+    files = [write('s.json', suggested).coco, write('c.json', corrected).coco]
+    assert missing_people(*files) == []
+    corrected['annotations'].pop()
+    assert len(missing_people(files[0], write('c.json', corrected).coco)) == 1
 
 
 def test_overlap():

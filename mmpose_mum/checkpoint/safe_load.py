@@ -98,6 +98,7 @@ class _TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f'it contains {module}.{name}')
 
 
+_PARALLEL = 'module.'  # what a model that was saved inside of DistributedDataParallel begins with
 _PICKLE = SimpleNamespace(__name__='mmpose_mum.checkpoint.safe_load', Unpickler=_TensorUnpickler)
 
 
@@ -133,12 +134,17 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     except Exception as error:
         raise ValueError(f'{str(path)!r} is refused, as it is not a checkpoint that holds only '
                          f'tensors: {error}') from error
-    weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
+    weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(key, str) and isinstance(value, torch.Tensor)
             for key, value in weights.items()):
         raise ValueError(f'{str(path)!r} is no checkpoint of MMEngine\'s: it has no state_dict of '
                          'tensors by name')
+    if weights is checkpoint:  # PyTorch's own habit
+        checkpoint = dict(state_dict=weights)
+    if all(key.startswith(_PARALLEL) for key in weights):
+        checkpoint['state_dict'] = {
+            key[len(_PARALLEL):]: value for key, value in weights.items()}
     return checkpoint
 
 
@@ -146,7 +152,10 @@ def _check_container(path: Union[str, Path]) -> None:
     """Refuse files that torch.load would not read by our unpickler, or not by it alone."""
     with open(path, 'rb') as file:
         if file.read(len(ZIP_MAGIC)) != ZIP_MAGIC:
-            raise ValueError('it is not in the format of PyTorch 1.6 and later')
+            raise ValueError(
+                'it is not in the format of PyTorch 1.6 and later. If it is a checkpoint, bring it '
+                "into that by torch.save(torch.load('OLD.pth', map_location='cpu', "
+                "weights_only=True), 'NEW.pth')")
     reader: Any = torch._C.PyTorchFileReader(str(path))  # PyTorch's stub lacks has_record
     if reader.has_record('constants.pkl'):
         raise ValueError('it is a TorchScript program')

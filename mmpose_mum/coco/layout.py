@@ -9,7 +9,6 @@ from mmengine import fileio
 
 from ..files.json_text import decode_json_text, explain_json_error
 
-
 _KINDS = dict(images='image', annotations='annotation', categories='category')
 
 
@@ -133,8 +132,8 @@ def as_json(content: Dict[str, List[dict]]) -> str:
                     if not isinstance(value, str) and re.search(
                             r'\b(NaN|Infinity)\b', json.dumps(value)):
                         raise ValueError(
-                            f'`{key}` of {_entry_name(_KINDS[kind], i, entry)} is {shown(value)}, which a '
-                            'json cannot hold: remove it, or write a number') from None
+                            f'`{key}` of {_entry_name(_KINDS[kind], i, entry)} is {shown(value)}, '
+                            'which a json cannot hold: remove it, or write a number') from None
         raise
 
 

@@ -154,8 +154,7 @@ def _with_labels(full: Dict[str, Any], dataset: Dict[str, Any], test: Dict[str, 
                 map_leaves(dataset, lambda leaf: dict(leaf, pipeline=pipeline)))))
         except AssertionError as error:  # MMPose's, of a json that is not there
             raise FileNotFoundError(str(error)) from error
-    metainfo = dict(datasets[0].metainfo)
-    return People(datasets, '', metainfo, [{}] * len(datasets), _category_of_labels(full, metainfo))
+    return People(datasets, '', dict(datasets[0].metainfo), [{}] * len(datasets), {})
 
 
 def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Module:

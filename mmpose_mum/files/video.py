@@ -52,9 +52,11 @@ class Video:
         # OpenCV 4.11 leaves this off, and versions before and after it have it on.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._time = -math.inf  # of the frame that was grabbed last, as is its number
+        self._asked: Optional[int] = None  # the number by which that one was read
         self._number: float = -1  # infinite behind the last frame
 
     def _grab(self) -> bool:
+        self._asked = None
         if not self._capture.grab():
             self._number = math.inf  # nothing lies ahead: the next read must seek
             return False
@@ -91,7 +93,8 @@ class Video:
         Raises:
             ValueError: If the video ends before, or is broken there.
         """
-        if not self._number < number <= self._number + max(16, 2 * self.fps):
+        again = number == self._asked  # as for each person of a frame
+        if not again and not self._number < number <= self._number + max(16, 2 * self.fps):
             self._seek(number)
         image = None
         while self._number < number and self._grab():
@@ -100,6 +103,7 @@ class Video:
             image = self._capture.retrieve()[1]
         if image is None:
             raise ValueError(f'the video {self.path!r} ends or is broken before frame {number}')
+        self._asked = number
         return image
 
     def __len__(self) -> int:

@@ -21,7 +21,8 @@ def write_whole(content: Union[str, bytes], path: Path, partial: Optional[Path] 
         OSError: If it cannot be written: with the path, the bytes needed and those free. The file
             is unchanged, and nothing else is left behind.
     """
-    content = content.encode() if isinstance(content, str) else content
+    # Names of files that are no UTF-8 come as surrogates.
+    content = content.encode(errors='backslashreplace') if isinstance(content, str) else content
     partial = partial or path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -107,7 +107,8 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
                     list(points), list(points.values()),
                     color=_MANY[i % len(_MANY)] if one else COLORS[number % len(COLORS)],
                     linestyle='-' if one else _LINES[i % len(_LINES)],
-                    label=_label(key) if one else ', '.join(filter(None, (run.name, _label(key)))),
+                    label=_label(key) if one else ', '.join(
+                        filter(None, (_shown(run.name), _label(key)))),
                     **(dict(marker='o', markersize=3) if len(points) < 30 else {}))
         if logarithmic and low > 0:
             axes.set_yscale('log')
@@ -125,6 +126,10 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
 
 def _label(key: str) -> str:
     return {'': '', 'unsup/agreement': 'student agrees'}.get(key, key.replace('_', ' '))
+
+
+def _shown(run: str) -> str:
+    return f' {run}' if run.startswith('_') else run  # which Matplotlib hides
 
 
 def _legend(axes) -> None:
@@ -178,7 +183,7 @@ def _bars(title: str, shares: Dict[str, Dict[str, float]], runs: List[str]) -> C
         for number, (run, found) in enumerate(shares.items()):
             places = np.arange(len(names)) + .8 * ((number + .5) / len(shares) - .5)
             bars = axes.barh(places, [found.get(name, np.nan) for name in names],
-                             .8 / len(shares), color=_color(run, runs), label=run)
+                             .8 / len(shares), color=_color(run, runs), label=_shown(run))
             axes.bar_label(bars, [f'{found[name]:.0%}' if name in found else '' for name in names],
                            fontsize=7, padding=2, color='#4b5563')
         axes.set(xlim=(0, 1.08), xticks=np.linspace(0, 1, 6), yticks=range(len(names)),
@@ -209,7 +214,7 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
     def over_time(axes):
         for name, found in readouts.items():
             axes.plot(list(found), [values[PCK] for values in found.values()], marker='o',
-                      markersize=3, color=_color(name, runs), label=name)
+                      markersize=3, color=_color(name, runs), label=_shown(name))
         axes.set(xlabel=TIME, xlim=(0, None), ylim=(0, None))
         axes.yaxis.set_major_formatter('{x:.0%}')
         if len(runs) > 1:
@@ -221,7 +226,7 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
             ends = np.array([[float(x) for x in share.split('-')] for share in shares])
             middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(last)
             color = _color(name, runs)
-            name = f'{name}: ' if len(runs) > 1 else ''
+            name = f'{_shown(name)}: ' if len(runs) > 1 else ''
             axes.bar(middle + (number - (len(last) - 1) / 2) * width,
                      [values[SHARE + share] for share in shares], width, color=color, alpha=.3,
                      label=f'{name}share of all')

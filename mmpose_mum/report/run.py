@@ -38,7 +38,7 @@ class Run(NamedTuple):
     @property
     def semi(self) -> bool:
         """Whether it is a semi-supervised training."""
-        return self.cfg is not None and 'estimator' in self.cfg.model
+        return self.cfg is not None and 'estimator' in (self.cfg.get('model') or {})
 
     @property
     def model(self) -> str:

@@ -78,8 +78,10 @@ def _input(full: Dict[str, Any]) -> str:
 
 
 def _start(full: Dict[str, Any]) -> str:
-    init = _model(full)['backbone'].get('init_cfg') or {}
-    return str(full.get('load_from') or dict(init).get('checkpoint') or 'random weights')
+    init = _model(full)['backbone'].get('init_cfg') or []
+    inits = [init] if isinstance(init, dict) else init
+    found = next((one['checkpoint'] for one in inits if one.get('checkpoint')), None)
+    return str(full.get('load_from') or found or 'random weights')
 
 
 def _sources(full: Dict[str, Any]) -> List[Dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Choose people to label from their scores and features: pure functions, repeatable by a seed."""
-from itertools import islice
+from bisect import bisect_left, insort
+from itertools import islice, takewhile
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.distance import cdist
 
 FILTERED = 5  # times as many as are chosen remain for the choice by diversity
+ROUNDING = 1e-6  # seconds
 MOST_CLUSTERS = 500  # as in TypiClust: more would take hours with many people, and be small
 
 
@@ -35,23 +37,25 @@ class Limits:
     def __init__(self, places: Sequence[Place], per_image: int, gap: float) -> None:
         self.places, self.per_image, self.gap = places, per_image, gap
         self._in_image: Dict[str, int] = {}
-        self._in_video: Dict[str, Dict[str, float]] = {}
+        self._in_video: Dict[str, List[Tuple[float, str]]] = {}  # times and frames, rising
 
     def allow(self, index: int) -> bool:
         """Tell whether a person may be chosen beside those who were."""
         place = self.places[index]
         if self._in_image.get(place.image, 0) >= self.per_image:
             return False
-        times = self._in_video.get(place.video or '', {})
+        times = self._in_video.get(place.video or '', [])
+        near = islice(times, bisect_left(times, (place.seconds - self.gap - ROUNDING, '')), None)
         return all(image == place.image or abs(seconds - place.seconds) >= self.gap
-                   for image, seconds in times.items())
+                   for seconds, image in takewhile(
+                       lambda one: one[0] < place.seconds + self.gap + ROUNDING, near))
 
     def take(self, index: int) -> None:
         """Note that a person was chosen."""
         place = self.places[index]
         self._in_image[place.image] = self._in_image.get(place.image, 0) + 1
-        if place.video:
-            self._in_video.setdefault(place.video, {})[place.image] = place.seconds
+        if place.video and self._in_image[place.image] == 1:
+            insort(self._in_video.setdefault(place.video, []), (place.seconds, place.image))
 
 
 def choose(doubt: np.ndarray, features: np.ndarray, labeled: np.ndarray, num: int, limits: Limits,

@@ -64,7 +64,11 @@ def find_checkpoint(path: Path) -> Path:
 def build_dataset(cfg: Config, **changes):
     """Build a config's validation set, with its labeled boxes instead of detected ones."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    options = dict(cfg.val_dataloader.dataset, **changes)
+    loader = cfg.get('val_dataloader')
+    if not loader:
+        raise ValueError(f'{cfg.filename} has no validation set, whose people are compared: give '
+                         'it a val_dataloader')
+    options = dict(loader.dataset, **changes)
     options.pop('bbox_file', None)
     try:
         return DATASETS.build(options)

@@ -2,6 +2,7 @@
 import codecs
 import os
 import pickle
+import re
 import subprocess
 from collections import OrderedDict
 
@@ -61,6 +62,28 @@ def test_a_hostile_checkpoint_is_refused_and_not_run(evil, message, tmp_path):
     with pytest.raises(ValueError, match='not in the format of PyTorch 1.6'):
         safe_load.load_checkpoint(path)
     assert not victim.exists()
+
+
+def test_an_old_checkpoint_is_read_after_what_the_error_says(tmp_path):
+    old, new = tmp_path / 'OLD.pth', tmp_path / 'NEW.pth'
+    torch.save(dict(state_dict={'a': torch.ones(2)}, meta=dict(epoch=1)), str(old),
+               _use_new_zipfile_serialization=False)
+    with pytest.raises(ValueError) as error:
+        safe_load.load_checkpoint(old)
+    call = re.search(r'torch\.save\(.*$', str(error.value)).group()
+    for path in (old, new):
+        call = call.replace(path.name, str(path))
+    exec(call)
+    assert torch.equal(safe_load.load_checkpoint(new)['state_dict']['a'], torch.ones(2))
+
+
+@pytest.mark.parametrize('content', [
+    {'a.b': torch.ones(2)}, {'module.a.b': torch.ones(2)},
+    dict(state_dict={'module.a.b': torch.ones(2)}, meta=dict(epoch=1))])
+def test_bare_weights_and_those_of_a_parallel_model_are_checkpoints(content, tmp_path):
+    torch.save(content, str(tmp_path / 'a.pth'))
+    found = safe_load.load_checkpoint(tmp_path / 'a.pth')
+    assert list(found['state_dict']) == ['a.b'] and found.get('meta') == content.get('meta')
 
 
 def test_what_is_ignored_is_not_run_either(tmp_path):

@@ -182,9 +182,12 @@ def test_a_plain_models_weights_fit_a_semi_supervised_one(models, tmp_path):
 
 
 def test_other_keypoints_and_missing_data_are_errors(models, tmp_path):
-    def changed(**options):
+    def changed(no_validation=False, **options):
         cfg = Config.fromfile(models['plain'][0])
-        cfg.val_dataloader.dataset.update(options)
+        if no_validation:
+            cfg.val_dataloader = None
+        else:
+            cfg.val_dataloader.dataset.update(options)
         cfg.dump(tmp_path / 'changed.py')
         return f'changed={tmp_path / "changed.py"}:{models["plain"][1]}'
 
@@ -196,6 +199,8 @@ def test_other_keypoints_and_missing_data_are_errors(models, tmp_path):
         main(['compare', changed(ann_file=str(tmp_path / 'no.json')), *out])
     with pytest.raises(SystemExit, match='the validation set has 0 to 8'):
         main(['compare', spec(models, 'plain'), '--indices', '9', *out])
+    with pytest.raises(SystemExit, match='changed.py has no validation set'):
+        main(['compare', changed(no_validation=True), *out])
 
 
 @pytest.mark.parametrize('options', [['--out', 'people.pdf'], ['--out', 'a.png', '--num', '0']])

@@ -58,6 +58,17 @@ def test_frames_in_any_order_are_those_of_decoding_from_the_start(tmp_path, code
         np.testing.assert_array_equal(video.read(i), expected[i])
 
 
+def test_each_person_of_a_frame_gets_it_without_another_search(tmp_path, monkeypatch):
+    path = write_video(tmp_path / 'a.mp4', frames=60)
+    video, expected = V.Video(path), decode_all(path)[0]
+    first = video.read(40)
+    with monkeypatch.context() as patch:
+        patch.setattr(video, '_seek', None)
+        np.testing.assert_array_equal(video.read(40), first)
+    len(video)  # which may move on
+    np.testing.assert_array_equal(video.read(40), expected[40])
+
+
 def vary_frame_rate(path):
     """Let the first half of an mp4's frames pass four times as fast as the second."""
     data = bytearray(open(path, 'rb').read())

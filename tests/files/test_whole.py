@@ -15,6 +15,11 @@ def test_folders_are_made_and_nothing_else_remains(tmp_path, content):
         assert os.listdir(path.parent) == ['a.txt']
 
 
+def test_a_name_that_is_no_utf_8_is_written(tmp_path):
+    write_whole('Jos\udce9 ü', tmp_path / 'a')  # as os.fsdecode gives Latin-1
+    assert (tmp_path / 'a').read_text(encoding='utf-8') == 'Jos\\udce9 ü'
+
+
 def test_another_writer_of_the_same_file_is_not_disturbed(tmp_path, monkeypatch):
     path, seen = tmp_path / 'a.txt', []
 

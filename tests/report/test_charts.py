@@ -45,6 +45,8 @@ def test_one_run_has_a_line_for_each_loss_and_two_runs_have_names():
     assert {'loss', 'unsup loss'} <= set(texts(single.svg))
     (double, ) = charts.curves([one, other], '')
     assert {'a, unsup loss', f'{NAME}, loss kpt'} <= set(texts(double.svg))
+    (hidden, ) = charts.curves([run('_a', loss={1: 2.}), run('_b', loss={1: 1.})], '')
+    assert {'_a, loss', '_b, loss'} <= {text.strip() for text in texts(hidden.svg)}
     assert '0.1' in texts(single.svg)  # a logarithmic axis, without formulas
 
 

@@ -39,6 +39,19 @@ def test_a_file_is_looked_for_where_the_data_lies(root, path):
         'Labels'] == path
 
 
+def test_weights_to_start_from_may_be_one_of_several_initializations():
+    cfg = read_config(ROOT / 'configs/demo/supervised.py')
+    start = [name for name, text in told(cfg).items() if text == 'random weights']
+    cfg.model.backbone.init_cfg = [dict(type='Constant', val=1, layer=['Conv2d'])]
+    assert told(cfg)[start[0]] == 'random weights'
+    cfg.model.backbone.init_cfg.append(dict(type='Pretrained', checkpoint='a.pth'))
+    assert told(cfg)[start[0]] == 'a.pth'
+
+
+def test_a_config_without_a_model_has_fewer_words():
+    assert 'Training' not in told(Config(dict(train_dataloader=dict(batch_size=3))))
+
+
 def test_a_plain_config_has_no_words_about_unlabeled_people():
     found = told(read_config(ROOT / 'configs/demo/supervised.py'))
     assert found['Training'] == 'supervised, TopdownPoseEstimator'

@@ -77,6 +77,21 @@ def test_frames_of_a_video_keep_their_distance_but_people_of_a_frame_do_not():
     assert sum(places[i].video == 'w' for i in chosen) == 1
 
 
+@given(st.lists(st.tuples(st.sampled_from('vw'), st.integers(0, 30)), max_size=40),
+       st.sampled_from([0., .1, .3, 1.]))
+def test_limits_are_the_slow_references(frames, gap):
+    places = [Place(f'{video}#{number}', video, number / 10) for video, number in frames]
+    limits, taken = Limits(places, 2, gap), []
+    for i, place in enumerate(places):
+        allowed = sum(one.image == place.image for one in taken) < 2 and all(
+            one.image == place.image or abs(one.seconds - place.seconds) >= gap
+            for one in taken if one.video == place.video)
+        assert limits.allow(i) == allowed
+        if allowed:
+            limits.take(i)
+            taken.append(place)
+
+
 def test_typical_people_come_from_groups_without_a_label():
     rng = np.random.default_rng(0)
     centers = np.array([[0., 0.], [100., 0.], [0., 100.]])

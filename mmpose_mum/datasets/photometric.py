@@ -118,7 +118,16 @@ class PhotometricRandAugment(BaseTransform):
                 for i, strength, sign in zip(chosen, strengths, signs)]
 
     def transform(self, results: dict) -> dict:
-        """Change ``results['img']``."""
+        """Change ``results['img']``.
+
+        Raises:
+            ValueError: If it is not uint8.
+        """
+        if results['img'].dtype != np.uint8:
+            raise ValueError(
+                f"colors are changed in images of uint8, got {results['img'].dtype}: leave out "
+                'to_float32=True, which loads such, or the change of colors (photometric=None of '
+                'the strong view)')
         for name, strength, sign in self._draw():
             results['img'] = OPERATIONS[name](results['img'], strength, sign)
         return results

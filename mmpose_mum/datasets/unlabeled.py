@@ -109,6 +109,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             origin, people = source, [
                 dict(img_id=i, file_name=name)
                 for i, name in enumerate(list_images(source, self.frame_rate))]
+        people = self._sampled(people)
         folder = folder_of(source)
         for i, person in enumerate(people):
             person.update(id=i, img_path=osp.join(folder, person.pop('file_name')))
@@ -124,6 +125,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             for person in evenly(people) if person.get('stated_size')
         ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
+
+    def _sampled(self, people: List[dict]) -> List[dict]:
+        """Keep the people of each ``sample_interval``-th image."""
+        numbers: Dict[str, int] = {}
+        return [person for person in people if numbers.setdefault(
+            person['file_name'], len(numbers)) % self.sample_interval == 0]
 
     def _people_of_detections(self) -> List[dict]:
         if self.ann_file:

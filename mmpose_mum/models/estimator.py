@@ -18,6 +18,7 @@ from ..functional.branches import BRANCHES
 from ..functional.cutout import keypoint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
+from ..functional.warp import inside_view
 from .labelers import (
     Labeler,
     Normalization,
@@ -355,7 +356,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
             tuple[Any, PseudoTargets]: The teacher's output, or what the labeler has :class:`Seen`,
             and what the student has to reproduce.
         """
-        views = (views_of(weak_samples, weak.device), views_of(strong_samples, weak.device),
+        views = (views_of(weak_samples), views_of(strong_samples),
                  weak_samples[0].metainfo['flip_indices'])
         if self.labeler is not None:
             seen = self.labeler(weak, weak_samples)
@@ -392,11 +393,16 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return seen if isinstance(seen, Seen) else Seen(*self.target_maker.keypoints(seen))
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
-        """Hide keypoints of the strong view, if ``keypoint_cutout`` says so."""
+        """Hide keypoints of the strong view, if ``keypoint_cutout`` says so.
+
+        Those that lie outside of it, or that a labeler's json lacks, leave their turn to others.
+        """
         if self.cutout is None:
             return strong
         options = dict(self.cutout)
         usable = targets.scores >= options.pop('score_threshold', 0.)
+        height, width = strong.shape[2:]
+        usable = usable & (targets.scores > 0) & inside_view(targets.keypoints, (height, width))
         return keypoint_cutout(strong, targets.keypoints, usable, **options)
 
     def forward_mixed(self, student: BaseModel,

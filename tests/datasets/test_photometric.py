@@ -92,3 +92,8 @@ def test_photometric_draws_as_choice_does():
 def test_photometric_arguments_out_of_range(arguments, word):
     with pytest.raises(ValueError, match=word):
         P.PhotometricRandAugment(**arguments)
+
+
+def test_images_of_another_type_are_refused_before_opencv_does():
+    with pytest.raises(ValueError, match='got float32: leave out to_float32=True'):
+        P.PhotometricRandAugment()(dict(img=np.zeros((9, 9, 3), np.float32)))

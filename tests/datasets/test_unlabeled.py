@@ -174,6 +174,22 @@ def test_indices_take_a_part(tmp_path, indices, expected):
     assert [int(dataset.get_data_info(i)['bbox'][0, 0]) for i in range(len(dataset))] == expected
 
 
+def test_every_nth_image_with_all_its_people(tmp_path):
+    arguments = coco(tmp_path, [
+        dict(image_id=i // 2 + 1, bbox=[10 * (i % 2), 5, 20, 30]) for i in range(10)])
+    content = json.loads((tmp_path / 'people.json').read_text())
+    content['images'] = [dict(id=i + 1, file_name=f'{i}.png', width=80, height=60)
+                         for i in range(5)]
+    (tmp_path / 'people.json').write_text(json.dumps(content))
+    for i in range(5):
+        image_file(tmp_path / f'images/{i}.png')
+    found = UnlabeledPoseDataset(**arguments, sample_interval=2)
+    names = [Path(found.get_data_info(i)['img_path']).stem for i in range(len(found))]
+    assert names == ['0', '0', '2', '2', '4', '4']
+    folder = UnlabeledPoseDataset(data_prefix=dict(img=f'{tmp_path}/images'), sample_interval=4)
+    assert len(folder) == 2
+
+
 def test_the_metainfo_gives_the_flip_pairs(tmp_path):
     arguments = coco(tmp_path, [dict(bbox=[0, 0, 20, 20])])
     own = UnlabeledPoseDataset(**arguments, metainfo=METAINFO)

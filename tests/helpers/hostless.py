@@ -54,6 +54,8 @@ class NoHostTensors(TorchDispatchMode):
             if (kwargs.get('device') or args[0].device).type == 'cpu':
                 raise AssertionError(f'{name} copies from {self.device} to the CPU')
             return
+        if any(x.device.type == self.device and x.dtype == torch.float64 for x in tensors):
+            raise AssertionError(f'{name} has float64 on {self.device}, which not all devices have')
         on_host = [tuple(x.shape) for x in tensors if x.device.type == 'cpu' and x.ndim > 0]
         if on_host:
             raise AssertionError(f'{name} mixes {self.device} tensors with CPU tensors {on_host}')

@@ -28,7 +28,7 @@ from helpers.tiny_estimators import (
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.models import MixUnMix
-from mmpose_mum.models.targets.base import TargetMaker
+from mmpose_mum.models.targets.base import PseudoTargets, TargetMaker
 from mmpose_mum.testing import INPUT_SIZE, tiny_batch, tiny_config, tiny_loader_batch
 
 
@@ -184,6 +184,15 @@ def test_keypoint_cutout_hides_the_students_keypoints_and_not_the_teachers():
     model.cutout['score_threshold'] = 1e9  # no keypoint is that sure
     model.loss(**batch)
     assert (seen['student'] == 1).all()
+
+
+def test_keypoint_cutout_leaves_out_those_that_cannot_be_hidden():
+    model = build(keypoint_cutout=dict(num_keypoints=1, half_size=(2., 2.), jitter=0.))
+    keypoints = torch.tensor([[[-90., 5.], [20., 20.], [0., 0.], [10., 900.]]]).repeat(40, 1, 1)
+    scores = torch.tensor([.9, .1, 0, .9]).expand(40, 4)  # a labeler's json lacks the third
+    strong = torch.ones(40, 3, 48, 32)
+    hidden = model.cut_out(strong, PseudoTargets(keypoints, scores, scores, None))[:, 0] == 0
+    assert hidden[:, 20, 20].all() and not hidden[:, :10, :10].any()
 
 
 def test_predict_on_switches_between_the_two():

@@ -2,11 +2,16 @@
 import pytest
 import torch
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
-from mmpose.models.heads import HeatmapHead, IntegralRegressionHead, SimCCHead
+from mmpose.models.heads import (
+    HeatmapHead,
+    IntegralRegressionHead,
+    SimCCHead,
+    VisPredictHead,
+)
 from mmpose.registry import MODELS
 from torch import nn
 
-from mmpose_mum.models.precision import float32_outputs
+from mmpose_mum.models.precision import float32_outputs, without_autocast
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 FEATURES = (torch.rand(2, 8, 3, 2), )
@@ -89,3 +94,29 @@ def test_a_loss_that_calls_forward_itself_can_compute_its_accuracy():
     assert losses['loss_kpt'].dtype == torch.float32 and 'acc_pose' in losses
     losses['loss_kpt'].backward()
     assert head.final_layer.weight.grad.isfinite().all()
+
+
+def test_a_loss_is_computed_without_autocast_which_gpus_refuse_for_some():
+    head = VisPredictHead(pose_cfg=dict(type='HeatmapHead', in_channels=8, out_channels=4,
+                                        deconv_out_channels=None))
+    seen = []
+
+    class Watching(nn.Module):
+        """Notes what it is called with."""
+
+        def forward(self, output, target, weight=None):
+            """Note it."""
+            seen.append((torch.is_autocast_cpu_enabled(), output.dtype, target.dtype))
+
+    head.loss_module = Watching()
+    half = torch.rand(2, 4, dtype=torch.bfloat16)
+    with float32_outputs(head):
+        head.loss_module(half, half.long(), weight=half)
+    head.loss_module(half, half)
+    assert seen == [(False, torch.float32, torch.int64), (True, torch.bfloat16, torch.bfloat16)]
+
+
+@pytest.mark.parametrize('device', ['cpu', 'meta', 'mps'])
+def test_devices_without_autocast_have_it_off(device):
+    with without_autocast(device):
+        assert torch.is_autocast_cpu_enabled() == (device != 'cpu')

@@ -2,7 +2,7 @@
 import logging
 import math
 from functools import wraps
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import torch
 from mmengine.dist import get_world_size
@@ -13,8 +13,10 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.ema import ema_update_
+from ..optim.step_counter import StepCounter
 
 _MAX_NAMES = 16  # images that a message names of each branch
+_MAX_LEFT_OUT = 50  # steps in a row; a new scaler leaves out up to 16 while it finds its scale
 
 
 @HOOKS.register_module()
@@ -32,6 +34,9 @@ class LossGuardHook(Hook):
     gradients. Optimizer wrappers with a gradient scaler, such as ``AmpOptimWrapper``, skip such
     steps themselves, so only the buffers are restored. The learning rate's schedule continues, and
     the log shows the loss as it was.
+
+    With such a scaler, both stop a run of which no step at all is made any more: a gradient is NaN
+    each time, though the loss is finite.
 
     Neither writes a checkpoint of weights that are not finite. ``'stop'`` would meet them where a
     gradient is NaN though the loss is finite, or where only another process has a bad loss.
@@ -62,35 +67,55 @@ class LossGuardHook(Hook):
         self.max_in_a_row = max_in_a_row
         self.skipped = 0  # bad iterations in all
         self._in_a_row = 0
+        self._left_out_by_scaler = 0  # in a row
 
     def before_train(self, runner) -> None:
-        """With ``'skip'``, begin to look at each step."""
+        """Begin to look at each step, with ``'skip'`` or a gradient scaler."""
+        optim_wrapper = runner.optim_wrapper
         if self.action == 'skip':
             self._buffers = list(runner.model.buffers())
             self._kept = [buffer.clone() for buffer in self._buffers]
-            self._guard(runner.optim_wrapper)
+        scales = hasattr(optim_wrapper, 'loss_scaler')
+        self._guards = scales or self.action == 'skip'
+        if self._guards:
+            # The wrapper's, not the optimizer's, which EMANHook and the schedules wrap to count.
+            self._own_step = vars(optim_wrapper).get('step')
+            optim_wrapper.step = (self._watching if scales else self._guarding)(optim_wrapper)
 
     def after_train(self, runner) -> None:
-        """With ``'skip'``, no longer look at each step."""
-        if self.action == 'skip':
-            self._unguard()
+        """No longer look at each step."""
+        if self._guards:
+            del runner.optim_wrapper.step
+            if self._own_step is not None:
+                runner.optim_wrapper.step = self._own_step
 
-    def _guard(self, optim_wrapper) -> None:
-        # The wrapper's, not the optimizer's, which EMANHook and the schedules wrap to count.
+    def _guarding(self, optim_wrapper) -> Callable[..., None]:
         step = optim_wrapper.step
-        scales = hasattr(optim_wrapper, 'loss_scaler')  # it looks for itself
 
         @wraps(step)
         def guarded(**kwargs) -> None:
-            if scales or all_finite(
-                    p.grad for group in optim_wrapper.param_groups for p in group['params']):
+            if all_finite(p.grad for group in optim_wrapper.param_groups for p in group['params']):
                 step(**kwargs)
                 self._stepped = True
             else:  # update_params will forget the gradients
                 self._left_out = True
 
-        optim_wrapper.step = guarded
-        self._unguard = lambda: delattr(optim_wrapper, 'step')
+        return guarded
+
+    def _watching(self, optim_wrapper) -> Callable[..., None]:
+        step = optim_wrapper.step
+
+        @wraps(step)
+        def watched(**kwargs) -> None:
+            counter = StepCounter(optim_wrapper.optimizer)
+            try:
+                step(**kwargs)
+            finally:
+                counter.stop()
+            self._stepped = counter.count > 0
+            self._left_out_by_scaler = 0 if self._stepped else self._left_out_by_scaler + 1
+
+        return watched
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         """With ``'skip'``, keep the buffers."""
@@ -101,6 +126,13 @@ class LossGuardHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Stop, or undo and count, if this iteration was a bad one."""
         hub = runner.message_hub
+        if self._left_out_by_scaler >= _MAX_LEFT_OUT:
+            raise RuntimeError(
+                f'iteration {runner.iter + 1}: the gradient scaler has left out '
+                f'{self._left_out_by_scaler} steps in a row, as their gradients are not finite. '
+                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt')}. Lower "
+                'the learning rate, clip the gradients (optim_wrapper.clip_grad), or train without '
+                'float16')
         losses = {name: hub.get_scalar(f'train/{name}').current()
                   for name in outputs or () if 'loss' in name}
         bad = {name: value for name, value in losses.items() if not math.isfinite(value)}

@@ -1,6 +1,6 @@
 """Validation of teacher and student that loads every batch once."""
 import copy
-from typing import Any, Dict, Sequence, Union
+from typing import Any, Dict, List, Sequence, Union
 
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -65,9 +65,10 @@ class TeacherStudentOnePassValLoop(ValLoop):
         for i, batch in enumerate(self.dataloader):
             self.run_iter(i, batch)
         size = len(self.dataloader.dataset)
+        # The chosen model comes last: a file that a metric writes (outfile_prefix) is its.
+        found = {model: self._evaluators[model].evaluate(size) for model in self._ordered()}
         metrics = {f'{model}/{name}': value
-                   for model, evaluator in self._evaluators.items()
-                   for name, value in evaluator.evaluate(size).items()}
+                   for model in MODELS for name, value in found[model].items()}
         runner.call_hook('after_val_epoch', metrics=metrics)
         runner.call_hook('after_val')
         return metrics
@@ -84,7 +85,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
         chosen = self._settings.get('predict_on', MODELS[0])
         try:
             # The chosen model comes last: its predictions are those that stay in the samples.
-            for model in sorted(MODELS, key=lambda model: model == chosen):
+            for model in self._ordered():
                 self._settings['predict_on'] = model
                 with autocast(enabled=self.fp16):
                     outputs = self.runner.model.val_step(data_batch)
@@ -93,6 +94,12 @@ class TeacherStudentOnePassValLoop(ValLoop):
             self._settings['predict_on'] = chosen
         self.runner.call_hook(
             'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+
+    def _ordered(self) -> List[str]:
+        """Return both models, the one that ``predict_on`` says last."""
+        chosen = self._settings.get('predict_on', MODELS[0])
+        return sorted(MODELS, key=lambda model: model == chosen)
 
 
 def _settings_of(model: nn.Module) -> dict:

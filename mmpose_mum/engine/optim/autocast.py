@@ -25,13 +25,14 @@ def has_bfloat16(device: str) -> bool:
     """Tell whether devices of a type (``'cpu'``, ``'cuda'``, …) multiply bfloat16 in hardware.
 
     NVIDIA's do since Ampere, compute capability 8.0. On older ones PyTorch refuses bfloat16 or
-    emulates it, which is slow; its own ``is_bf16_supported`` counts the emulation.
+    emulates it, which is slow; its own ``is_bf16_supported`` counts the emulation. For Apple's it
+    has autocast in late versions only.
     """
     if device == 'cpu':
         return cpu_has_bfloat16()
     if device == 'cuda' and not torch.version.hip:
         return torch.cuda.get_device_capability()[0] >= 8
-    return True
+    return device != 'mps'
 
 
 @OPTIM_WRAPPERS.register_module()

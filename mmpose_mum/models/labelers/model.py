@@ -15,6 +15,7 @@ from ...configs.metainfo import keypoints_of
 from ...configs.plain import plain_model, read_config
 from ...configs.shipped import find_config
 from ...functional.seeding import preserved
+from ..precision import without_autocast
 from ..targets.base import target_maker_for
 from .base import Labeler, Seen, check_names, digest_of
 
@@ -99,7 +100,7 @@ class ModelLabeler(Labeler):
         if self.dtype is None:
             return nullcontext()
         if self.dtype == 'float32':
-            return torch.autocast(device.type, enabled=False)
+            return without_autocast(device.type)
         return torch.autocast(device.type, dtype=getattr(torch, self.dtype))
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:

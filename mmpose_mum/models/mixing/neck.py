@@ -12,6 +12,7 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from mmpose.utils.typing import OptConfigType
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...functional.nested import map_tensors, tensors_of
 from ...functional.tiles import (
@@ -109,6 +110,11 @@ class MixUnMix(BaseModule):
             ValueError: If a site does not exist or cannot be mixed consistently.
         """
         modules = {site: site_module(backbone, site) for site in self.sites}
+        for site, module in modules.items():
+            if isinstance(module, _BatchNorm):
+                raise ValueError(f'cannot mix at {site!r}: it is a {type(module).__name__}, which '
+                                 'the Runner may replace by another (sync_bn). Name what comes '
+                                 'before or after it')
         traced = trace(backbone, input_size, modules)
         least = (1, 1) if self.grid == AUTO else self.grid
         self._inspected = {site: inspect_site(traced, site, least) for site in self.sites}

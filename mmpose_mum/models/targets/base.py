@@ -1,5 +1,5 @@
 """Turn the teacher's output into a target in the student's view, for any head."""
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..._moved import old_methods
 from ...functional.nested import map_tensors, tensors_of
 from ...functional.warp import inside_view, swap_left_right, view_to_view, warp_keypoints
+from ..precision import without_autocast
 
 CONFIDENCE_MODES = ('none', 'threshold', 'soft')
 _KINDS: List[Type['TargetMaker']] = []  # each subclass registers itself
@@ -119,15 +120,14 @@ class TargetMaker:
         Args:
             output (Any): The teacher's output in its own view, as its head makes it.
             teacher_views (dict): ``warp_mat`` float (B, 3, 3), image pixel → pixel of the input,
-                and ``flip`` bool (B,), of the teacher's view.
+                and ``flip`` bool (B,), of the teacher's view; on the host, see :func:`views_of`.
             student_views (dict): The same of the student's.
             flip_indices (Sequence[int]): K indices of the keypoints' mirror images.
 
         Returns:
             PseudoTargets: float32.
         """
-        matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
-        mirrored = teacher_views['flip'] ^ student_views['flip']
+        matrix, mirrored = between(teacher_views, student_views)
         with _float32(output) as output:
             return self._carry(output, matrix, mirrored, flip_indices)
 
@@ -148,8 +148,8 @@ class TargetMaker:
         Returns:
             PseudoTargets: float32; ``maps`` are what the head's codec makes of the keypoints.
         """
-        matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
-        mirrored = teacher_views['flip'] ^ student_views['flip']
+        matrix, mirrored = between(teacher_views, student_views)
+        matrix, mirrored = (x.to(scores.device, non_blocking=True) for x in (matrix, mirrored))
         with _float32((keypoints, scores)) as found:
             keypoints, scores = (swap_left_right(x, flip_indices, mirrored) for x in found)
             targets = self._encoded(warp_keypoints(keypoints, matrix), scores)
@@ -269,7 +269,13 @@ class TargetMaker:
 
     def _carry(self, output: Any, matrix: Tensor, mirrored: Tensor,
                flip_indices: Sequence[int]) -> PseudoTargets:
-        """Carry the keypoints over and encode them there; ``matrix`` is of the input's pixels."""
+        """Carry the keypoints over and encode them there.
+
+        ``matrix`` is of the input's pixels. It is on the host, as is ``mirrored``: matrices are
+        composed there in float64, which not all devices have.
+        """
+        device = tensors_of(output)[0].device
+        matrix, mirrored = (x.to(device, non_blocking=True) for x in (matrix, mirrored))
         keypoints, scores = (
             swap_left_right(x, flip_indices, mirrored) for x in self._keypoints(output))
         return self._encoded(warp_keypoints(keypoints, matrix), scores)
@@ -334,16 +340,15 @@ def detached_where(keep: Tensor, output: Tensor) -> Tensor:
     return torch.where(keep, output, output.detach())
 
 
-def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Tensor]:
-    """Collect how the views of a batch were made, in one transfer to the device.
+def views_of(data_samples: Sequence[Any]) -> Dict[str, Tensor]:
+    """Collect how the views of a batch were made.
 
     Args:
         data_samples (Sequence[PoseDataSample]): Samples whose metainfo holds ``warp_mat``, float
             (3, 3), and ``flip``, bool.
-        device (torch.device): Device of the result.
 
     Returns:
-        dict: ``warp_mat``, float32 (B, 3, 3), and ``flip``, bool (B,).
+        dict: On the host, ``warp_mat``, float32 (B, 3, 3), and ``flip``, bool (B,).
 
     Raises:
         KeyError: If a sample lacks one of them.
@@ -351,9 +356,23 @@ def views_of(data_samples: Sequence[Any], device: torch.device) -> Dict[str, Ten
     check_views(data_samples)
     warp_mat = np.stack([s.metainfo['warp_mat'] for s in data_samples]).astype(np.float32)
     flip = np.array([bool(s.metainfo['flip']) for s in data_samples])
-    return dict(
-        warp_mat=torch.from_numpy(warp_mat).to(device, non_blocking=True),
-        flip=torch.from_numpy(flip).to(device, non_blocking=True))
+    return dict(warp_mat=torch.from_numpy(warp_mat), flip=torch.from_numpy(flip))
+
+
+def between(teacher_views: Dict[str, Tensor],
+            student_views: Dict[str, Tensor]) -> Tuple[Tensor, Tensor]:
+    """Return the map from the teacher's views to the student's, and which are mirrored by it.
+
+    Args:
+        teacher_views (dict): Of :func:`views_of`.
+        student_views (dict): Likewise.
+
+    Returns:
+        tuple[Tensor, Tensor]: On the host, (B, 3, 3) float, pixel of the teacher's view → pixel of
+        the student's, and bool (B, ).
+    """
+    matrix = view_to_view(teacher_views['warp_mat'], student_views['warp_mat'])
+    return matrix, teacher_views['flip'] ^ student_views['flip']
 
 
 def check_views(data_samples: Sequence[Any], *more: str) -> None:
@@ -370,8 +389,5 @@ def check_views(data_samples: Sequence[Any], *more: str) -> None:
 @contextmanager
 def _float32(output: Any) -> Iterator[Any]:
     """Give an output's tensors in float32, and switch autocast off meanwhile."""
-    device = tensors_of(output)[0].device.type
-    # The meta device, on which the tests look for host syncs, knows no autocast.
-    off = nullcontext() if device == 'meta' else torch.autocast(device, enabled=False)
-    with off:
+    with without_autocast(tensors_of(output)[0].device.type):
         yield map_tensors(Tensor.float, output)

@@ -59,6 +59,8 @@ class SimCCTargetMaker(TargetMaker):
         loss = self.head.loss_module
         if not hasattr(loss, 'beta'):
             return made
+        matrix, mirrored = (
+            x.to(output[0].device, non_blocking=True) for x in (matrix, mirrored))
         of_x, of_y = (swap_left_right(self._values(x), flip_indices, mirrored) for x in output)
         maps = warp_distributions(of_x, of_y, matrix, self.codec.simcc_split_ratio)
         if loss.label_softmax:  # the loss puts a softmax on labels, too

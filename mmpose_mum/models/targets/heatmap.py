@@ -41,7 +41,8 @@ class HeatmapTargetMaker(TargetMaker):
     def __init__(self, head: nn.Module, confidence: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(head, confidence)
         codec = self._codec(head)
-        self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec))
+        self.to_heatmap = torch.from_numpy(self._input_to_heatmap(codec)).unsqueeze(0)
+        self.from_heatmap = invert_affine(self.to_heatmap)
         self.peak = self._label_peak(codec)
         self.codec = codec
         # The others' maps have one stride for all sizes.
@@ -62,16 +63,17 @@ class HeatmapTargetMaker(TargetMaker):
     def _keypoints(self, output: Any) -> Tuple[Tensor, Tensor]:
         heatmaps = self.heatmaps(output)
         peaks, scores = self._peaks(heatmaps)
-        return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
+        return self._in_input(peaks), scores
 
     def _decoded(self, output: Any) -> Tuple[Tensor, Tensor]:
         heatmaps = self.heatmaps(output)
         peaks, scores = self._peaks(heatmaps)
         peaks = refine_peaks(heatmaps, peaks)
-        return warp_keypoints(peaks, self._matrices(heatmaps.device)[1]), scores
+        return self._in_input(peaks), scores
 
     def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
-        peaks = warp_keypoints(keypoints, self._matrices(keypoints.device)[0])
+        peaks = warp_keypoints(
+            keypoints, self.to_heatmap.to(keypoints.device, non_blocking=True))
         codec, (width, height) = self.codec, self.codec.heatmap_size
         if type(codec).__name__ == 'MegviiHeatmap':
             maps, weights = encode_blurred(peaks + .5, *(
@@ -94,14 +96,15 @@ class HeatmapTargetMaker(TargetMaker):
                flip_indices: Sequence[int]) -> PseudoTargets:
         heatmaps = self.heatmaps(output)
         height, width = heatmaps.shape[2:]
-        to_heatmap, from_heatmap = self._matrices(heatmaps.device)
-        matrix = compose_affine(to_heatmap, matrix, from_heatmap)
+        matrix = compose_affine(self.to_heatmap, matrix, self.from_heatmap)
+        matrix, mirrored = (
+            x.to(heatmaps.device, non_blocking=True) for x in (matrix, mirrored))
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
         peaks, scores = self._peaks(heatmaps)
         peaks = warp_keypoints(peaks, matrix)
         weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
-        return PseudoTargets(warp_keypoints(peaks, from_heatmap), scores, weights, maps, valid)
+        return PseudoTargets(self._in_input(peaks), scores, weights, maps, valid)
 
     def _warp(self, maps: Any, matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[Any, Tensor]:
@@ -121,10 +124,9 @@ class HeatmapTargetMaker(TargetMaker):
         peaks, values = heatmap_peaks(heatmaps)
         return peaks, values / self.peak
 
-    def _matrices(self, device: torch.device) -> Tuple[Tensor, Tensor]:
-        """Return the maps (1, 3, 3) from the input's pixels to the heatmap's, and back."""
-        to_heatmap = self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
-        return to_heatmap, invert_affine(to_heatmap)
+    def _in_input(self, peaks: Tensor) -> Tensor:
+        """Bring points (B, K, 2) from the heatmap's pixels to the input's."""
+        return warp_keypoints(peaks, self.from_heatmap.to(peaks.device, non_blocking=True))
 
 
 class StagedTargetMaker(HeatmapTargetMaker):
@@ -205,7 +207,8 @@ class OffsetTargetMaker(TargetMaker):
         super().__init__(head, confidence)
         codec = self._codec(head)
         width, height = self.size = tuple(codec.heatmap_size)
-        self.to_heatmap = torch.from_numpy(_scaling(codec.scale_factor))
+        self.to_heatmap = torch.from_numpy(_scaling(codec.scale_factor)).unsqueeze(0)
+        self.from_heatmap = invert_affine(self.to_heatmap)
         self.radius = codec.radius_factor * max(self.size)
         self.blur_rows, self.blur_columns = _blurs(self.size, 2 * codec.blur_kernel_size + 1)
         middle = torch.tensor([[[width // 2, height // 2]]]).float()
@@ -227,11 +230,13 @@ class OffsetTargetMaker(TargetMaker):
         index = (peaks[..., :1] + peaks[..., 1:] * output.shape[3]).long()
         offsets = [output[:, axis::3].flatten(2).gather(-1, index) for axis in (1, 2)]
         peaks = peaks + torch.cat(offsets, -1) * self.radius
-        keypoints = warp_keypoints(peaks, invert_affine(self._matrix(output.device)))
+        keypoints = warp_keypoints(
+            peaks, self.from_heatmap.to(output.device, non_blocking=True))
         return keypoints, (values / self.peak).clamp(0, 1)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
-        in_heatmap = warp_keypoints(keypoints, self._matrix(keypoints.device))
+        in_heatmap = warp_keypoints(
+            keypoints, self.to_heatmap.to(keypoints.device, non_blocking=True))
         maps = encode_offsets(in_heatmap, self.size[::-1], self.radius)
         return maps, torch.ones_like(keypoints[..., 0])
 
@@ -244,9 +249,6 @@ class OffsetTargetMaker(TargetMaker):
         rows, columns = (x.to(maps.device, non_blocking=True)
                          for x in (self.blur_rows, self.blur_columns))
         return rows @ maps @ columns.T
-
-    def _matrix(self, device: torch.device) -> Tensor:
-        return self.to_heatmap.to(device, non_blocking=True).unsqueeze(0)
 
 
 def input_to_heatmap(codec: Any) -> NDArray[Any]:

@@ -64,6 +64,7 @@ class VisibilityTargetMaker(TargetMaker):
         targets = self.pose._carry(pose, matrix, mirrored, flip_indices)
         if not self.head.use_sigmoid:  # else the head has applied it
             visible = visible.sigmoid()
+        mirrored = mirrored.to(visible.device, non_blocking=True)
         visible = swap_left_right(visible, flip_indices, mirrored)
         visible = visible * inside_view(targets.keypoints, self.input_size[::-1])
         return targets._replace(maps=(targets.maps, visible))

@@ -259,6 +259,29 @@ def test_a_gradient_scaler_is_left_to_do_its_work(tmp_path, said):
     assert equal(copies.states[1], copies.states[2])
 
 
+@pytest.mark.parametrize('action', ['stop', 'skip'])
+def test_a_scaler_that_makes_no_step_any_more_is_told(action, tmp_path, monkeypatch):
+    monkeypatch.setattr(loss_guard_hook, '_MAX_LEFT_OUT', 3)
+    scaler = Scaler()
+
+    class Scaled(LossGuardHook):
+        """Has a scaler, and NaN in a gradient of a finite loss from the second iteration on."""
+
+        def before_train(self, runner):
+            """Puts both in."""
+            def step():
+                if runner.iter > 0:
+                    next(runner.model.student.parameters()).grad.fill_(float('nan'))
+                scaler.step(runner.optim_wrapper.optimizer)
+            runner.optim_wrapper.loss_scaler = scaler
+            runner.optim_wrapper.step = step
+            super().before_train(runner)
+
+    with pytest.raises(RuntimeError, match='iteration 4: the gradient scaler has left out 3 steps'):
+        train(tmp_path, Scaled(action), iters=9)
+    assert scaler.skipped == 3
+
+
 def test_a_batch_without_branches_and_a_long_one_are_described():
     batch = tiny_loader_batch(num_labeled=20, num_unlabeled=2)
     plain = {key: [x for x in value['sup'] if x is not None] for key, value in batch.items()}

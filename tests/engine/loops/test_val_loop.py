@@ -136,6 +136,23 @@ def test_hooks_are_called_as_by_mmengines_loop_with_the_chosen_models_outputs(ru
                      if key.startswith(predict_on)}
 
 
+def test_the_file_that_a_metric_writes_is_the_chosen_models(runner, tmp_path):
+    metric = runner.cfg.val_evaluator[0]
+    written = {}
+    for predict_on in ('teacher', 'student', 'teacher'):
+        runner.model.semi_test_cfg['predict_on'] = predict_on
+        for kind in ('ValLoop', ONE_PASS):
+            metric['outfile_prefix'] = str(tmp_path / 'found')
+            try:
+                validate(runner, kind)
+            finally:
+                del metric['outfile_prefix']
+            written[predict_on, kind] = (tmp_path / 'found.keypoints.json').read_text()
+    for predict_on in ('teacher', 'student'):
+        assert written[predict_on, ONE_PASS] == written[predict_on, 'ValLoop']
+    assert written['teacher', ONE_PASS] != written['student', ONE_PASS]
+
+
 def test_half_precision_is_that_of_two_passes(runner, monkeypatch):
     for model in (runner.model.teacher, runner.model.student):  # NumPy has no bfloat16
         monkeypatch.setattr(model.head, 'forward', lambda features, forward=model.head.forward:

@@ -54,7 +54,7 @@ def test_auto_asks_the_cpu(has_bfloat16, monkeypatch):
 
 @pytest.mark.parametrize('device, capability, hip, expected', [
     ('cuda', (7, 5), None, False), ('cuda', (8, 0), None, True), ('cuda', (12, 0), None, True),
-    ('cuda', (7, 5), '6.0', True), ('xpu', None, None, True)])
+    ('cuda', (7, 5), '6.0', True), ('xpu', None, None, True), ('mps', None, None, False)])
 def test_auto_asks_the_gpu(device, capability, hip, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda: capability)
     monkeypatch.setattr(torch.version, 'hip', hip)

@@ -369,6 +369,8 @@ def test_attach_refuses_bad_sites_by_name():
         attached(backbone, sites=['layer2', 'layer9'])
     with pytest.raises(ValueError, match=r"at 'layer3': a grid of \(8, 8\) .* does not fit"):
         attached(backbone, sites=['layer3'], grid=(8, 8))
+    with pytest.raises(ValueError, match="at 'bn1': it is a BatchNorm2d, which the Runner may"):
+        attached(backbone, sites=['bn1'])
 
 
 @pytest.mark.parametrize('module, site', [('', 'layer2.1'), ('layer2', 'layer2.1')])

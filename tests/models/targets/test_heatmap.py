@@ -218,8 +218,7 @@ def test_half_precision_heatmaps_give_float32_targets():
 
 def test_on_the_meta_device():
     def meta_views():
-        return dict(warp_mat=torch.rand((2, 3, 3), device='meta'),
-                    flip=torch.zeros(2, dtype=torch.bool, device='meta'))
+        return dict(warp_mat=torch.rand(2, 3, 3), flip=torch.zeros(2, dtype=torch.bool))
 
     targets = targets_of(confidence=dict(mode='threshold', threshold=.5))(
         torch.rand((2, 6, 64, 48), device='meta'), meta_views(), meta_views(), FLIP_INDICES)

@@ -373,6 +373,21 @@ class SemiSupervisedPoseEstimator(BaseModel):
             torch.clear_autocast_cache()
         return seen, targets
 
+    def weak_view(self, data_batch: Dict[str, Dict[str, Any]]) -> Tuple[Tensor, SampleList]:
+        """Return the weak views of a batch, without the other branches; for hooks.
+
+        Args:
+            data_batch (dict): What the dataloader gave: ``inputs`` and ``data_samples`` by branch.
+
+        Returns:
+            tuple[Tensor, list[PoseDataSample]]: The images (B, 3, H, W), normalized, without the
+            preprocessor's random augmentations, on the model's device; and their samples.
+        """
+        found = self.data_preprocessor(
+            {key: [x for x in data_batch[key]['unsup_teacher'] if x is not None]
+             for key in ('inputs', 'data_samples')}, False)
+        return found['inputs'], found['data_samples']
+
     @torch.no_grad()
     def look(self, teacher: BaseModel, weak: Tensor, weak_samples: SampleList) -> Seen:
         """Find the keypoints that are taught; for hooks, between two steps.

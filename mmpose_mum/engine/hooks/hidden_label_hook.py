@@ -10,12 +10,10 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
-from ...functional.branches import BRANCHES
 from ...functional.warp import inside_view, swap_left_right, warp_keypoints
 from ..wrappers import unwrapped
 
 __getattr__ = old_names(__name__)
-_, WEAK, _ = BRANCHES
 
 
 @HOOKS.register_module()
@@ -77,11 +75,7 @@ class HiddenLabelHook(Hook):
         if not self.every_n_train_iters(runner, self.interval):
             return
         model = unwrapped(runner.model)
-        # Without the other branches and without the random augmentations of training batches.
-        weak = model.data_preprocessor(
-            {key: [x for x in data_batch[key][WEAK] if x is not None]
-             for key in ('inputs', 'data_samples')}, False)
-        images, samples = weak['inputs'], weak['data_samples']
+        images, samples = model.weak_view(data_batch)
         truth, counts, radius = hidden_keypoints(samples, tuple(images.shape[2:]))
         seen = model.look(model.teacher, images, samples)
         truth, counts, radius = (

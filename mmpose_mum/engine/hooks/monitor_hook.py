@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..wrappers import unwrapped
 
-WEAK = 'unsup_teacher'
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
 FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used')
 _BEST = 'pseudo_labels_at_their_best'  # in the checkpoint's message hub
@@ -116,10 +115,7 @@ class PseudoLabelMonitorHook(Hook):
                 _BEST, {prefix: pair.best for prefix, pair in self._pairs.items()})
 
     def _look(self, model, data_batch: dict) -> None:
-        weak = model.data_preprocessor(
-            {key: [x for x in data_batch[key][WEAK] if x is not None]
-             for key in ('inputs', 'data_samples')}, False)
-        images, samples = weak['inputs'], weak['data_samples']
+        images, samples = model.weak_view(data_batch)
         for prefix, (_, teacher) in model.pairs().items():
             keypoints = model.look(teacher, images, samples).keypoints
             self._pairs[prefix].looks.append(

@@ -366,9 +366,6 @@ class HandTargetMaker(HeatmapTargetMaker):
         hands = torch.where(mirrored, hands.flip(1), hands)
         return (slices.view_as(heatmaps), root, hands), valid
 
-    def _goals(self, targets: PseudoTargets) -> Tensor:
-        return self._keypoints(targets.maps)[0]
-
     def _loss(self, output: List[Tensor], targets: PseudoTargets, head: nn.Module) -> Tensor:
         heatmaps, root, hands = output
         goal, root_goal, hands_goal = targets.maps

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))
 import dist_train_cpu  # noqa: E402
 
 ITERS, EVERY, BURN_IN = 6, 3, 2
+SPOILT = (3, 4)  # of three iterations for a step, from 3 on
 LABELED, UNLABELED = 10, 12
 SETTINGS = f"""
 train_cfg = dict(type='ResumableTrainLoop', max_iters={ITERS}, val_interval={EVERY})
@@ -73,6 +74,18 @@ class Recorder(Hook):
         torch.save(self.record, Path(runner.work_dir) / f'rank_{get_rank()}.pth')
 
 
+@HOOKS.register_module()
+class Spoiler(Hook):
+    """Spoils an image of one process in an iteration that makes no step, and in one that does."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        """Spoil it."""
+        if runner.iter in SPOILT and get_rank() == 1:
+            images = data_batch['inputs']['sup']
+            first = next(i for i, image in enumerate(images) if image is not None)
+            images[first] = images[first] * float('nan')
+
+
 def write_config(root, name, model, settings=''):
     path = root / f'{name}.py'
     path.write_text(f'{small_run.BASE}\nroot = {str(root)!r} + "/"\ncodec = {CODEC!r}\n'
@@ -98,6 +111,7 @@ def scenarios(root):
         start('plain', 'resumed', '--resume', str(root / f'straight/iter_{EVERY}.pth'))
         start('group_norm', 'halves')
         start('accumulating', 'accumulating')
+        start('skipping', 'skipping')
         start('dual', 'dual')
 
 
@@ -116,6 +130,9 @@ def root(tmp_path_factory):
     write_config(root, 'group_norm', group_norm)
     write_config(root, 'accumulating', model_of(), 'optim_wrapper.update('
                  "type='AutocastOptimWrapper', enabled=True, accumulative_counts=3)")
+    write_config(root, 'skipping', model_of(), 'optim_wrapper.update('
+                 "type='AutocastOptimWrapper', enabled=True, accumulative_counts=3)\n"
+                 "custom_hooks += [dict(type='LossGuardHook', action='skip'), dict(type='Spoiler')]")
     write_config(root, 'dual', dict(model_of(), type='DualPoseEstimator'),
                  "optim_wrapper.pop('constructor')\ncustom_hooks.pop(0)")
     launch(2, scenarios, root)
@@ -133,7 +150,7 @@ def assert_equal(first, second, **tolerance):
                                    **(tolerance or dict(rtol=0, atol=0)))
 
 
-@pytest.mark.parametrize('run', ['straight', 'halves', 'accumulating'])
+@pytest.mark.parametrize('run', ['straight', 'halves', 'accumulating', 'skipping'])
 def test_student_and_teacher_are_the_same_in_all_processes_at_every_moment(root, run):
     """Among them validations and checkpoints, although each process has its own statistics."""
     first, second = records(root, run)
@@ -216,6 +233,20 @@ def test_accumulated_gradients_move_the_teacher_with_the_optimizer_alone(root):
             name = f'{part}.backbone.conv1.weight'
             changed = [not torch.equal(states[i][name], states[i + 1][name]) for i in range(ITERS)]
             assert changed == [False, False, True] * 2
+
+
+def test_a_step_that_one_process_spoils_is_left_out_by_all(root):
+    states = records(root, 'skipping')[0]['states']
+    for name, value in states[ITERS].items():
+        assert value.isfinite().all(), name
+        if 'num_batches_tracked' not in name:
+            continue
+        counts = [states[i][name].item() for i in range(ITERS + 1)]
+        # Neither the iterations of the image count, nor that whose step had to be left out.
+        assert counts[4:] == [counts[3]] * 3, name
+    name = 'student.backbone.conv1.weight'
+    assert not torch.equal(states[2][name], states[3][name])
+    assert torch.equal(states[3][name], states[ITERS][name])
 
 
 def test_networks_that_teach_each_other_learn_the_same_in_all_processes(root):

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import torch
-from mmengine.dist import get_world_size
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import find_latest_checkpoint
@@ -136,7 +136,7 @@ class LossGuardHook(Hook):
         losses = {name: hub.get_scalar(f'train/{name}').current()
                   for name in outputs or () if 'loss' in name}
         bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
-        if not bad and not self._left_out:
+        if not self._is_bad_anywhere(bool(bad) or self._left_out):
             if self._stepped:
                 self._in_a_row = 0
             return
@@ -145,8 +145,8 @@ class LossGuardHook(Hook):
                     or 'the gradients are not finite, though the losses are')
             what += f'. {describe_batch(data_batch, list(bad))}'
         else:
-            what = ("the gradients are not finite, though this process's losses are. Another "
-                    "process's loss may be the cause: see its message")
+            what = ("this process's losses are finite, but the gradients or another process's "
+                    'losses are not: see its message')
         what = f'iteration {runner.iter + 1}: {what}'
         last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
         if self.action == 'stop':
@@ -165,6 +165,18 @@ class LossGuardHook(Hook):
                 f'{self._in_a_row} iterations without a good step, the last: {what}. {last}. Check '
                 'the images and labels, lower the learning rate, or clip the gradients '
                 '(optim_wrapper.clip_grad)')
+
+    def _is_bad_anywhere(self, bad: bool) -> bool:
+        """Tell whether an iteration was bad; where steps are skipped, in any process.
+
+        All then restore their buffers and count the same, also where an iteration of gradient
+        accumulation makes no step, by which the others would know.
+        """
+        if self.action == 'stop' or get_world_size() == 1:
+            return bad
+        flag = torch.tensor(float(bad))
+        all_reduce(flag, op='max')
+        return bool(flag)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Stop rather than write weights that are not finite, and maybe delete the good ones.

@@ -132,7 +132,8 @@ def root(tmp_path_factory):
                  "type='AutocastOptimWrapper', enabled=True, accumulative_counts=3)")
     write_config(root, 'skipping', model_of(), 'optim_wrapper.update('
                  "type='AutocastOptimWrapper', enabled=True, accumulative_counts=3)\n"
-                 "custom_hooks += [dict(type='LossGuardHook', action='skip'), dict(type='Spoiler')]")
+                 "custom_hooks += [dict(type='LossGuardHook', action='skip'), "
+                 "dict(type='Spoiler')]")
     write_config(root, 'dual', dict(model_of(), type='DualPoseEstimator'),
                  "optim_wrapper.pop('constructor')\ncustom_hooks.pop(0)")
     launch(2, scenarios, root)

@@ -18,8 +18,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import mmpose_mum
 from mmpose_mum.configs.datasets import leaves, map_leaves
+from mmpose_mum.configs.metainfo import keypoints_of
+from mmpose_mum.configs.plain import plain_config
 from mmpose_mum.datasets.short_form import sources_of
-from mmpose_mum.export.publish import plain_checkpoint
+from mmpose_mum.export.publish import check_keypoints, plain_checkpoint
 
 BATCH = 2  # images of each kind
 STEPS = 2
@@ -50,6 +52,8 @@ def check_config(name: str, root: Path) -> Dict[str, object]:
     sites = list(config.model.mix_unmix.sites)
     with tempfile.TemporaryDirectory() as work_dir:
         model, meta, probe = train(for_trial(config, work_dir), Probe(sites))
+        entries = plain_config(config)[0]
+        check_keypoints(keypoints_of(entries), dict(meta=meta), entries['model'])
         checkpoint = Path(work_dir) / 'plain.pth'
         torch.save(plain_checkpoint(dict(meta=meta, state_dict=model.state_dict())), checkpoint)
         sample = test_sample(plain)

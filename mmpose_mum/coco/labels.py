@@ -6,6 +6,7 @@ import os.path as osp
 from collections import Counter
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
+import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
@@ -406,9 +407,8 @@ def _contradicts(person: dict, _images: Dict[Any, dict]) -> bool:
 
 
 def _is_unlabeled(person: dict, _images: Dict[Any, dict]) -> bool:
-    if 'num_keypoints' in person:
-        return person['num_keypoints'] == 0
-    return not any(map(any, zip(person['keypoints'][::3], person['keypoints'][1::3])))
+    places = [value for x, y, _ in _points(person) for value in (x, y)]
+    return person.get('num_keypoints') == 0 or not places or bool(np.max(places) <= 0)
 
 
 def _is_outside(person: dict, images: Dict[Any, dict]) -> bool:

@@ -151,6 +151,7 @@ LEFT_OUT = [
     (person(num_keypoints=0), '1 with visible keypoints whose `num_keypoints` is 0'),
     (person(keypoints=[0] * 9, num_keypoints=0), '1 without a labeled keypoint'),
     (person(keypoints=[0] * 9, num_keypoints=None), '1 without a labeled keypoint'),
+    (person(keypoints=[0] * 9, num_keypoints=3), '1 without a labeled keypoint'),
     (person(bbox=[10, 10, 0, 40]), '1 whose box has no area in the image'),
     (person(bbox=[70, 10, 30, 40]), '1 whose box has no area in the image'),
     (person(bbox=None), '1 without `bbox` or `keypoints`'),

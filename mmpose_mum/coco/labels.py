@@ -378,7 +378,7 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
     if not people:
         raise ValueError(
             f'the {what} set is empty: {coco.path!r} has {len(coco.annotations)} annotations, and '
-            f'nobody to learn from (left out: {told or "nobody"}). An annotation needs a `bbox`, '
+            f'none of them counts (left out: {told or "none"}). An annotation needs a `bbox`, '
             '`keypoints` and at least one labeled keypoint')
     if told:
         print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '

@@ -43,10 +43,12 @@ def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
         dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
 
     Raises:
-        ValueError: If nobody says it, or the dataset is not registered.
+        ValueError: If nobody says it, it names a keypoint that it has not, or the dataset is not
+            registered.
     """
     owner = find_owner(dataset, 'metainfo')
     if owner:
+        _check_names(owner[1]['metainfo'])
         return owner[1]['metainfo']
     leaf = next(leaves(dataset))
     found = DATASETS.get(leaf['type'])
@@ -62,6 +64,21 @@ def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
         raise ValueError(f'neither the dataset {leaf["type"]!r} nor its config has a metainfo that '
                          'says which keypoints there are')
     return metainfo
+
+
+def _check_names(metainfo: Dict[str, Any]) -> None:
+    """Raise ValueError for a mirror image or the end of a link that is no keypoint's name."""
+    keypoints = metainfo.get('keypoint_info') or {}  # none if it is `from_file`
+    names = [entry.get('name') for entry in keypoints.values()]
+    used = [(f'swap of {entry.get("name")!r}', entry.get('swap')) for entry in keypoints.values()
+            if entry.get('swap')]
+    used += [(f'link {tuple(entry.get("link", ()))}', end)
+             for entry in (metainfo.get('skeleton_info') or {}).values() if keypoints
+             for end in entry.get('link', ())]
+    for what, name in used:
+        if name not in names:
+            raise ValueError(f'the {what} in the metainfo names {name!r}, which is not among its '
+                             f'keypoints {names}')
 
 
 def told_keypoints(names: Dict[int, str], model: Dict[str, Any]) -> Dict[int, str]:

@@ -298,6 +298,20 @@ def test_the_first_of_several_test_sets_tells_the_keypoints():
         keypoints_of(dict(test_dataloader=dict(dataset=dict(type='NoSuchDataset'))))
 
 
+@pytest.mark.parametrize('change, message', [
+    (lambda meta: meta['keypoint_info'][1].update(swap='left_ancle'),
+     r"swap of 'right_knee' in the metainfo names 'left_ancle', which is not among .*'left_knee'"),
+    (lambda meta: meta.update(skeleton_info={0: dict(link=('neck', 'head'), id=0)}),
+     r"link \('neck', 'head'\) in the metainfo names 'head'")])
+def test_a_metainfo_that_names_no_keypoint_says_where(change, message):
+    meta = dict(keypoint_info={i: dict(name=name, id=i, swap=NAMES[FLIP[i]])
+                               for i, name in enumerate(NAMES)}, skeleton_info={})
+    assert metainfo_of(dict(type='CocoDataset', metainfo=meta)) is meta
+    change(meta)
+    with pytest.raises(ValueError, match=message):
+        metainfo_of(dict(type='CocoDataset', metainfo=meta))
+
+
 # ONNX, by docs/publish.md
 
 

@@ -4,6 +4,7 @@ from typing import AbstractSet, Any, Callable, Dict, List, NamedTuple, Optional,
 import torch
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...functional.nested import map_tensors, tensors_of
 from .tokens import Patches, Size, patches_of
@@ -28,7 +29,8 @@ def site_module(backbone: nn.Module, site: str) -> nn.Module:
     if site and site in modules:
         return modules[site]
     names = [name for name in modules if name and name.count('.') < 2
-             and any(True for _ in modules[name].parameters())]
+             and any(True for _ in modules[name].parameters())
+             and not isinstance(modules[name], _BatchNorm)]
     raise ValueError(
         f'the backbone {type(backbone).__name__} has no stage {site!r} to mix at. Valid sites are '
         f'{INPUT!r} and the names of its submodules: {", ".join(names)}')

@@ -14,6 +14,7 @@ from .layout import CocoJson, Field, find_entry, is_number, is_whole, require, s
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
 SAME_PLACE = .1  # largest mean distance of one person's keypoints, labeled twice, by the box's side
+FEW = 3  # keypoints below which two people may have theirs at the same places
 BLANK = .01  # likeness of a box and a person whom an annotation tool left without any
 
 
@@ -401,12 +402,14 @@ def _is_twice(person: dict, other: dict) -> bool:
     """Tell whether two labels of an image are of one person.
 
     By the keypoints that both have, whatever they are called, as left and right may be exchanged:
-    people who stand close have boxes like one person's. Without such keypoints, by the boxes.
+    people who stand close have boxes like one person's. Where these are few, also by the boxes.
     """
     first, second = (np.reshape(one['keypoints'], (-1, 3)) for one in (person, other))
     both = (first[:, 2] > 0) & (second[:, 2] > 0)
+    if both.sum() < FEW and overlap(person['bbox'], other['bbox']) < SAME_PERSON:
+        return False
     if not both.any():
-        return overlap(person['bbox'], other['bbox']) >= SAME_PERSON
+        return True
     gaps = np.linalg.norm(first[both, None, :2] - second[None, both, :2], axis=-1)
     side = min(max(one['bbox'][2:]) for one in (person, other))
     return bool(gaps[linear_sum_assignment(gaps)].mean() <= SAME_PLACE * side)

@@ -34,8 +34,10 @@ def float32_outputs(model: nn.Module) -> Iterator[None]:
     wrappers: Dict[nn.Module, Callable[..., Any]] = {}
     for head in [module for module in model.modules() if isinstance(module, BaseHead)]:
         wrappers[head] = _giving_float32
-        wrappers.update({part: _computing_in_float32 for name, part in head.named_children()
-                         if 'loss' in name})
+        for name, loss in head.named_children():
+            if 'loss' in name:
+                parts = loss if isinstance(loss, nn.ModuleList) else [loss]
+                wrappers.update({part: _computing_in_float32 for part in parts})
     own = {module: vars(module).get('forward') for module in wrappers}  # of checkpointing, say
     for module, wrapper in wrappers.items():
         module.forward = wrapper(module.forward)
@@ -55,7 +57,7 @@ def _giving_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 def _computing_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
     def computed(*args: Any, **kwargs: Any) -> Any:
-        device = next(x.device.type for x in tensors_of((args, kwargs)))
+        device = next((x.device.type for x in tensors_of((args, kwargs))), 'cpu')
         with without_autocast(device):
             return forward(*map_tensors(_as_float32, args), **map_tensors(_as_float32, kwargs))
     return computed

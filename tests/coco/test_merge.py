@@ -163,6 +163,7 @@ CLOSE = [12., 12., 2, 45., 40., 2, 15., 60., 2]
     ([0, 0, 90, 90], CLOSE, True),  # a wider box
     ([10, 10, 40, 60], CLOSE[:3] + CLOSE[6:] + CLOSE[3:6], True),  # left and right exchanged
     ([10, 10, 40, 60], [12., 12., 0, 0, 0, 0, 13., 59., 2], True),
+    ([50, 10, 40, 60], [0, 0, 0, 46., 40., 2, 0, 0, 0], False),  # one's hand on the other's
     ([50, 50, 40, 40], [0, 0, 0, 80., 80., 2, 0, 0, 0], False)])
 def test_a_person_is_known_by_the_keypoints(box, keypoints, twice, write):
     old, new = (write(name, person(*one)) for name, one in (

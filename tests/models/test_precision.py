@@ -108,12 +108,14 @@ def test_a_loss_is_computed_without_autocast_which_gpus_refuse_for_some():
             """Note it."""
             seen.append((torch.is_autocast_cpu_enabled(), output.dtype, target.dtype))
 
-    head.loss_module = Watching()
+    head.loss_module, head.losses = Watching(), nn.ModuleList([Watching()])
     half = torch.rand(2, 4, dtype=torch.bfloat16)
     with float32_outputs(head):
         head.loss_module(half, half.long(), weight=half)
+        head.losses[0](half, half)
     head.loss_module(half, half)
-    assert seen == [(False, torch.float32, torch.int64), (True, torch.bfloat16, torch.bfloat16)]
+    assert seen == [(False, torch.float32, torch.int64), (False, torch.float32, torch.float32),
+                    (True, torch.bfloat16, torch.bfloat16)]
 
 
 @pytest.mark.parametrize('device', ['cpu', 'meta', 'mps'])

@@ -49,8 +49,29 @@ def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Modul
     """
     with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
         model = MODELS.build(entries['model']).eval()
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"the config is not the checkpoint's: {str(error)[:1000]}") from error
+    unfit = load_or_tell(model, weights)
+    if unfit:
+        raise ValueError(f"the config is not the checkpoint's: {unfit}. Give the config in the "
+                         "checkpoint's work dir")
     return model
+
+
+def load_or_tell(model: nn.Module, weights: Dict[str, Tensor]) -> str:
+    """Load a model's weights, all of them.
+
+    Args:
+        model (nn.Module): The model.
+        weights (dict[str, Tensor]): Its weights, by name.
+
+    Returns:
+        str: Where they do not fit, in few words; empty if they do.
+    """
+    try:
+        found = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # of shapes
+        lines = [line.strip() for line in str(error).split('\n') if 'size mismatch' in line]
+        return f'{len(lines)} weights have another shape, such as {(lines or [str(error)])[0]}'
+    return ' and '.join(
+        f'{len(names)} weights are {what}, such as {names[0]}'
+        for what, names in (('missing', found.missing_keys), ('unknown', found.unexpected_keys))
+        if names)

@@ -7,6 +7,7 @@ r"""Write the Pose-MUM config of a top-down model.
 
 The new config inherits from the original. Read it and change it as you like.
 """
+import filecmp
 import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
 
@@ -76,6 +77,9 @@ def summary(cfg, options, original, out: str, people: list) -> str:
     if unlabeled < 2:
         lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')
+    if options.labeled and options.val and filecmp.cmp(options.labeled, options.val, shallow=False):
+        lines.append('  NOTE      it is validated on the labeled people, whom it learns by heart: '
+                     'give others with --val')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
     if scale and scale != labeled + unlabeled:

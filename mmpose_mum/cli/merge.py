@@ -11,6 +11,7 @@ What to write into the config of the next training is printed.
 An unlabeled set that is a folder, a video or a detector's json stays as it is: people with labels
 may be in it, too. People without any labeled keypoint count as unlabeled.
 """
+import filecmp
 import os.path as osp
 import shlex
 from argparse import ArgumentParser, Namespace
@@ -42,6 +43,7 @@ def run(args: Namespace) -> None:
     from ..coco.merge import (
         LabelFile,
         check_images,
+        count_unchanged,
         find_images,
         labeled_keypoints,
         merge,
@@ -60,6 +62,9 @@ def run(args: Namespace) -> None:
         raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
                          'none. Leave it out: a folder, a video or a detector\'s json stays as it '
                          'is, and suggest leaves out people who have labels')
+    if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
+        raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
+                         'them in an annotation tool, and give the json that it exports')
     corrected = find_images(LabelFile(read_coco(args.corrected), args.images))
     old = LabelFile(read_coco(args.labels), args.label_images)
     check_images(old)
@@ -73,6 +78,10 @@ def run(args: Namespace) -> None:
                 f'{len(missing)} of the suggested people are not in {args.corrected!r}: '
                 f'{"; ".join(missing[:5])}{" …" if len(missing) > 5 else ""}. Export all of them, '
                 'or add --allow-missing if they were deleted on purpose')
+        unchanged, changed = count_unchanged(suggested, corrected.coco)
+        if unchanged:
+            print(f'{unchanged} of {unchanged + changed} people have exactly the keypoints that '
+                  'the model suggested. Were they looked at?')
         coco, restored = restore_boxes(corrected.coco, suggested)
         corrected = corrected._replace(coco=coco)
         if restored:

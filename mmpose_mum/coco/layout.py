@@ -200,10 +200,10 @@ def category_name(coco: CocoJson, key: Any) -> str:
     return f'{key!r} {name!r}' if isinstance(name, str) else repr(key)
 
 
-def is_beyond(box: Sequence[float], image: dict) -> bool:
+def is_beyond(box: Sequence[float], image: dict, factor: float = 1.1, pixels: float = 0.) -> bool:
     """Whether x, y, width and height reach far beyond an image, as corners would."""
     x, y, w, h = box
-    return any(is_number(image.get(key)) and end > 1.1 * image[key]
+    return any(is_number(image.get(key)) and end > factor * image[key] + pixels
                for key, end in (('width', x + w), ('height', y + h)))
 
 

@@ -196,6 +196,20 @@ def missing_people(suggested: CocoJson, corrected: CocoJson) -> List[str]:
             for name, before, person in _pairs(suggested, corrected) if person is None]
 
 
+def count_unchanged(suggested: CocoJson, corrected: CocoJson) -> Tuple[int, int]:
+    """Count the people whose labeled keypoints are where they were suggested, and all others."""
+    found = [_points(before) == _points(person)
+             for _, before, person in _pairs(suggested, corrected) if person]
+    return sum(found), len(found) - sum(found)
+
+
+def _points(person: dict) -> List[Optional[Tuple[float, float]]]:
+    """Return each keypoint's place, to a pixel's tenth; None if it is not labeled."""
+    values = person.get('keypoints') or []
+    return [(round(x, 1), round(y, 1)) if visible else None
+            for x, y, visible in zip(values[::3], values[1::3], values[2::3])]
+
+
 def labeled_keypoints(person: dict) -> int:
     """Count an annotation's keypoints with a visibility above 0."""
     return sum(visible > 0 for visible in person.get('keypoints', ())[2::3])

@@ -1,4 +1,5 @@
 """Which keypoints a config's data have."""
+from collections import Counter
 from typing import Any, Dict
 
 import numpy as np
@@ -43,12 +44,11 @@ def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
         dict: Its ``metainfo``, as :func:`parse_pose_metainfo` takes it.
 
     Raises:
-        ValueError: If nobody says it, it names a keypoint that it has not, or the dataset is not
-            registered.
+        ValueError: If nobody says it, it contradicts itself, or the dataset is not registered.
     """
     owner = find_owner(dataset, 'metainfo')
     if owner:
-        _check_names(owner[1]['metainfo'])
+        _check_entries(owner[1]['metainfo'])
         return owner[1]['metainfo']
     leaf = next(leaves(dataset))
     found = DATASETS.get(leaf['type'])
@@ -66,19 +66,33 @@ def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:
     return metainfo
 
 
-def _check_names(metainfo: Dict[str, Any]) -> None:
-    """Raise ValueError for a mirror image or the end of a link that is no keypoint's name."""
-    keypoints = metainfo.get('keypoint_info') or {}  # none if it is `from_file`
-    names = [entry.get('name') for entry in keypoints.values()]
-    used = [(f'swap of {entry.get("name")!r}', entry.get('swap')) for entry in keypoints.values()
-            if entry.get('swap')]
+def _check_entries(metainfo: Dict[str, Any]) -> None:
+    """Raise ValueError for a metainfo that contradicts itself."""
+    keypoints = list((metainfo.get('keypoint_info') or {}).values())
+    if not keypoints:  # it is `from_file`
+        return
+    names = [entry.get('name') for entry in keypoints]
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ValueError(f'the metainfo has {times} keypoints of the name {name!r}')
+    swaps = {entry.get('name'): entry['swap'] for entry in keypoints if entry.get('swap')}
+    used = [(f'swap of {name!r}', swap) for name, swap in swaps.items()]
     used += [(f'link {tuple(entry.get("link", ()))}', end)
-             for entry in (metainfo.get('skeleton_info') or {}).values() if keypoints
+             for entry in (metainfo.get('skeleton_info') or {}).values()
              for end in entry.get('link', ())]
     for what, name in used:
         if name not in names:
             raise ValueError(f'the {what} in the metainfo names {name!r}, which is not among its '
                              f'keypoints {names}')
+    for name, swap in swaps.items():
+        back = swaps.get(swap)
+        if back != name:
+            raise ValueError(f'the swap of {name!r} in the metainfo is {swap!r}, but that of '
+                             f'{swap!r} is {back!r}: mirror images name each other')
+    for key in ('joint_weights', 'sigmas'):
+        found = metainfo.get(key)
+        if found is not None and len(found) != len(names):
+            raise ValueError(f'the metainfo has {len(names)} keypoints, and {len(found)} {key}')
 
 
 def told_keypoints(names: Dict[int, str], model: Dict[str, Any]) -> Dict[int, str]:

@@ -3,13 +3,13 @@ import os
 import os.path as osp
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, METRICS
 
 from ..checkpoint.keypoints import keypoint_names
 from ..coco.labels import check_for_metrics, check_label_sets
@@ -119,6 +119,7 @@ def check_validation(cfg: Config) -> str:
         if part.get('headbox_file') and not exists(part['headbox_file']):
             raise ValueError(f'the validation reads {part["headbox_file"]!r}, which does not '
                              f'exist. {_OWN_HEADS}')
+    _check_best(cfg, metrics)
     check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
@@ -140,6 +141,29 @@ def check_validation(cfg: Config) -> str:
     return f'{len(dataset)} people to validate on'
 
 
+def _check_best(cfg: Config, metrics: Sequence[dict]) -> None:
+    """Raise ValueError if `save_best` names what none of the metrics gives."""
+    best = (cfg.get('default_hooks', {}).get('checkpoint') or {}).get('save_best') or []
+    for key in [best] if isinstance(best, str) else best:
+        name = key.partition('/')[2]  # behind `teacher/`
+        if key != 'auto' and not any(_may_give(metric, name) for metric in metrics):
+            kinds = ', '.join(str(metric['type']) for metric in metrics)
+            raise ValueError(f'the original has save_best={name!r}, and of its metrics ({kinds}) '
+                             'none gives that: set its default_hooks.checkpoint.save_best, or its '
+                             'val_evaluator')
+
+
+def _may_give(metric: dict, name: str) -> bool:
+    kind = METRICS.get(metric['type'])
+    prefix = metric.get('prefix') or getattr(kind, 'default_prefix', None)
+    if prefix:
+        return name.startswith(f'{prefix}/')
+    # Of MMPose's metrics without a prefix, one gives names with a slash. Others are free.
+    free = kind is None or not kind.__module__.startswith('mmpose.') or (
+        kind.__name__ == 'KeypointPartitionMetric')
+    return free or '/' not in name
+
+
 def _files(dataset: dict) -> Iterator[Optional[str]]:
     """List the files of annotations and detections that a dataset, or a part of it, reads."""
     for part in leaves(dataset):
@@ -158,11 +182,13 @@ def check_written(cfg: Config, options: Options) -> List[str]:
         list[str]: The number of people to train and to validate on, in words.
     """
     model = build_without_weights(cfg.model)
+    labeled = sources_of(cfg.train_dataloader.dataset)[0]
+    names = keypoint_names(parse_pose_metainfo(metainfo_of(labeled)))
+    model.target_maker.check_number(len(names))
     if options.labeler is not None:
-        labeled = sources_of(cfg.train_dataloader.dataset)[0]
-        model.load_labeler(keypoint_names(parse_pose_metainfo(metainfo_of(labeled))))
+        model.load_labeler(names)
     with DefaultScope.overwrite_default_scope('mmpose'):
-        files = _files(sources_of(cfg.train_dataloader.dataset)[0])
+        files = _files(labeled)
         people = [check_training(cfg, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))]
         if (options.labeled or options.val) and cfg.get('val_dataloader'):
@@ -200,7 +226,11 @@ def write_config(path: str, options: Options, out: str,
     """
     try:
         check_paths(options, out, force)
-        original = run_config(find_config(path))
+        found = find_config(path)
+        if osp.exists(out) and osp.samefile(found, out):
+            raise ValueError(f'--out: {out!r} is the config that is converted, and the new one '
+                             'inherits from it: name another file')
+        original = run_config(found)
         text = config_text(original, overrides(original, options), base_name(path, out))
     except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
         if not remedy(error):

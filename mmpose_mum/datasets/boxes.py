@@ -74,8 +74,9 @@ def load_detections(bbox_file: str,
             stays, whatever their categories.
 
     Returns:
-        list[dict]: ``img_id``, ``file_name``, ``bbox``, ``bbox_score``, ``category_id`` and
-        ``stated_size``, see :func:`stated_size`, of each person, by image.
+        list[dict]: ``img_id``, ``file_name``, ``bbox``, ``bbox_score``, ``category_id``,
+        ``stated_size``, see :func:`stated_size`, and ``stated_box``, x, y, width and height as
+        written in the file, of each person, by image.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -116,7 +117,7 @@ def load_detections(bbox_file: str,
         people.setdefault(image['file_name'], []).append(dict(
             img_id=detection.get('image_id'), file_name=image['file_name'], bbox=box,
             bbox_score=np.array([score], dtype=np.float32), category_id=category,
-            stated_size=stated_size(image)))
+            stated_size=stated_size(image), stated_box=detection['bbox']))
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
     left_out['that overlap a better one'] = sum(len(group) for group in people.values()) - len(kept)
     report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (

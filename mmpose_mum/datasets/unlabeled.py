@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS
 from ..coco.labels import check_category_names
 from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
 from ..files.images import folder_of, image_finder, list_images, missing_images
-from ..files.sizes import check_sizes, evenly, stated_size
+from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
 from .views import PIPELINE_METAINFO
 
@@ -119,12 +119,31 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if missing:
             print_log(f'{missing} do not exist, of people in {origin}: see that data_root and '
                       'data_prefix are right', 'current', logging.WARNING)
+        self._warn_of_corners(people, origin)
         check_sizes([
             dict(path=person['img_path'], box=person['bbox'][0].tolist(),
                  **dict(zip(('width', 'height'), person['stated_size'])))
             for person in evenly(people) if person.get('stated_size')
         ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
+
+    def _warn_of_corners(self, people: List[dict], origin: str) -> None:
+        """Warn if a detector's boxes may be corners, by the images of some of them."""
+        beyond, looked = 0, 0
+        for person in evenly([person for person in people if 'stated_box' in person]):
+            size = shown_size(person['img_path'])
+            if size:
+                looked += 1
+                beyond += is_beyond(person['stated_box'], dict(zip(('width', 'height'), size)))
+        for person in people:
+            person.pop('stated_box', None)
+        if 10 * beyond > looked:
+            self._tell_of_corners(origin, f'{beyond} of {looked} boxes that were looked at')
+
+    @staticmethod
+    def _tell_of_corners(origin: str, boxes: str) -> None:
+        print_log(f"{origin}: {boxes} reach beyond their image. Are they x1, y1, x2, y2? COCO's "
+                  '`bbox` is x, y, width, height', 'current', logging.WARNING)
 
     def _sampled(self, people: List[dict]) -> List[dict]:
         """Keep the people of each ``sample_interval``-th image."""
@@ -190,9 +209,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         if told:
             print_log(f'left out of {self.ann_file}: {told}', 'current')
         if 10 * beyond > len(people):
-            print_log(f'{self.ann_file}: {beyond} of {len(people)} boxes reach beyond their image. '
-                      "Are they x1, y1, x2, y2? COCO's `bbox` is x, y, width, height", 'current',
-                      logging.WARNING)
+            self._tell_of_corners(self.ann_file, f'{beyond} of {len(people)} boxes')
         if not people:
             known = next(iter(coco.images), None)
             raise ValueError(

@@ -1,8 +1,10 @@
 """Widths and heights that a json states, compared with those of the images themselves."""
 import logging
 import math
+import os.path as osp
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+import cv2
 from mmengine.logging import print_log
 
 from .decoding import read_header
@@ -89,14 +91,15 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
     Args:
         images (Sequence[dict]): Of each, its ``path`` (or a frame's), and ``width`` and ``height``
             as the json has them. Maybe a ``box`` of it, x1, y1, x2 and y2. Images without a size,
-            of another place than the disk, missing or broken ones are not looked at.
+            of another place than the disk, or missing ones are not looked at.
         what (str): Whose they are, such as "the labeled set (ann_file 'a.json')".
-        by_mmpose (bool): Whether MMPose loads the set. If not, sizes that are swapped do no harm:
-            a warning counts them. Defaults to True.
+        by_mmpose (bool): Whether MMPose loads the set, which ends at a broken image. If not, those
+            are left out, and sizes that are swapped do no harm: a warning counts them. Defaults to
+            True.
 
     Raises:
         ValueError: If sizes are wrong, or boxes belong to unrotated images, or MMPose would not
-            rotate an image. The message names the first file, both sizes and the remedy.
+            rotate an image or not read it. The message names the first file and the remedy.
     """
     # By path.
     looked: Dict[str, Any] = {}
@@ -107,6 +110,10 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
         path, stated = image['path'], stated_size(image)
         if stated and path not in looked:
             looked[path] = _true_size(path)
+            if by_mmpose and not looked[path] and osp.isfile(path) and cv2.imread(path) is None:
+                raise ValueError(f'{path!r}, an image of {what}, is empty or broken, and ends the '
+                                 'training when its turn comes: replace it, or take its people '
+                                 'out of the json')
         if not (stated and looked[path]):
             continue
         true, needs_turning = looked[path]
@@ -142,6 +149,12 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
 
 def _first(entries: Dict[str, str]) -> str:
     return 'The first, {!r}: {}'.format(*next(iter(entries.items())))
+
+
+def shown_size(path: str) -> Optional[Tuple[int, int]]:
+    """Return width and height of an image as shown, or of a video's frame; None if unreadable."""
+    found = _true_size(path)
+    return found and found[0]
 
 
 def _true_size(path: str) -> Optional[Tuple[Tuple[int, int], bool]]:

@@ -309,6 +309,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
             self.target_maker.check_size(strong, encoded=True)
         check_views(data_samples['unsup_teacher'], 'flip_indices')
         check_views(data_samples['unsup_student'])
+        for sample in data_samples['unsup_teacher'][:1]:
+            self.target_maker.check_number(len(sample.metainfo['flip_indices']))
         for student, _ in self.pairs().values():
             if _mixes(student):
                 student.neck.check_recomputed()

@@ -7,9 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import load_state_dict
 from mmpose.registry import DATASETS, MODELS
 
+from ..checkpoint.plain import load_or_tell
 from ..checkpoint.safe_load import load_checkpoint
 from .panels import draw_panel
 
@@ -63,16 +63,17 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
                          'used: there is nothing to show')
     np.random.seed(seed)
     torch.manual_seed(seed)
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    data = training_batch(dataset, num)
-    model = MODELS.build(cfg.model)
+    try:
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+        data = training_batch(dataset, num)
+        model = MODELS.build(cfg.model)
+    except TypeError as error:  # of an argument that there is not, or of another type
+        raise ValueError(f'{cfg.filename} cannot be built: {error}') from error
     if checkpoint:
         content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
-        try:
-            load_state_dict(model, content['state_dict'], strict=True)
-        except RuntimeError as error:
-            raise ValueError(f"the checkpoint is not of {cfg.filename}'s model: "
-                             f'{str(error)[:1000]}') from error
+        unfit = load_or_tell(model, content['state_dict'])
+        if unfit:
+            raise ValueError(f"the checkpoint is not of {cfg.filename}'s model: {unfit}")
     if getattr(model, 'labeler', None) is not None:
         names = dataset.metainfo['keypoint_id2name']
         model.load_labeler([names[i] for i in sorted(names)])

@@ -125,6 +125,30 @@ def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
         make('--unlabeled', tmp_path, '-o', tmp_path / 'x.py', config=config)
 
 
+@pytest.mark.parametrize('change, message', [
+    ('model = dict(head=dict(out_channels=15))', 'Head tells 15 keypoints, and the data have'),
+    ("default_hooks = dict(checkpoint=dict(save_best='PCK'))",
+     "save_best='PCK', and of its metrics .CocoMetric. none gives that"),
+    ("default_hooks = dict(checkpoint=dict(save_best='coco/AP'))\nval_evaluator = dict("
+     "_delete_=True, type='PCKAccuracy')", "save_best='coco/AP', and of its metrics .PCKAccuracy"),
+])
+def test_originals_that_would_end_late_are_named(change, message, demo, tmp_path):
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f'_base_ = {str(SUPERVISED)!r}\n{change}\n')
+    with pytest.raises(SystemExit, match=message):
+        make_with(demo, tmp_path / 'x.py', '--val', demo['val'], '--val-images',
+                  demo['val_images'], config=plain)
+    with pytest.raises(SystemExit, match='plain.py. is the config that is converted'):
+        make_with(demo, plain, '--force', config=plain)
+    assert change in plain.read_text()
+
+
+def test_a_validation_on_the_labeled_people_is_noted(demo, tmp_path, capsys):
+    make_with(demo, tmp_path / 'x.py', '--val', demo['train_labeled'], '--val-images',
+              demo['train_images'])
+    assert 'NOTE      it is validated on the labeled people' in capsys.readouterr().out
+
+
 def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):
     with pytest.raises(SystemExit, match='of the labeled set .* do not exist.*--labeled-images'):
         make('--labeled', demo['train_labeled'], '--labeled-images', tmp_path, '--unlabeled',

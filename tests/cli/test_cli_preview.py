@@ -63,6 +63,11 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     assert not (tmp_path / 'branches.png').exists()
 
 
+def test_an_argument_that_there_is_not_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"pose_mum.py cannot be built: .*argument 'burn_inn'"):
+        browse(tmp_path, 'configs/demo/pose_mum.py', 'model.burn_inn=3')
+
+
 def test_a_config_without_unlabeled_branches_is_refused():
     with pytest.raises(SystemExit, match='no SemiSupervisedPoseEstimator'):
         main(['preview', str(ROOT / 'configs/demo/supervised.py')])

@@ -64,7 +64,8 @@ def test_mistakes_have_names(run, tmp_path):
     refused(run, out, '--config', other,
             match='other keypoints than the checkpoint.*crown.*head_top')
     base.write_text(joints.replace("name='head_top'", "name='crown'"))
-    refused(run, out, '--config', other, match="metainfo .*is wrong: KeyError.*'head_top'")
+    refused(run, out, '--config', other,
+            match=r"link \('neck', 'head_top'\) in the metainfo names 'head_top', which is not")
     assert not list(tmp_path.glob('model*'))
 
 

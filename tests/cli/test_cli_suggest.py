@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -54,12 +55,21 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
     for person in unlabeled['annotations']:
         person['bbox'] = [0, 0, 90, 120]  # as suggest found them in a folder
     (tmp_path / 'unlabeled.json').write_text(json.dumps(unlabeled))
-    arguments = ['merge', out / 'people.json', '--images', out / 'images', '--labels',
+    corrected = tmp_path / 'corrected.json'
+    shutil.copy(str(out / 'people.json'), str(corrected))
+    with pytest.raises(SystemExit, match='corrected.json. is what was suggested'):
+        main(['merge', str(corrected), '--images', str(out / 'images'), '--labels', 'a.json',
+              '--suggested', str(out / 'people.json'), '--label-images', str(tmp_path), '--out',
+              str(tmp_path)])
+    content['annotations'][0]['keypoints'][:2] = [3, 4]
+    corrected.write_text(json.dumps(content))
+    arguments = ['merge', corrected, '--images', out / 'images', '--labels',
                  tmp_path / 'labels.json', '--label-images', root / 'labeled', '--unlabeled',
                  tmp_path / 'unlabeled.json', '--suggested', out / 'people.json', '--out',
                  tmp_path / 'round2']
     main([*map(str, arguments)])
     said = capsys.readouterr().out
+    assert '1 of 2 people have exactly the keypoints that the model suggested' in said
     assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
     # The next round reads the same folder, with what merge says, and suggests nobody twice.
     place = re.search(r'labeled=dict\((ann_file=.*, )(data_prefix=dict\(.*\))\)\n', said)

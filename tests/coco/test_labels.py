@@ -176,6 +176,7 @@ def test_what_mmpose_leaves_out_is_counted_as_it_counts(tmp_path, spoil, reason,
     (person(keypoints=[20, 20, 0] * 3, num_keypoints=None), '1 people .* no labeled keypoint'),
     (everyone(bbox=[30, 40, 59, 79]), '6 of 6 boxes reach beyond their image.*x1, y1, x2, y2'),
     (person(bbox=[30, 40, 59, 79]), '1 of 6 boxes reach beyond'),
+    (everyone(bbox=[5, 5, 58, 70]), '6 of 6 boxes reach beyond their image.*x1, y1, x2, y2'),
     (person(deleted=True), '1 people of the labeled set are marked as deleted'),
     (change(('categories', 0), keypoints=['head']), 'lists 1 keypoints, but the config has 3'),
     (everyone(bbox=[1, 1, 4, 4]), 'most keypoints of 6 of 6 people lie outside')])

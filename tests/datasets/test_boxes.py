@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmpose_mum.datasets import unlabeled
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
 
 
@@ -51,6 +52,17 @@ def test_detections_name_images_by_their_path(tmp_path):
     assert [p['id'] for p in people] == [0, 1, 2]
     for i in range(3):
         assert dataset[i]['inputs'].shape == (3, 64, 48)
+
+
+@pytest.mark.parametrize('box, warned', [([40, 10, 70, 50], True), ([40, 10, 30, 40], False)])
+def test_detections_that_look_like_corners_are_warned_about(box, warned, tmp_path, monkeypatch):
+    image_file(tmp_path / 'pool' / 'a.png')
+    texts = []
+    monkeypatch.setattr(unlabeled, 'print_log', lambda text, *_: texts.append(text))
+    dataset = UnlabeledPoseDataset(**detected(tmp_path, [found('a.png', box)]))
+    assert any('1 of 1 boxes' in text and 'Are they x1, y1, x2, y2?' in text
+               for text in texts) == warned
+    assert 'stated_box' not in dataset.get_data_info(0)
 
 
 def test_detections_name_images_by_the_ids_of_a_json(tmp_path):

@@ -302,8 +302,14 @@ def test_the_first_of_several_test_sets_tells_the_keypoints():
     (lambda meta: meta['keypoint_info'][1].update(swap='left_ancle'),
      r"swap of 'right_knee' in the metainfo names 'left_ancle', which is not among .*'left_knee'"),
     (lambda meta: meta.update(skeleton_info={0: dict(link=('neck', 'head'), id=0)}),
-     r"link \('neck', 'head'\) in the metainfo names 'head'")])
-def test_a_metainfo_that_names_no_keypoint_says_where(change, message):
+     r"link \('neck', 'head'\) in the metainfo names 'head'"),
+    (lambda meta: meta['keypoint_info'][0].update(swap=''),
+     "swap of 'left_ankle' in the metainfo is 'right_ankle', but that of 'right_ankle' is None"),
+    (lambda meta: meta['keypoint_info'][12].update(name='head_top'),
+     "2 keypoints of the name 'head_top'"),
+    (lambda meta: meta.update(sigmas=[.1] * 13), '14 keypoints, and 13 sigmas'),
+    (lambda meta: meta.update(joint_weights=[1.] * 15), '14 keypoints, and 15 joint_weights')])
+def test_a_metainfo_that_contradicts_itself_says_where(change, message):
     meta = dict(keypoint_info={i: dict(name=name, id=i, swap=NAMES[FLIP[i]])
                                for i, name in enumerate(NAMES)}, skeleton_info={})
     assert metainfo_of(dict(type='CocoDataset', metainfo=meta)) is meta

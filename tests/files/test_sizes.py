@@ -79,13 +79,21 @@ def test_a_webp_that_mmpose_would_read_lying_is_an_error(tmp_path):
 def test_what_has_no_size_or_cannot_be_read_is_not_looked_at(tmp_path, said):
     (tmp_path / 'broken.jpg').write_bytes(b'no image')
     good = photo(tmp_path / 'a.jpg')
+    check_sizes([dict(good, path=str(tmp_path / 'broken.jpg'))], 'the set', by_mmpose=False)
     check_sizes([
         dict(good, width=None), dict(good, height='tall'), dict(good, width=0),
         dict(good, width=-3), dict(good, height=float('nan')), dict(path=good['path']),
         dict(good, path='gone.jpg'), dict(good, path='s3://bucket/a.jpg'),
-        dict(good, path=str(tmp_path / 'broken.jpg')),
         dict(good, path=str(tmp_path / 'gone.mp4#000003'))], 'the set')
     assert not said
+
+
+def test_a_broken_image_that_mmpose_would_load_is_named(tmp_path):
+    good = photo(tmp_path / 'a.jpg')
+    for content in (b'', b'no image'):
+        (tmp_path / 'broken.jpg').write_bytes(content)
+        with pytest.raises(ValueError, match='broken.jpg., an image of the set, is empty'):
+            check_sizes([good, dict(good, path=str(tmp_path / 'broken.jpg'))], 'the set')
 
 
 def test_a_few_are_looked_at_from_the_first_to_the_last():

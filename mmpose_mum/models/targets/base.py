@@ -176,6 +176,21 @@ class TargetMaker:
                 'other places. Give the SemiSupervisedDataset, or the WeakView and StrongView in '
                 f'its pipeline, input_size={self.input_size}')
 
+    def check_number(self, number: int) -> None:
+        """Check the number of keypoints that the data have.
+
+        Args:
+            number (int): Of the data.
+
+        Raises:
+            ValueError: If the head tells another number.
+        """
+        found = number_of_keypoints(self.head)
+        if found not in (None, number):
+            raise ValueError(
+                f'the {type(self.head).__name__} tells {found} keypoints, and the data have '
+                f"{number}: set the head's out_channels or num_joints, or the metainfo of the data")
+
     def check_weights(self, who: str) -> None:
         """Check that the head's loss looks at weights between 0 and 1.
 
@@ -333,6 +348,17 @@ def target_maker_for(head: nn.Module, confidence: Optional[Dict[str, Any]] = Non
     names = sorted({known.__name__ for kind in _KINDS for known in kind.heads})
     raise ValueError(f'pseudo targets of the head {type(head).__name__} are not supported, only '
                      f'those of {", ".join(names)} and of heads derived from them')
+
+
+def number_of_keypoints(head: nn.Module) -> Optional[int]:
+    """Return how many keypoints a head of MMPose's tells, None if it does not say."""
+    head = getattr(head, 'pose_head', head)  # that of VisPredictHead
+    number = getattr(head, 'out_channels', None) or getattr(head, 'num_joints', None)
+    if not isinstance(number, int):
+        return None
+    # UDP's combined maps: for each, a class map and two of offsets.
+    return number // 3 if getattr(
+        getattr(head, 'decoder', None), 'heatmap_type', None) == 'combined' else number
 
 
 def detached_where(keep: Tensor, output: Tensor) -> Tensor:

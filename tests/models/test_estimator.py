@@ -195,6 +195,15 @@ def test_keypoint_cutout_leaves_out_those_that_cannot_be_hidden():
     assert hidden[:, 20, 20].all() and not hidden[:, :10, :10].any()
 
 
+def test_another_number_of_keypoints_is_told_in_the_first_step():
+    model = build()
+    batch = tiny_batch(model)
+    for sample in batch['data_samples']['unsup_teacher']:
+        sample.set_metainfo(dict(flip_indices=[0, 1, 2]))
+    with pytest.raises(ValueError, match='tells 4 keypoints, and the data have 3'):
+        model.loss(**batch)
+
+
 def test_predict_on_switches_between_the_two():
     model = randomized(build(), 1).eval()
     batch = tiny_loader_batch(0, 3)

@@ -100,7 +100,8 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
 
     Args:
         heatmaps (Tensor): (B, K, h, w) float.
-        matrix (Tensor): (B, 3, 3), source heatmap pixel → target heatmap pixel.
+        matrix (Tensor): (B, 3, 3), source heatmap pixel → target heatmap pixel; on the heatmaps'
+            device, or on the host, as not all devices have float64 to invert it.
         size (tuple[int, int]): Height and width of the target heatmaps.
 
     Returns:
@@ -120,7 +121,8 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
     xs = torch.arange(size[1], device=device, dtype=dtype)
     pixels = torch.stack([xs.expand(size[0], -1), ys[:, None].expand(-1, size[1])], -1)
     pixels = pixels.view(1, -1, 2).expand(len(heatmaps), -1, -1)
-    source = warp_keypoints(pixels, invert_affine(matrix)).view(-1, *size, 2)
+    inverse = invert_affine(matrix).to(device, non_blocking=True)
+    source = warp_keypoints(pixels, inverse).view(-1, *size, 2)
     last = torch.stack([xs.new_full((), width - 1), xs.new_full((), height - 1)])
     # A hair of tolerance: the identity must keep its border in float32.
     inside = ((source > -1e-3) & (source < last + 1e-3)).all(-1)

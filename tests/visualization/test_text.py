@@ -18,7 +18,7 @@ def test_words_stay_within_their_width(words, width, size):
     columns = image.any((0, 2)).nonzero()[0]
     if ''.join(words).strip():
         assert len(columns)
-        assert columns.min() >= 48 and columns.max() < 50 + width + 3  # a letter's soft edge
+        assert columns.min() >= 48 and columns.max() <= 50 + width + 3  # a letter's soft edge
 
 
 def test_words_have_their_colors_in_their_order():

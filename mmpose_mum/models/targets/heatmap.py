@@ -97,18 +97,20 @@ class HeatmapTargetMaker(TargetMaker):
         heatmaps = self.heatmaps(output)
         height, width = heatmaps.shape[2:]
         matrix = compose_affine(self.to_heatmap, matrix, self.from_heatmap)
-        matrix, mirrored = (
-            x.to(heatmaps.device, non_blocking=True) for x in (matrix, mirrored))
+        mirrored = mirrored.to(heatmaps.device, non_blocking=True)
         heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
         peaks, scores = self._peaks(heatmaps)
-        peaks = warp_keypoints(peaks, matrix)
+        peaks = warp_keypoints(peaks, matrix.to(heatmaps.device, non_blocking=True))
         weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
         return PseudoTargets(self._in_input(peaks), scores, weights, maps, valid)
 
     def _warp(self, maps: Any, matrix: Tensor, mirrored: Tensor,
               flip_indices: Sequence[int]) -> Tuple[Any, Tensor]:
-        """Carry ``maps`` over by a matrix of heatmap pixels; also tell where they are valid."""
+        """Carry ``maps`` over by a matrix of heatmap pixels, which is on the host as in `_carry`.
+
+        Also tell where they are valid.
+        """
         maps = swap_left_right(maps, flip_indices, mirrored)
         height, width = maps.shape[2:]
         return warp_heatmaps(maps, matrix, (height, width))

@@ -28,7 +28,8 @@ from benchmark_records import (
 
 REFERENCE = 'pose_mum'  # what ablations are compared with
 # Behind those of the reference and each other method of the main table.
-OTHER_PAIRS = (('no_mixing', 'supervised'), ('round2_pose_mum', 'supervised'),
+OTHER_PAIRS = (('mean_teacher', 'supervised'), ('pose_cons', 'supervised'),
+               ('no_mixing', 'supervised'), ('round2_pose_mum', 'supervised'),
                ('full_recipe', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'),
                ('full_recipe', 'round2_pose_mum'), ('full_recipe', 'full_recipe_without_mixing'),
                ('pose_mum', 'twice_as_long_supervised'),

@@ -201,7 +201,7 @@ def interval_table(records: list) -> str:
     """Return differences with their intervals.
 
     The first rows are those of the reference and each other method of the main table, then come
-    `OTHER_PAIRS`. What is lower in the main table is ahead in a pair.
+    `OTHER_PAIRS`. Of the former, the lower one in the main table stands first.
     """
     main = [record for record in records if record['role'] == 'main']
     counts, _ = few_and_all(main)

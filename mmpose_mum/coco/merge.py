@@ -13,9 +13,9 @@ from .keypoint_names import compare_names
 from .layout import CocoJson, Field, find_entry, is_number, is_whole, require, shown
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
-SAME_PLACE = .1  # largest mean distance of one person's keypoints, labeled twice, by the box's side
+SAME_PLACE = .1  # largest mean distance of one person's keypoints labeled twice, in box sides
 FEW = 3  # keypoints below which two people may have theirs at the same places
-BLANK = .01  # likeness of a box and a person whom an annotation tool left without any
+BLANK = .01  # likeness of any box and a person who has neither a box nor keypoints
 
 
 class LabelFile(NamedTuple):
@@ -39,8 +39,9 @@ def find_images(file: LabelFile) -> LabelFile:
         LabelFile: Its file names lead from the folder to the images.
 
     Raises:
-        ValueError: If there is no image of a name below the folder, or more than one, also if
-            several images of the json have the name of one. The message names it.
+        ValueError: If there is no image of a name below the folder, or more than one. Also if
+            several images of the json have the same name, and several files have it. The message
+            names it.
     """
     used = {key for key in (person.get('image_id') for person in file.coco.annotations)
             if find_entry(file.coco.images, key)}
@@ -289,7 +290,8 @@ def _likeness(box: Any, person: dict) -> float:
     """Tell how well a box fits a person: 0 if not at all, else between 1 and 2.
 
     It fits if it overlaps with the person's box or holds at least half of the box around the
-    keypoints. A person without keypoints whose box is empty is `BLANK`: anybody whom nobody fits.
+    keypoints. A person without keypoints whose box is empty may be anybody, after those who fit:
+    `BLANK`.
     """
     if not _is_box(box):
         return 0.

@@ -93,9 +93,9 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
             as the json has them. Maybe a ``box`` of it, x1, y1, x2 and y2. Images without a size,
             of another place than the disk, or missing ones are not looked at.
         what (str): Whose they are, such as "the labeled set (ann_file 'a.json')".
-        by_mmpose (bool): Whether MMPose loads the set, which ends at a broken image. If not, those
-            are left out, and sizes that are swapped do no harm: a warning counts them. Defaults to
-            True.
+        by_mmpose (bool): Whether MMPose loads the set. A broken image then ends the training. If
+            not, broken images are left out, and a warning counts swapped sizes, which do no harm.
+            Defaults to True.
 
     Raises:
         ValueError: If sizes are wrong, or boxes belong to unrotated images, or MMPose would not

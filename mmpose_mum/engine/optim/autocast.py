@@ -25,8 +25,8 @@ def has_bfloat16(device: str) -> bool:
     """Tell whether devices of a type (``'cpu'``, ``'cuda'``, …) multiply bfloat16 in hardware.
 
     NVIDIA's do since Ampere, compute capability 8.0. On older ones PyTorch refuses bfloat16 or
-    emulates it, which is slow; its own ``is_bf16_supported`` counts the emulation. For Apple's it
-    has autocast in late versions only.
+    emulates it, which is slow; its own ``is_bf16_supported`` counts the emulation. On Apple's, old
+    versions of PyTorch have no autocast at all.
     """
     if device == 'cpu':
         return cpu_has_bfloat16()

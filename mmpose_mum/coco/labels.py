@@ -33,6 +33,7 @@ from .layout import (
 # The json for RHD that MMPose offers has a list for each keypoint, and the category in it names
 # each finger's keypoints from the wrong end.
 _AS_RHD = ('Rhd2DDataset', )
+_SIDES = (('left', 'right'), ('Left', 'Right'), ('L_', 'R_'), ('l_', 'r_'))  # in names
 _LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
 _WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
 # MMPose's reader finds the image of 1.0 nowhere. Other ids may be written so.
@@ -158,7 +159,8 @@ def check_flips(metainfo: Dict[str, Any]) -> None:
         metainfo (dict): As MMPose has parsed it.
 
     Raises:
-        ValueError: If ``flip_indices`` are not those of ``flip_pairs``.
+        ValueError: If ``flip_indices`` are not those of ``flip_pairs``, or of keypoints whose
+            names differ in their side alone.
     """
     names, flips = metainfo['keypoint_id2name'], metainfo['flip_indices']
     for i, j in metainfo['flip_pairs']:
@@ -168,6 +170,14 @@ def check_flips(metainfo: Dict[str, Any]) -> None:
                 f'the metainfo says {names[i]!r} and {names[j]!r}: its keypoint_info is not in the '
                 'order of the ids. MMEngine mixes that up in the config that it writes into a work '
                 'dir: take the original config, or sort keypoint_info by id')
+    for i, j in enumerate(flips):
+        for left, right in _SIDES:
+            other = names[i].replace(left, right)
+            if names[j] != other != names[i] and other in names.values():
+                raise ValueError(
+                    f'a flip would not exchange the keypoints {names[i]!r} and {other!r}, and the '
+                    "model would take left for right: give each the other as `swap` in the "
+                    "metainfo's keypoint_info")
 
 
 def check_category_names(coco: CocoJson, names: Sequence[str], own_metainfo: bool) -> None:

@@ -15,7 +15,8 @@ from mmpose_mum.datasets import SemiSupervisedDataset
 NAMES = ['head', 'left_hand', 'right_hand']
 METAINFO = dict(
     dataset_name='mine', skeleton_info={}, joint_weights=[1.] * 3, sigmas=[.1] * 3, keypoint_info={
-        i: dict(name=name, id=i, swap='') for i, name in enumerate(NAMES)})
+        i: dict(name=name, id=i, swap=swap)
+        for i, (name, swap) in enumerate(zip(NAMES, ['', *NAMES[:0:-1]]))})
 
 
 def labels(people=6):
@@ -293,6 +294,18 @@ def test_keypoints_in_the_order_of_text_are_refused():
     dumped = dict(sorted(points.items(), key=lambda item: str(item[0])))
     with pytest.raises(ValueError, match='order of the ids.*take the original config'):
         check_flips(parse_pose_metainfo(dict(info, keypoint_info=dumped)))
+
+
+@pytest.mark.parametrize('left, right', [('left_ear', 'right_ear'), ('earLeft', 'earRight')])
+def test_sides_that_a_flip_does_not_exchange_are_refused(left, right):
+    def parsed(*swaps):
+        points = {i: dict(name=name, id=i, swap=swap) for i, (name, swap) in enumerate(
+            zip(('nose', left, right, 'left_thumb'), ('', *swaps, '')))}
+        return parse_pose_metainfo(dict(METAINFO, keypoint_info=points, joint_weights=[1.] * 4,
+                                        sigmas=[.1] * 4))
+    check_flips(parsed(right, left))
+    with pytest.raises(ValueError, match=f'not exchange .*{left}.*{right}.*as `swap`'):
+        check_flips(parsed('', ''))
 
 
 def test_the_flips_of_all_of_mmposes_datasets_are_right(mmpose_configs):

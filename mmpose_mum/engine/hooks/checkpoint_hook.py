@@ -11,7 +11,9 @@ from mmpose.registry import HOOKS
 
 from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
 from ...checkpoint.keypoints import check_keypoints
+from ...checkpoint.plain import load_or_tell
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
+from ..wrappers import unwrapped
 
 
 @HOOKS.register_module()
@@ -29,6 +31,7 @@ class SafeCheckpointHook(CheckpointHook):
     * A ``save_best`` that the validation did not measure is an error that lists its metrics.
     * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
     * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
+    * A resume with another model is an error. MMEngine would go on with random weights.
 
     Args:
         *args: As for MMEngine's ``CheckpointHook``.
@@ -45,15 +48,22 @@ class SafeCheckpointHook(CheckpointHook):
         self._failed: Optional[OSError] = None  # of the last interval's checkpoint
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check that the checkpoint's keypoints are those of the data.
+        """Check that the checkpoint is of the data's keypoints and, on a resume, of the model.
 
         Raises:
-            ValueError: As :func:`check_keypoints`.
+            ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit.
         """
         loops = (runner._train_loop, runner._val_loop, runner._test_loop)  # built, or a config
         dataset = next((loop.dataloader.dataset for loop in loops if isinstance(loop, BaseLoop)),
                        None)
         check_keypoints(checkpoint, getattr(dataset, 'metainfo', None), runner._resume)
+        unfit = runner._resume and load_or_tell(
+            unwrapped(runner.model), checkpoint.get('state_dict', checkpoint))
+        if unfit:
+            raise ValueError(
+                f'a run cannot be resumed with another model: {unfit}. Take the config that it was '
+                'started with, or start a new run with this checkpoint as load_from, without '
+                'resume')
 
     def before_train(self, runner) -> None:
         """Lock the work dir, choose how files are written, delete what a killed process left.

@@ -206,3 +206,19 @@ def test_a_log_that_cannot_be_written_ends_the_run_which_resumes_to_the_bit(tmp_
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, ) * 2)
     assert last(tmp_path / 'b') == 'iter_5.pth'
     assert same(straight, train(tmp_path / 'b', 12, resume=True))
+
+
+@pytest.mark.parametrize('change, told', [
+    (lambda weights: weights.update(padding=torch.zeros(4)),
+     '1 weights have another shape, such as size mismatch for padding'),
+    (lambda weights: weights.update(other=weights.pop('layer.bias')),
+     '1 weights are missing, such as layer.bias and 1 weights are unknown, such as other')])
+def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
+    build(tmp_path / 'first', 5, padding=3).train()
+    path = str(tmp_path / 'first/iter_5.pth')
+    checkpoint = torch.load(path, weights_only=False)
+    change(checkpoint['state_dict'])
+    torch.save(checkpoint, path)
+    build(tmp_path / 'second', 6, padding=3, load_from=path).load_or_resume()
+    with pytest.raises(ValueError, match=f'resumed with another model: {told}'):
+        build(tmp_path / 'third', 6, padding=3, load_from=path, resume=True).load_or_resume()

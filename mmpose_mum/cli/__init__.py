@@ -2,7 +2,8 @@
 
 Such a module has ``add_arguments(parser)`` and ``run(args)``, and imports slow modules only when it
 runs. An error that the user can fix is raised as ImportError, OSError or ValueError. A verb with
-``NEEDS_HOST = False`` runs even if MMPose and its dependencies cannot be imported.
+``NEEDS_HOST = False`` runs even if MMPose and its dependencies cannot be imported. One with
+``WRITES_FOLDER = True`` has a folder as ``--out``. Whether it can be written is asked here.
 """
 import sys
 import warnings
@@ -13,6 +14,7 @@ from typing import Optional, Sequence
 
 from .. import register
 from .._moved import REMOVED_IN, SCRIPT_FLAGS, SCRIPTS
+from ..files.whole import check_writable
 from ..version import __version__
 
 VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
@@ -48,9 +50,13 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     verb_parser, module = options.parser, options.module
     for name in ('parser', 'module', 'verb'):
         delattr(options, name)
+    out = getattr(options, 'out', None)
     try:
         if getattr(module, 'NEEDS_HOST', True):
             register()
+        if out:
+            check_writable(Path(out, 'any') if getattr(module, 'WRITES_FOLDER', False)
+                           else Path(out))
         module.run(options)
     except ArgumentError as error:
         verb_parser.error(str(error))

@@ -37,8 +37,6 @@ def run(args: Namespace) -> None:
     from ..datasets import detection
     from ..files.images import folder_of, list_images
     from ..files.whole import write_whole
-    if args.out.is_dir():
-        raise IsADirectoryError(f'--out: {str(args.out)!r} is a folder, expected a json to write')
     keep_existing(args.out, args.force)
     names = list_images(args.source, args.frame_rate)
     inferencer = detection.load_detector(args.config, args.checkpoint, args.device)

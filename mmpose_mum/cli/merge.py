@@ -19,6 +19,8 @@ from pathlib import Path
 
 from ._shared import add_force, add_out, keep_existing
 
+WRITES_FOLDER = True
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes."""

@@ -33,6 +33,8 @@ from pathlib import Path
 
 from ._shared import add_force, positive
 
+WRITES_FOLDER = True
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the verb."""

@@ -24,6 +24,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from ._shared import add_device, add_force, add_out, keep_existing, positive
 
+WRITES_FOLDER = True
 WAYS = ('typical', 'doubt')
 CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose')  # of doubt
 

@@ -6,6 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmpose.registry import TRANSFORMS
 
+from ..coco.layout import is_number
+
 # An image that has every value once. An operation that maps each value by itself is applied to this
 # one, and the result is a table to look up the real image's pixels in.
 _RAMP = np.arange(256, dtype=np.uint8)[None]
@@ -100,10 +102,11 @@ class PhotometricRandAugment(BaseTransform):
     """
 
     def __init__(self, num_ops: int = 2, magnitude: float = 0.7) -> None:
-        if not 0 <= num_ops <= len(OPERATIONS):
-            raise ValueError(f'num_ops must lie in [0, {len(OPERATIONS)}], got {num_ops}')
-        if not 0 <= magnitude <= 1:
-            raise ValueError(f'magnitude must lie in [0, 1], got {magnitude}')
+        if type(num_ops) is not int or not 0 <= num_ops <= len(OPERATIONS):
+            raise ValueError(f'num_ops must be a whole number in [0, {len(OPERATIONS)}], '
+                             f'got {num_ops!r}')
+        if not is_number(magnitude) or not 0 <= magnitude <= 1:
+            raise ValueError(f'magnitude must be a number in [0, 1], got {magnitude!r}')
         self.num_ops = num_ops
         self.magnitude = magnitude
 

@@ -21,6 +21,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.structures.bbox import get_udp_warp_matrix
 from scipy.special import ndtr, ndtri
 
+from ..coco.layout import is_number
 from ..functional.branches import BRANCHES
 from .photometric import PhotometricRandAugment
 
@@ -193,6 +194,9 @@ class WeakView(Compose):
             the colors alone; ``erasing``, arguments of MMDetection's ``CutOut``, which fills boxes
             with a color (BGR, uint8), or None to erase nothing; all others are arguments of
             MMPose's ``RandomBBoxTransform``. What is not given is as in ``DEFAULTS``.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
 
     DEFAULTS: Dict[str, Any] = dict(
@@ -211,6 +215,7 @@ class WeakView(Compose):
                  **options) -> None:
         options = {**self.DEFAULTS, **options}
         photometric, erasing = options.pop('photometric'), options.pop('erasing')
+        self._check(input_size=input_size, padding=padding, flip_prob=flip_prob, **options)
         steps = [
             GetBBoxCenterScale(padding=padding),
             FastRandomFlip(prob=float(flip_prob)),
@@ -223,6 +228,29 @@ class WeakView(Compose):
             # Not RandomErasing: that goes by `img_shape`, which is the whole image's here.
             steps.append(CutOut(**erasing))
         super().__init__([*steps, PackView(VIEW_META_KEYS)])
+
+    def _check(self, **settings: Any) -> None:
+        """Refuse what MMPose would take, and stumble over in the first batch or never."""
+        for name, value in settings.items():
+            pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(
+                map(is_number, value))
+            one = is_number(value)
+            wanted, fits = 'a number from 0 to 1', one and 0 <= value <= 1
+            if name == 'input_size':
+                wanted = 'width and height in pixels, two whole numbers above 0'
+                fits = pair and all(type(side) is int and side > 0 for side in value)
+            elif name == 'scale_factor':
+                wanted = 'two numbers above 0, the smaller one first'
+                fits = pair and 0 < value[0] <= value[1]
+            elif name == 'padding':
+                wanted, fits = 'a number above 0', one and value > 0
+            elif name in ('shift_factor', 'rotate_factor'):
+                wanted, fits = 'a number of at least 0', one and value >= 0
+            elif not name.endswith('_prob'):  # MMPose names what it does not know
+                continue
+            if not fits:
+                raise ValueError(
+                    f'{name} of the {type(self).__name__} must be {wanted}, got {value!r}')
 
 
 @TRANSFORMS.register_module()

@@ -43,21 +43,25 @@ def write_whole(content: Union[str, bytes], path: Path, partial: Optional[Path] 
         raise
 
 
-def check_writable(folder: Path) -> None:
-    """Make a folder and write to it, to find out before long work that this is impossible.
+def check_writable(path: Path) -> None:
+    """Find out before long work that a file could not be written after it.
 
     Args:
-        folder (Path): Where something will be written.
+        path (Path): Where it will be written; its folder need not exist yet.
 
     Raises:
-        OSError: If it cannot be made, or nothing can be written to it. The message names it.
+        OSError: If there is a folder of its name, or no file can be made there. The message says
+            what to do.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder, and a file is to be written: name a file, '
+                                'as in this folder')
+    folder = path.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        TemporaryFile(dir=there).close()
     except OSError as error:
-        raise OSError(f'cannot write to {folder}: {error}. Name another place with --out'
-                      ) from error
+        raise OSError(f'cannot write to {folder}: {error}. Name another place') from error
 
 
 def _free_bytes(folder: Path) -> str:

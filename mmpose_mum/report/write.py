@@ -66,11 +66,8 @@ def write_report(work_dirs: Sequence[Union[str, Path]], out: Optional[Path] = No
     """
     folders = [Path(folder) for folder in work_dirs]
     out = out or folders[0] / 'report.html'
-    if out.is_dir():  # before minutes of predictions
-        raise IsADirectoryError(f'{out} is a folder, and the page is a file: write to '
-                                f'{out / "report.html"}')
     runs = read_work_dirs(folders)
-    check_writable(out.parent)
+    check_writable(out)  # before minutes of predictions
     content = gather(runs, device or get_device())
     write_whole(render(content), out)
     return Written(out, [f'{run.name}: {text}' if len(runs) > 1 else text

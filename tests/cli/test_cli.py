@@ -72,6 +72,27 @@ def test_a_wrong_command_line_exits_with_2(args, message, capsys):
 
 
 @pytest.mark.parametrize('args', [
+    ['convert', 'no.py', '--unlabeled', '.', '-o'], ['plot', 'no', '-o'], ['preview', 'no', '-o'],
+    ['split', 'no.json', '--percent', '5', '-o'], ['report', 'no', '-o'], ['publish', 'no.pth'],
+    ['detect', 'no', '--config', 'no.py', '--checkpoint', 'no.pth', '-o'],
+    ['compare', 'x=no.py:no.pth', '-o'], ['export', 'no.py', 'no.pth', '-o'],
+    ['suggest', 'no.py', 'no.pth', '--num', '5', '-o'],
+    ['merge', 'no.json', '--labels', 'no.json', '--label-images', 'no', '--images', 'no', '-o']],
+    ids=lambda args: args[0])
+def test_what_cannot_be_written_is_told_before_anything_is_read(
+        args, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path('file').touch()
+    code, *_ = told(capsys, *args, 'file/a/b.png')
+    assert code.startswith(f'mmpose-mum {args[0]}: cannot write to file/a')
+    assert code.endswith('Name another place') and os.listdir() == ['file']
+    if args[0] not in ('split', 'suggest', 'merge'):  # these write a folder
+        Path('folder.png').mkdir()
+        code, *_ = told(capsys, *args, 'folder.png')
+        assert code.startswith(f'mmpose-mum {args[0]}: folder.png is a folder')
+
+
+@pytest.mark.parametrize('args', [
     ['convert', 'no.py', '--unlabeled', '.', '--out', 'x.py'],
     ['split', 'no.json', '--out', 'x', '--percent', '5'],
     ['detect', 'nowhere', '--config', 'no.py', '--checkpoint', 'no.pth', '--out', 'x.json'],

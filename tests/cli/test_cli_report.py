@@ -36,12 +36,12 @@ def test_a_page_that_cannot_be_written_is_told_before_the_predictions(tmp_path):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run/my.py').write_text("model = dict(type='A')\n")
     (tmp_path / 'file').touch()
-    with pytest.raises(SystemExit, match='cannot write to .*file: .*Name another place with --out'):
+    with pytest.raises(SystemExit, match='cannot write to .*file: .*Name another place'):
         main(['report', str(tmp_path / 'run'), '-o', str(tmp_path / 'file/page.html')])
 
 
 def test_a_folder_is_no_page(tmp_path):
-    with pytest.raises(SystemExit, match='is a folder.* write to .*report.html'):
+    with pytest.raises(SystemExit, match='is a folder, and a file is to be written'):
         main(['report', str(tmp_path / 'not-looked-for'), '--out', str(tmp_path)])
 
 

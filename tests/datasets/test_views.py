@@ -1,5 +1,6 @@
 """The views of an image remember exactly how they were made, and nothing else moves a keypoint."""
 import copy
+import re
 
 import cv2
 import numpy as np
@@ -296,3 +297,18 @@ def test_erasing_follows_the_samples_seed():
             views.append(StrongView(input_size=(96, 96), erasing=dict(
                 n_holes=2, cutout_ratio=(0.2, 0.2)))(results)['inputs'])
     assert torch.equal(views[0], views[1]) and not torch.equal(views[0], views[2])
+
+
+@pytest.mark.parametrize('option', [
+    dict(scale_factor=.25), dict(scale_factor=(1.25, .75)), dict(scale_factor=(0, 1)),
+    dict(rotate_factor=(-30, 30)), dict(rotate_factor=-1), dict(rotate_prob=60),
+    dict(shift_factor='0.1'), dict(flip_prob=True), dict(padding=0), dict(input_size=192),
+    dict(input_size=(192., 256)), dict(input_size=(0, 256)), dict(shift_prob=float('nan'))])
+def test_a_setting_out_of_its_range_is_refused_before_the_training(option):
+    (name, value), = option.items()
+    told = f'{name} of the StrongView must be .*{re.escape(repr(value))}'
+    with pytest.raises(ValueError, match=told):
+        StrongView(**{'input_size': (192, 256), **option})
+    StrongView(input_size=[192, 256], scale_factor=[1, 1], rotate_factor=0, rotate_prob=1)
+    with pytest.raises(TypeError, match='scale_factors'):
+        StrongView(input_size=(192, 256), scale_factors=.25)

@@ -37,9 +37,13 @@ def test_another_writer_of_the_same_file_is_not_disturbed(tmp_path, monkeypatch)
     assert path.read_text() == 'first' and os.listdir(tmp_path) == ['a.txt']
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_and_another_one_made(tmp_path):
-    check_writable(tmp_path / 'a/b')
-    assert (tmp_path / 'a/b').is_dir() and not any((tmp_path / 'a/b').iterdir())
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_made(tmp_path):
+    check_writable(tmp_path / 'a/b.txt')
+    assert not any(tmp_path.iterdir())
     (tmp_path / 'file').touch()
-    with pytest.raises(OSError, match='cannot write to .*file.*Name another place with --out'):
-        check_writable(tmp_path / 'file')
+    check_writable(tmp_path / 'file')
+    for path in ('file/b.txt', 'file/a/b.txt'):
+        with pytest.raises(OSError, match='cannot write to .*file.*Name another place'):
+            check_writable(tmp_path / path)
+    with pytest.raises(IsADirectoryError, match='is a folder, and a file is to be written'):
+        check_writable(tmp_path)

@@ -19,7 +19,8 @@ from mmpose_mum.visualization.scalars import read_scalars
 ORDER = ('supervised', 'mean_teacher', 'pose_cons', 'pose_dual', 'no_mixing', 'mum_input',
          'pose_mum', 'round2_no_mixing', 'round2_pose_mum', 'full_recipe')
 # By the config's folder; others are main.
-ROLES = {'ablations': 'ablation', 'ladder': 'ladder', 'label_next': 'label_next'}
+ROLES = {'ablations': 'ablation', 'ladder': 'ladder', 'label_next': 'label_next',
+         'vit': 'model', 'rtmpose_t': 'model'}
 # Trainings of two lengths, with and without mixing, whose curves are shown side by side.
 LENGTHS = ('pose_mum', 'no_mixing', 'half_as_long', 'r6_erasing')
 MODELS = ('student', 'teacher')

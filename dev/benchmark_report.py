@@ -4,9 +4,9 @@
         --markdown docs/benchmark.md --plots docs/benchmark
 
 In the markdown file, what lies between `<!-- benchmark:main -->` and `<!-- /benchmark:main -->` is
-replaced, likewise `benchmark:lead`, `benchmark:interval`, `benchmark:ladder`, `benchmark:ablation`,
-`benchmark:label_next` and `benchmark:metrics`; the rest stays as it was written.
-Without `--markdown` the tables are shown.
+replaced, likewise `benchmark:lead`, `benchmark:interval`, `benchmark:ladder`, `benchmark:length`,
+`benchmark:ablation`, `benchmark:model`, `benchmark:label_next` and `benchmark:metrics`; the rest
+stays as it was written. Without `--markdown` the tables are shown.
 """
 import argparse
 import re
@@ -16,6 +16,7 @@ import numpy as np
 from benchmark_plots import draw_curves, draw_lengths, draw_methods
 from benchmark_records import (
     MODELS,
+    ORDER,
     at_two_lengths,
     few_and_all,
     figures,
@@ -197,6 +198,13 @@ def paired_difference(first: dict, second: dict, same_people: bool):
     return float((ahead.sum(1) / seen.sum(1)).mean()), float(low), float(high), len(seeds)
 
 
+def difference(records: list, pair: tuple, labels: int, people: str) -> str:
+    """Return a pair's :func:`paired_difference` with its interval and number of seeds."""
+    found = paired_difference(*(counts_of(records, method, labels, people) for method in pair),
+                              same_people=people == 'val')
+    return NOTHING if found is None else '{:+.3f} [{:+.3f}, {:+.3f}] ({})'.format(*found)
+
+
 def interval_table(records: list) -> str:
     """Return differences with their intervals.
 
@@ -215,10 +223,7 @@ def interval_table(records: list) -> str:
     for pair in pairs:
         row = [f'`{pair[0]}` − `{pair[1]}`']
         for labels, people in columns:
-            found = paired_difference(*(counts_of(records, method, labels, people)
-                                        for method in pair), same_people=people == 'val')
-            row.append(NOTHING if found is None else
-                       '{:+.3f} [{:+.3f}, {:+.3f}] ({})'.format(*found))
+            row.append(difference(records, pair, labels, people))
         if set(row[1:]) != {NOTHING}:
             rows.append(row)
     if not rows:
@@ -271,6 +276,30 @@ def ablation_table(records: list) -> str:
         rows.append(row + [share_of_gap(records, method, labels, upper)
                            for labels in labels_of(ablations)])
     return table(head, rows)
+
+
+def model_table(records: list) -> str:
+    """Return the methods with other models, each beside the rivals with the same model."""
+    own = [record for record in records if record['role'] == 'model']
+    if not own:
+        return 'No other model has been trained yet.'
+    # The config's folder is the model, its name what is done with it.
+    methods = {Path(record['config']).with_suffix('').parts[-2:]: record['method']
+               for record in own}
+    rivals = ('supervised', 'no_mixing')
+    rows = []
+    for model, name in sorted(methods, key=lambda key: (key[0], ORDER.index(key[1]))):
+        method = methods[model, name]
+        for labels in labels_of(own):
+            differences = [
+                NOTHING if ORDER.index(name) <= ORDER.index(rival) else difference(
+                    own, (method, methods.get((model, rival))), labels, people)
+                for rival in rivals for people in PEOPLE]
+            rows.append([f'`{model}/{name}`', f'{labels:,}', iterations_of(own, method), *(
+                summary(figures(own, method, labels, which).values()) for which in MODELS),
+                *differences])
+    return table(['config', 'labels', 'iterations', *MODELS, *(
+        f'− `{rival}`: {people}' for rival in rivals for people in PEOPLE.values())], rows)
 
 
 def length_table(records: list) -> str:
@@ -343,7 +372,7 @@ def metrics_table(records: list) -> str:
 
 TABLES = {'main': main_table, 'lead': lead_table, 'interval': interval_table,
           'ladder': ladder_table, 'length': length_table, 'ablation': ablation_table,
-          'label_next': label_next_table, 'metrics': metrics_table}
+          'model': model_table, 'label_next': label_next_table, 'metrics': metrics_table}
 
 
 def replace_tables(text: str, records: list) -> str:

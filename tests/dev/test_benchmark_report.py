@@ -102,6 +102,28 @@ def test_choices_are_compared_with_as_many_labels_that_were_all_drawn():
     ]
 
 
+def test_other_models_are_compared_with_rivals_of_the_same_model():
+    def trained(name, seed, right, **kwargs):
+        return record(name, 200, seed, .5, None if 'supervised' in name else .6, 'model',
+                      config=f'configs/{name.replace("_", "/", 1)}.py',
+                      people={people: dict(right=right, seen='aa') for people in report.PEOPLE},
+                      **kwargs)
+
+    head, _, *rows = cells(report.model_table([
+        *RECORDS, trained('vit_pose_mum', 0, '88'), trained('vit_no_mixing', 0, '77'),
+        trained('vit_pose_mum', 1, '88'), trained('vit_supervised', 0, '55', iterations=2000),
+        trained('net_supervised', 0, '11')]))
+    assert head[5:] == ['− `supervised`: validation', '− `supervised`: hidden labels',
+                        '− `no_mixing`: validation', '− `no_mixing`: hidden labels']
+    one, two, three = (f'+0.{i}00 [+0.{i}00, +0.{i}00] (1)' for i in (1, 2, 3))
+    assert rows == [
+        ['`net/supervised`', '200', '4,000', '0.500 (1)', *'–––––'],
+        ['`vit/supervised`', '200', '2,000', '0.500 (1)', *'–––––'],
+        ['`vit/no_mixing`', '200', '4,000', '0.500 (1)', '0.600 (1)', two, two, '–', '–'],
+        ['`vit/pose_mum`', '200', '4,000', '0.500 ± 0.000 (2)', '0.600 ± 0.000 (2)', three, three,
+         one, one]]
+
+
 def test_the_table_of_metrics_has_the_means_of_all_others():
     head, _, *rows = cells(report.metrics_table(RECORDS))
     assert head == ['method', 'labels', 'wide/PCK: student', 'wide/PCK: teacher']

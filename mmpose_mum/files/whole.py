@@ -54,8 +54,8 @@ def check_writable(path: Path) -> None:
             what to do.
     """
     if path.is_dir():
-        raise IsADirectoryError(f'{path} is a folder, and a file is to be written: name a file, '
-                                'as in this folder')
+        raise IsADirectoryError(f'{path} is a folder, and a file is to be written: name a file in '
+                                'it')
     folder = path.parent
     try:
         there = next(place for place in (folder, *folder.parents) if place.exists())

@@ -45,6 +45,7 @@ def run(args: Namespace) -> None:
     from ..coco.merge import (
         LabelFile,
         check_images,
+        check_keypoints,
         count_unchanged,
         find_images,
         labeled_keypoints,
@@ -74,6 +75,8 @@ def run(args: Namespace) -> None:
         raise ValueError(f'{args.corrected!r} has no annotation')
     if args.suggested:
         suggested = read_coco(args.suggested)
+        for coco in (suggested, corrected.coco):
+            check_keypoints(coco)
         missing = missing_people(suggested, corrected.coco)
         if missing and not args.allow_missing:
             raise ValueError(
@@ -115,7 +118,7 @@ def run(args: Namespace) -> None:
     place = osp.abspath(args.out)  # as in a config any data_root may stand before it
     print('Put into the config of the next training\n'
           f'    labeled=dict(ann_file={osp.join(place, "labeled.json")!r}, '
-          f'data_prefix=dict(img={root!r}))')
+          f'data_prefix=dict(img={root!r}), indices=None)')
     if args.unlabeled:
         print(f'    unlabeled=dict(_delete_=True, ann_file={osp.join(place, "unlabeled.json")!r}, '
               "data_prefix=dict(img='the folder of its images'))")

@@ -2,7 +2,7 @@
 import os
 import os.path as osp
 from collections import Counter
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -73,7 +73,20 @@ def find_images(file: LabelFile) -> LabelFile:
                 + (f'may be any of {shown(found)}' if found else 'is not there')
                 + f' below {file.images!r}. Its `file_name` must lead from this folder to it')
         images[key] = dict(images[key], file_name=found[0])
+    _check_one_name_each(file, used, images)
     return file._replace(coco=file.coco._replace(images=images))
+
+
+def _check_one_name_each(file: LabelFile, used: Set[Any], found: Dict[Any, dict]) -> None:
+    """Raise ValueError if images of different names were found at one place."""
+    names: Dict[str, str] = {}
+    for key in used:
+        path, name = found[key]['file_name'], file.coco.images[key]['file_name'].replace('\\', '/')
+        if names.setdefault(path, name) != name:
+            raise ValueError(
+                f'{file.coco.path!r} has the images {names[path]!r} and {name!r}, and below '
+                f'{file.images!r} is only {path!r} for both. Give the folder that their '
+                '`file_name` leads from, maybe the one above')
 
 
 def check_images(file: LabelFile, most: int = 2000) -> None:
@@ -87,11 +100,20 @@ def check_images(file: LabelFile, most: int = 2000) -> None:
                          'the folder that its file names are relative to')
 
 
+def check_keypoints(coco: CocoJson) -> None:
+    """Raise ValueError if somebody has not three numbers for each keypoint of the skeleton."""
+    count = 3 * len(_keypoint_category(coco)['keypoints'])
+    require(coco.path, 'annotation', coco.annotations, [
+        Field('keypoints', f'a list of {count} numbers', lambda values: isinstance(
+            values, list) and len(values) == count and all(map(is_number, values)))])
+
+
 def restore_boxes(corrected: CocoJson, suggested: CocoJson) -> Tuple[CocoJson, int]:
     """Give people the boxes back that they were suggested with.
 
-    CVAT keeps no boxes of skeletons: what it exports is the smallest box around the keypoints. A
-    model that learns from such boxes sees less around a person than in the others.
+    CVAT keeps no boxes of skeletons: what it exports is the smallest box around the keypoints. Of
+    one keypoint, or of several on a line, that box has no area, and a training would leave the
+    person out. A model that learns from such boxes sees less around a person than in the others.
 
     Args:
         corrected (CocoJson): What came back from the annotation tool.
@@ -99,7 +121,8 @@ def restore_boxes(corrected: CocoJson, suggested: CocoJson) -> Tuple[CocoJson, i
 
     Returns:
         tuple[CocoJson, int]: The corrected json, with the suggested box of each person who has
-        none, or has the smallest one around the keypoints; and how many people these are.
+        none, one without area, or the smallest one around the keypoints; and how many people these
+        are.
     """
     boxes = {id(person): before for _, before, person in _pairs(suggested, corrected)
              if person and _is_box(before.get('bbox')) and _is_tight(person)}
@@ -130,8 +153,8 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
     """
     _check_categories(old.coco, corrected.coco)
     # Old annotations without keypoints, such as balls, are passed on: a training leaves them out.
-    _check_people(old.coco, all_have_keypoints=False)
-    _check_people(corrected.coco, all_have_keypoints=True)
+    _check_people(old.coco, corrected=False)
+    _check_people(corrected.coco, corrected=True)
     _check_twice(old, corrected)
     root = osp.commonpath([osp.abspath(old.images), osp.abspath(corrected.images)])
     images: Dict[str, dict] = {}  # by path: an image may have people in both
@@ -242,6 +265,10 @@ def _is_box(box: Any) -> bool:
     return isinstance(box, list) and len(box) == 4 and all(map(is_number, box))
 
 
+def _has_area(box: Any) -> bool:
+    return _is_box(box) and min(box[2:]) > 0
+
+
 def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
            ) -> Iterator[Tuple[str, dict, Optional[dict]]]:
     """Find people of one json in another, by image and place.
@@ -319,9 +346,9 @@ def _box_around(person: dict) -> Optional[List[float]]:
 
 
 def _is_tight(person: dict) -> bool:
-    """Tell whether a person has no box, or the smallest one around the keypoints."""
+    """Tell whether a person has no box with an area, or the smallest one around the keypoints."""
     box, around = person.get('bbox'), _box_around(person)
-    return not _is_box(box) or around is not None and all(
+    return not _has_area(box) or around is not None and all(
         abs(one - other) <= 1 for one, other in zip(box or (), around))
 
 
@@ -371,18 +398,21 @@ def _old_category(old: CocoJson, corrected: CocoJson, number: Any) -> Any:
                key=lambda key: bool(old.categories[key].get('keypoints')))
 
 
-def _check_people(coco: CocoJson, all_have_keypoints: bool) -> None:
-    count = 3 * len(_keypoint_category(coco)['keypoints'])
+def _check_people(coco: CocoJson, corrected: bool) -> None:
     require(coco.path, 'annotation', coco.annotations, [
         Field('image_id', 'the id of one of its images', lambda key: bool(
             find_entry(coco.images, key))),
         Field('category_id', 'the id of one of its categories', lambda key: bool(
             find_entry(coco.categories, key)))])
-    people = [person for person in coco.annotations if all_have_keypoints or 'keypoints' in person]
+    people = [person for person in coco.annotations if corrected or 'keypoints' in person]
     require(coco.path, 'annotation', people, [
-        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box),
-        Field('keypoints', f'a list of {count} numbers', lambda values: isinstance(
-            values, list) and len(values) == count and all(map(is_number, values)))])
+        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box)])
+    check_keypoints(coco._replace(annotations=people))
+    if corrected:  # a training would leave them out
+        require(coco.path, 'annotation', list(filter(labeled_keypoints, people)), [
+            Field('bbox', 'of a width and height above 0; --suggested gives such boxes back',
+                  _has_area),
+            Field('iscrowd', '0, as for one person', lambda crowd: not crowd)])
 
 
 def _check_twice(old: LabelFile, corrected: LabelFile) -> None:

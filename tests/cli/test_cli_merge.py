@@ -107,6 +107,51 @@ def test_boxes_that_were_drawn_stay_and_missing_ones_come_back(project):
         project.merge(out='other')
 
 
+def test_boxes_without_an_area_come_back(project):
+    # CVAT's box of one keypoint, or of keypoints on a line. A training leaves such people out.
+    corrected = exported(project.suggested)
+    for found, box in zip(corrected['annotations'], ([0, 0, 0, 0], [20, 20, 0, 30])):
+        found['bbox'] = box
+    project.write('corrected.json', corrected)
+    made = project.merge('--suggested', project.root / 'suggested.json')['labeled']
+    assert [found['bbox'] for found in made['annotations'][1:3]] == [WHOLE, WHOLE]
+    with pytest.raises(SystemExit, match=(
+            r'`bbox` of the annotation with the id 70 is \[0, 0, 0, 0\], but must be of a width and '
+            r'height above 0; --suggested gives such boxes back \(2 of 4 are like that\)')):
+        project.merge(out='other')
+
+
+def test_labels_that_a_training_would_leave_out_have_names(project):
+    corrected = exported(project.suggested)
+    corrected['annotations'][1]['iscrowd'] = 1
+    project.write('corrected.json', corrected)
+    with pytest.raises(SystemExit, match='`iscrowd` of the annotation with the id 71 is 1, but mus'):
+        project.merge('--suggested', project.root / 'suggested.json')
+    corrected['annotations'][1]['keypoints'] = [0] * 9  # nobody's: she stays unlabeled
+    project.write('corrected.json', corrected)
+    made = project.merge('--suggested', project.root / 'suggested.json')['labeled']
+    assert len(made['annotations']) == 4
+
+
+def test_nested_keypoints_have_a_name(project):
+    corrected = exported(project.suggested)
+    corrected['annotations'][2]['keypoints'] = [[1, 2, 2], [3, 4, 2], [5, 6, 2]]
+    project.write('corrected.json', corrected)
+    with pytest.raises(SystemExit, match='`keypoints` of the annotation with the id 72 is .*but '
+                                         'must be a list of 9 numbers'):
+        project.merge('--suggested', project.root / 'suggested.json')
+
+
+def test_a_folder_too_deep_does_not_put_two_images_at_one_place(project):
+    project.write('corrected.json', content({1: 'one/0.jpg', 2: 'two/0.jpg'}, [
+        person(1, 1), person(2, 2)]))
+    with pytest.raises(SystemExit, match=r"has the images '\w+/0.jpg' and '\w+/0.jpg', and below "
+                                         ".*/next/images/one' is only '0.jpg' for both"):
+        main(['merge', str(project.root / 'corrected.json'), '--images',
+              str(project.root / 'next/images/one'), '--labels', str(project.root / 'labels.json'),
+              '--label-images', str(project.root / 'images'), '--out', str(project.root / 'out')])
+
+
 def test_a_person_who_is_missing_beside_another_has_a_name(project, capsys):
     corrected = exported(project.suggested)
     del corrected['annotations'][2]
@@ -147,7 +192,7 @@ def test_two_rounds(project, capsys):
     assert [image['file_name'] for image in made['unlabeled']['images']] == ['2.jpg']
     said = capsys.readouterr().out
     assert f"ann_file='{project.root}/round 2/labeled.json', data_prefix=dict(img='" \
-        f"{project.root}')" in said
+        f"{project.root}'), indices=None)" in said
     assert f"--labels '{project.root}/round 2/labeled.json' --label-images {project.root}\n" in said
     suggested = content({8: '2.jpg'}, [person(1, 8)])
     project.write('suggested.json', suggested, 'next/images')

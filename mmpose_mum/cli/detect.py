@@ -10,6 +10,7 @@ The result is for UnlabeledPoseDataset's ``bbox_file``: a json in COCO's result 
 ``category_id`` is 1. After an interruption, the same command continues where it stopped.
 """
 import json
+import os.path as osp
 from argparse import ArgumentParser, Namespace
 
 from ._shared import add_device, add_force, add_out, keep_existing, rate
@@ -32,6 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_force(parser)
 
 
+def _place(name: str) -> str:
+    """Return the whole path of a file; what is none, such as a link, stays."""
+    return osp.abspath(name) if osp.isfile(name) else name
+
+
 def run(args: Namespace) -> None:
     """Detect, image by image, and write the json when all is done."""
     from ..datasets import detection
@@ -44,7 +50,8 @@ def run(args: Namespace) -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_name(args.out.name + '.part')
     found = detection.read_part(part, dict(
-        source=args.source, config=args.config, checkpoint=args.checkpoint,
+        source=osp.abspath(args.source), config=_place(args.config),
+        checkpoint=_place(args.checkpoint),
         score_thr=args.score_thr, labels=labels))
     with part.open('a') as file:
         left = [name for name in names if name not in found]

@@ -44,14 +44,15 @@ def have_labels(found: List[Optional[dict]], labeled: People) -> List[bool]:
     @lru_cache(None)  # an image is looked for once for all of its people
     def labeled_boxes(path: str) -> List[np.ndarray]:
         name = osp.basename(saved_frame_name(path))
-        if path in boxes or name not in named:
-            same = [path] if path in boxes else []
-        elif split_frame_name(path) is not None:
+        if split_frame_name(path) is None:
+            # Also copies of an image that has other labels at its own place.
+            same = [other for other in sized.get((name, _size(path)), ())
+                    if same_image(path, other)]
+        elif name in named:
             frame = read_image(path)
             same = [other for other in named[name] if is_of(frame, other)]
         else:
-            same = [other for other in sized.get((name, _size(path)), ())
-                    if same_image(path, other)]
+            same = []
         return [box for other in same for box in boxes[other]]
 
     def has_labels(person: dict) -> bool:

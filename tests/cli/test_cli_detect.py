@@ -1,5 +1,6 @@
 """A detector's boxes of a folder, in the form that the unlabeled dataset reads."""
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -128,12 +129,18 @@ def test_it_goes_on_after_an_interruption(scene, monkeypatch):
     with pytest.raises(SystemExit, match='interrupted run with other settings.*delete it'):
         main(['detect', *options, '--score-thr', '0.2'])
 
+    shutil.copytree(folder, folder.parent / 'other/images')
+    monkeypatch.chdir(folder.parent / 'other')
+    with pytest.raises(SystemExit, match='interrupted run with other settings.*delete it'):
+        main(['detect', 'images', *options[1:]])
+
     def noted(inferencer, folder, names, *args):
         seen.extend(names)
         return detect(inferencer, folder, names, *args)
 
     monkeypatch.setattr(detection, 'detect', noted)
-    main(['detect', *options])
+    monkeypatch.chdir(folder.parent)
+    main(['detect', 'images', *options[1:]])
     assert seen == ['clip.avi#000020', 'sub/b.jpg']
     for box, expected in zip(json.loads(out.read_text()), json.loads(whole)):
         assert box['image_id'] == expected['image_id']

@@ -62,6 +62,13 @@ def test_copies_count_and_other_images_of_the_same_name_do_not(root):
     assert ask(people, (copies / 'gone/1.jpg', box)) == [False] * 3
 
 
+def test_two_people_of_an_image_one_labeled_in_place_and_one_in_a_copy(root):
+    path, copy = root / '1.jpg', root.parent / 'next/images/1.jpg'
+    left, right, middle = (0, 0, 40, 80), (60, 0, 100, 80), (42, 0, 58, 80)
+    assert ask([(path, left), (path, right), (path, middle)],
+               (path, left), (copy, right)) == [True, True, False]
+
+
 def test_a_set_with_the_same_names_in_every_folder_takes_no_comparison_of_all(root, monkeypatch):
     compared = []
     monkeypatch.setattr('mmpose_mum.suggest.known.same_image',

@@ -366,7 +366,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
                 return seen, self.target_maker.of_keypoints(
                     seen.keypoints, seen.scores, *views, weights=seen.weights)
             return seen, self.target_maker(seen, *views)
-        with evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext():
+        mode = evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext()
+        with mode, float32_outputs(teacher.head):
             seen = teacher(weak, weak_samples, mode='tensor')
         targets = self.target_maker(seen, *views)
         if self.trains_teacher:
@@ -405,7 +406,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         if self.labeler is not None:
             seen = self.labeler(weak, weak_samples)
         else:
-            with evaluating(teacher):
+            with evaluating(teacher), float32_outputs(teacher.head):
                 seen = teacher(weak, weak_samples, mode='tensor')
         return seen if isinstance(seen, Seen) else Seen(*self.target_maker.keypoints(seen))
 
@@ -434,7 +435,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
             tuple[Any, str | None, Tensor | None]: The student's output; the site that was mixed and
             the permutation of the tiles, None without mixing.
         """
-        with _mixing(student, strong) as site:
+        with _mixing(student, strong) as site, float32_outputs(student.head):
             output = student(strong, mode='tensor', data_samples=None)
             return output, site, student.neck.permutation if site else None
 

@@ -3,10 +3,15 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Callable, ContextManager, Dict, Iterator
 
 import torch
+from mmpose.models.heads import RegressionHead, RLEHead
 from mmpose.models.heads.base_head import BaseHead
 from torch import Tensor, nn
 
 from ..functional.nested import map_tensors, tensors_of
+
+# Of one linear layer. bfloat16 has 8 binary digits: in the second half of a view of 256 pixels,
+# their keypoints could lie at whole pixels only.
+_COORDINATE_HEADS = (RegressionHead, RLEHead)
 
 
 def without_autocast(device: str) -> ContextManager[Any]:
@@ -26,14 +31,16 @@ def float32_outputs(model: nn.Module) -> Iterator[None]:
 
     The losses of most of MMPose's heads compute an accuracy in NumPy, which has no bfloat16. They
     call the head's own ``forward``, past any hook. Nested heads are handled too. On GPUs, PyTorch
-    refuses some losses under autocast, such as the binary cross entropy of VisPredictHead.
+    refuses some losses under autocast, such as the binary cross entropy of VisPredictHead. Heads
+    whose last layer gives coordinates compute those in float32, too.
 
     Args:
         model (nn.Module): The head, or a model with heads in it.
     """
     wrappers: Dict[nn.Module, Callable[..., Any]] = {}
     for head in [module for module in model.modules() if isinstance(module, BaseHead)]:
-        wrappers[head] = _giving_float32
+        wrappers[head] = (_computing_in_float32 if isinstance(head, _COORDINATE_HEADS)
+                          else _giving_float32)
         for name, loss in head.named_children():
             if 'loss' in name:
                 parts = loss if isinstance(loss, nn.ModuleList) else [loss]

@@ -5,12 +5,15 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from mmpose.models.heads import (
     HeatmapHead,
     IntegralRegressionHead,
+    RegressionHead,
+    RLEHead,
     SimCCHead,
     VisPredictHead,
 )
 from mmpose.registry import MODELS
 from torch import nn
 
+from helpers import tiny_estimators
 from mmpose_mum.models.precision import float32_outputs, without_autocast
 from mmpose_mum.testing import tiny_batch, tiny_config
 
@@ -46,6 +49,28 @@ def test_each_output_of_several_is_float32():
     with float32_outputs(head):
         outputs = head(FEATURES)
     assert isinstance(outputs, tuple) and {output.dtype for output in outputs} == {torch.float32}
+
+
+@pytest.mark.parametrize('kind', [RegressionHead, RLEHead])
+def test_coordinates_are_computed_in_float32_as_bfloat16_has_no_more_than_pixels(kind):
+    head = kind(in_channels=8, num_joints=4)
+    features = (torch.rand(2, 8, 1, 1), )
+    expected = torch.nn.functional.linear(
+        features[0].flatten(1).double(), *(p.double() for p in head.fc.parameters()))
+    with float32_outputs(head):
+        found = head.forward(features)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double().flatten(1), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['regression', 'rle'])
+def test_in_a_step_too_keypoints_lie_between_bfloat16s_numbers(name, monkeypatch):
+    model, steps = MODELS.build(tiny_estimators.other_config(name)), []
+    model.watchers.append(steps.append)
+    model.loss(**tiny_estimators.other_batch(name, model, monkeypatch))
+    step, = steps
+    for found in (step.seen, step.output):
+        assert (found != found.bfloat16()).float().mean() > .9
 
 
 def test_a_head_within_a_head_gives_float32_and_other_modules_do_not():

@@ -15,7 +15,7 @@ from ...configs.metainfo import keypoints_of
 from ...configs.plain import plain_model, read_config
 from ...configs.shipped import find_config
 from ...functional.seeding import preserved
-from ..precision import without_autocast
+from ..precision import float32_outputs, without_autocast
 from ..targets.base import target_maker_for
 from .base import Labeler, Seen, check_names, digest_of
 
@@ -93,7 +93,7 @@ class ModelLabeler(Labeler):
         if self._device != images.device:
             self._device = images.device
             self._model.to(images.device)
-        with self._precision(images.device):
+        with self._precision(images.device), float32_outputs(self._model.head):
             return self._model(images, None, mode='tensor')
 
     def _precision(self, device: torch.device) -> ContextManager[Any]:

@@ -9,6 +9,7 @@ keypoints are kept as ``keypoint_scores``. The checkpoint is read safely, even i
 it. The config is a program that runs.
 """
 import json
+import os.path as osp
 from argparse import ArgumentParser, Namespace
 
 from ._shared import add_device, add_force, add_out, keep_existing, positive
@@ -36,6 +37,7 @@ def run(args: Namespace) -> None:
     """Predict, write the json at once, and say what is in it."""
     from mmengine.device import get_device
 
+    from ..coco.layout import IMAGE_FOLDER
     from ..configs.plain import read_config
     from ..export.pseudo_labels import coco_json, find_people, load_plain, predict
     from ..files.whole import write_whole
@@ -44,6 +46,8 @@ def run(args: Namespace) -> None:
     model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
     content, count = coco_json(predict(model, people, args.batch_size), people, args.score_thr)
+    # Relative to the json, as both may be moved.
+    content['info'][IMAGE_FOLDER] = osp.relpath(people.root, args.out.parent)
     write_whole(json.dumps(content, allow_nan=False), args.out)
     print(f'\nwrote {args.out}: {count["people"]} people in {len(content["images"])} images '
           f'below {people.root}; {count["labeled"]} of {count["keypoints"]} keypoints are in the '

@@ -341,9 +341,10 @@ def _check_units(coco: CocoJson, people: List[dict]) -> None:
                                          for v in (x, y)]),
                           ('area', [0, *filter(is_number, (p.get('area') for p in labeled))])):
         if 0 < max(values) <= 1:
+            first = next(person for person in labeled if field in person)
             raise ValueError(
                 f'{coco.path!r}: no number in any `{field}` is larger than 1 (the annotation '
-                f'{labeled[0]["id"]} has {shown(labeled[0][field])}). They look like shares '
+                f'{first["id"]} has {shown(first[field])}). They look like shares '
                 "of the image's size, but COCO's layout has pixels")
     placed = [(person['bbox'], coco.images[person['image_id']]) for person in labeled]
     # Few boxes of a crop of a person reach far beyond it, even if they are corners.

@@ -9,6 +9,7 @@ from mmengine import fileio
 
 from ..files.json_text import decode_json_text, explain_json_error
 
+IMAGE_FOLDER = 'image_folder'  # of `info`: where the images are, from the json's own folder
 _KINDS = dict(images='image', annotations='annotation', categories='category')
 
 
@@ -33,11 +34,13 @@ class CocoJson(NamedTuple):
         images: Id → entry.
         annotations: Its entries, in order.
         categories: Id → entry; empty if the json lists none.
+        info: What it says of itself; empty if it says nothing.
     """
     path: str
     images: Dict[Any, dict]
     annotations: List[dict]
     categories: Dict[Any, dict]
+    info: Dict[str, Any]
 
 
 def load_json(path: str) -> Any:
@@ -110,7 +113,9 @@ def read_coco(path: str) -> CocoJson:
                 f'{image["file_name"]!r}. It is unclear which of them its annotations belong to: '
                 'give each image its own id (jsons that were merged need new ids)')
     categories = {category['id']: category for category in content['categories']}
-    return CocoJson(path, images, content['annotations'], categories)
+    info = content.get('info')
+    return CocoJson(path, images, content['annotations'], categories,
+                    info if isinstance(info, dict) else {})
 
 
 def as_json(content: Dict[str, List[dict]]) -> str:

@@ -117,7 +117,8 @@ def load_detections(bbox_file: str,
         people.setdefault(image['file_name'], []).append(dict(
             img_id=detection.get('image_id'), file_name=image['file_name'], bbox=box,
             bbox_score=np.array([score], dtype=np.float32), category_id=category,
-            stated_size=stated_size(image), stated_box=detection['bbox']))
+            stated_size=stated_size(image),
+            stated_box=[float(value) for value in detection['bbox']]))  # may be text
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
     left_out['that overlap a better one'] = sum(len(group) for group in people.values()) - len(kept)
     report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (

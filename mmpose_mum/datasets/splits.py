@@ -144,8 +144,12 @@ class Source:
         self.strays = len(annotations) - len(self.annotations)
         self.people = sum(a.usable for a in self.annotations)
         if not self.people:
+            lost = '' if not self.strays else (
+                f'. The `image_id` of {self.strays} others is no `id` of an image: a number is not '
+                'the same as its text')
             raise ValueError(f'{path} has nobody to label in {len(self.annotations)} annotations: '
-                             'each is a crowd, or has no area, no box or no labeled keypoint')
+                             'each is a crowd, or has no area, no box or no labeled keypoint'
+                             + lost)
 
     def labeled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
         """Return the ids of a split's labeled images, and its labeled annotations."""

@@ -66,17 +66,22 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
         cfg (Config): Of a semi-supervised training, or a plain one.
         unlabeled (str, optional): A folder of images and videos, a video, or a json: COCO's, or a
             detector's results. Defaults to what the training has.
-        images (str, optional): The folder of the images, if ``unlabeled`` is a json. Defaults to
-            that of the training's.
+        images (str, optional): The folder of the images, if ``unlabeled`` is a json; must be left
+            out otherwise. Defaults to that of the training's.
 
     Returns:
         People: At least one.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If nobody is found, the config does not say where to look, or the unlabeled set
-            has other keypoints than the model.
+        ValueError: If nobody is found, the config does not say where to look, there are images of
+            no json, or the unlabeled set has other keypoints than the model.
     """
+    if images is not None and not _is_json(unlabeled):
+        raise ValueError(
+            f'--unlabeled-images is {images!r}, the folder of a json\'s images, but --unlabeled '
+            + ('is not given: add the json' if unlabeled is None else
+               f'is {unlabeled!r}, which is no json: leave --unlabeled-images out'))
     entries = plain_config(cfg)[0]
     test = entries['test_dataloader']['dataset']
     own = _unlabeled_of(cfg.to_dict())
@@ -360,10 +365,14 @@ def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     return sets[1] if len(sets) > 1 else None
 
 
+def _is_json(unlabeled: Optional[str]) -> bool:
+    return unlabeled is not None and unlabeled.lower().endswith('.json')
+
+
 def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
     if not osp.exists(unlabeled):
         raise FileNotFoundError(f'--unlabeled: there is no {unlabeled!r}')
-    json = unlabeled.lower().endswith('.json')
+    json = _is_json(unlabeled)
     if json and not images:
         raise ValueError('--unlabeled is a json: give its folder of images with --unlabeled-images')
     if json and not osp.isdir(images or ''):

@@ -116,8 +116,8 @@ def test_boxes_without_an_area_come_back(project):
     made = project.merge('--suggested', project.root / 'suggested.json')['labeled']
     assert [found['bbox'] for found in made['annotations'][1:3]] == [WHOLE, WHOLE]
     with pytest.raises(SystemExit, match=(
-            r'`bbox` of the annotation with the id 70 is \[0, 0, 0, 0\], but must be of a width and '
-            r'height above 0; --suggested gives such boxes back \(2 of 4 are like that\)')):
+            r'`bbox` of the annotation with the id 70 is \[0, 0, 0, 0\], but must be of a width '
+            r'and height above 0; --suggested gives such boxes back \(2 of 4 are like that\)')):
         project.merge(out='other')
 
 
@@ -125,7 +125,7 @@ def test_labels_that_a_training_would_leave_out_have_names(project):
     corrected = exported(project.suggested)
     corrected['annotations'][1]['iscrowd'] = 1
     project.write('corrected.json', corrected)
-    with pytest.raises(SystemExit, match='`iscrowd` of the annotation with the id 71 is 1, but mus'):
+    with pytest.raises(SystemExit, match='`iscrowd` of the annotation with the id 71 is 1, but'):
         project.merge('--suggested', project.root / 'suggested.json')
     corrected['annotations'][1]['keypoints'] = [0] * 9  # nobody's: she stays unlabeled
     project.write('corrected.json', corrected)

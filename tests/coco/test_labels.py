@@ -60,6 +60,13 @@ def everyone(**fields):
     return apply
 
 
+def area_of_all_but_the_first(content):
+    for i, annotation in enumerate(content['annotations']):
+        annotation.pop('area', None)
+        if i:
+            annotation['area'] = 1
+
+
 def null(field):
     return lambda content: content['annotations'][4].update({field: None})
 
@@ -98,6 +105,7 @@ WRONG = [
     (person(keypoints=[20, float('nan'), 2] + [0] * 6), "keypoint 0 \\('head'\\) of the annot.* 4"),
     (everyone(keypoints=[.5, .5, 2, .4, .6, 2, 0, 0, 0]), 'no number in any `keypoints` is larger'),
     (everyone(bbox=[.1, .1, .5, .5]), 'no number in any `bbox` is larger than 1.*pixels'),
+    (area_of_all_but_the_first, 'no number in any `area` .*annotation 1 has 1.'),
     (change(('categories', 0), keypoints=['head', 'right_hand', 'left_hand']),
      "keypoint 1 is 'right_hand' there and 'left_hand' here"),
     (change(('categories', 0), keypoints=['head', 'left_hand', 'tail']),

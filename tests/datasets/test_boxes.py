@@ -54,7 +54,8 @@ def test_detections_name_images_by_their_path(tmp_path):
         assert dataset[i]['inputs'].shape == (3, 64, 48)
 
 
-@pytest.mark.parametrize('box, warned', [([40, 10, 70, 50], True), ([40, 10, 30, 40], False)])
+@pytest.mark.parametrize('box, warned', [
+    ([40, 10, 70, 50], True), ([40, 10, 30, 40], False), (['40', '10', '70', '50'], True)])
 def test_detections_that_look_like_corners_are_warned_about(box, warned, tmp_path, monkeypatch):
     image_file(tmp_path / 'pool' / 'a.png')
     texts = []

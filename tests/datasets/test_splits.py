@@ -194,6 +194,7 @@ def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
     (coco([1], []), 'nobody to label in 0 annotations'),
     (coco([1], [person(1, 1, keypoints=[0, 0, 0])]), 'nobody to label in 1 annotations'),
     (coco([1], [person(1, 2)]), 'nobody to label in 0 annotations'),
+    (coco([1], [person(1, '1')]), r'The `image_id` of 1 others is no `id`.* the same as its text'),
     (coco([1], [person(1, 1, area=None)]), 'annotation 1 needs .*"area", a number, and has null'),
     (coco([1], [person(1, 1, bbox=[1, 2, '3', 4])]), r'annotation 1 .* has \[1, 2, "3", 4\]'),
     (coco([1], [person(1, 1, bbox=[1, 2, float('nan'), 4])]), 'holds NaN'),

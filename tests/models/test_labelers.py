@@ -1,5 +1,6 @@
 """A labeler of any kind tells the student what MMPose's own inference would, and nothing else."""
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
 from mmpose_mum.models.labelers import Normalization, Seen, base
+from mmpose_mum.models.labelers.file import _Image
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 
@@ -408,6 +410,38 @@ def test_a_json_of_a_labeler_tells_what_is_in_it(tmp_path):
     with pytest.raises(ValueError, match=r'does not know the person of /elsewhere/0.png'):
         weak[0].set_metainfo(dict(img_path='/elsewhere/0.png'))
         teach(build(labeler), data)
+
+
+@pytest.mark.parametrize('kind', ['png', 'avi#000002'])
+def test_an_image_of_the_same_name_is_another_one_unless_it_is_a_copy(kind, tmp_path):
+    people = [(np.zeros((40, 30, 3), np.uint8), np.array([[0, 0, 30, 40]]))]
+    labeler = exported(tmp_path / 'labels.json', [(people[0], (np.full((6, 2), 9.), np.ones(6)))])
+    content = json.loads((tmp_path / 'labels.json').read_text())
+    content.update(info=dict(image_folder='camera1'), images=[dict(id=0, file_name=f'0.{kind}')])
+    (tmp_path / 'labels.json').write_text(json.dumps(content))
+    data, model = two_views(people), build(labeler)
+
+    def ask(folder):
+        for samples in data['data_samples'].values():
+            samples[0].set_metainfo(dict(img_path=str(tmp_path / folder / f'0.{kind}')))
+        return teach(model, data)[0].weights
+
+    file = f'0.{kind.partition("#")[0]}'
+    for folder in ('camera1', 'camera2', 'copies'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text('one' if folder != 'camera2' else 'two')
+    assert ask('camera1').all() and ask('copies').all()
+    with pytest.raises(ValueError, match='does not know the person of .*camera2'):
+        ask('camera2')
+    shutil.rmtree(tmp_path / 'camera1')  # the set was moved: its names are all there is
+    model = build(labeler)
+    assert ask('camera2').all()
+
+
+def test_an_image_beside_the_jsons_folder_is_found(tmp_path):
+    image = _Image('../other/0.png', str(tmp_path / 'other/0.png'))
+    assert image.is_at(str(tmp_path / 'other/0.png')) and not image.is_at(str(tmp_path / '0.png'))
+    assert _Image('../other/0.png', None).is_at('/moved/other/0.png')
 
 
 def test_what_two_jsons_have_no_label_of_is_nothing_they_agree_on(tmp_path):

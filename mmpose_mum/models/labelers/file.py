@@ -2,7 +2,7 @@
 import os.path as osp
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -11,15 +11,39 @@ from mmpose.utils.typing import ConfigType, SampleList
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...coco.layout import CocoJson, find_entry, read_coco
+from ...coco.layout import IMAGE_FOLDER, CocoJson, find_entry, read_coco
+from ...files.images import same_image
+from ...files.video import split_frame_name
 from .base import Labeler, Seen, check_names, digest_of
 
 _NEAR = 1.  # pixels by which a box may differ: the json's are rounded
 
 
+class _Image(NamedTuple):
+    """An image of the json: its file name, and where it is, if the json tells that."""
+    name: str
+    path: Optional[str]
+
+    def is_at(self, path: str) -> bool:
+        """Tell whether an absolute path leads to this image or to a copy, maybe moved, of it."""
+        if path == self.path:
+            return True
+        parts = tuple(part for part in Path(self.name).parts if part != '..')
+        if Path(path).parts[-len(parts):] != parts:
+            return False
+        own = self.path and _file_of(self.path)
+        # Every camera's folder may have a 0001.jpg.
+        return not own or not osp.isfile(own) or same_image(own, _file_of(path))
+
+
+def _file_of(path: str) -> str:
+    """Return an image's path, or that of the video that it is a frame of."""
+    return (split_frame_name(path) or (path, ))[0]
+
+
 class _Person(NamedTuple):
-    """A person of the json: parts of the image's path, box, keypoints, scores, and which count."""
-    parts: Tuple[str, ...]
+    """A person of the json: image, box, keypoints, scores, and which count."""
+    image: _Image
     box: NDArray[Any]
     keypoints: NDArray[Any]
     scores: NDArray[Any]
@@ -29,9 +53,11 @@ class _Person(NamedTuple):
 class FileLabeler(Labeler):
     """The keypoints that ``mmpose-mum export`` has written of the unlabeled people.
 
-    A large labeler need not run in every step. People are found by their image, whose path ends in
-    the json's ``file_name``, and their box. Keypoints that the json has not as labeled do not
-    count: let ``export --score-thr 0`` write all. Scores are as MMPose tells them.
+    A large labeler need not run in every step. People are found by their image and their box. The
+    image is the one in the folder that the json tells, or a copy of it whose path ends in the
+    ``file_name``. If the folder is not told or gone, the end of the path is enough. Keypoints that
+    the json has not as labeled do not count: let ``export --score-thr 0`` write all. Scores are as
+    MMPose tells them.
 
     Args:
         file (str): The json.
@@ -42,15 +68,19 @@ class FileLabeler(Labeler):
         if not osp.isfile(self.source):
             raise FileNotFoundError(f'there is no json {self.source!r} of a labeler')
         coco = read_coco(self.source)
+        folder = coco.info.get(IMAGE_FOLDER)
         self._people: Dict[str, List[_Person]] = defaultdict(list)
+        self._found: Dict[str, List[_Person]] = {}
         for annotation in coco.annotations:
             image = find_entry(coco.images, annotation.get('image_id'))
             if image is None:
                 raise ValueError(f'the annotation {annotation.get("id")} of {self.source!r} is of '
                                  'no image that is listed')
-            parts = Path(image['file_name']).parts
-            self._people[parts[-1]].append(
-                self._person(parts, annotation, self._order(coco, annotation, names)))
+            name = image['file_name']
+            path = osp.abspath(osp.join(osp.dirname(self.source), folder, name)) \
+                if isinstance(folder, str) else None
+            self._people[osp.basename(name)].append(self._person(
+                _Image(name, path), annotation, self._order(coco, annotation, names)))
         people = [person for found in self._people.values() for person in found]
         counted = sum(int(person.counts.sum()) for person in people)
         print_log(f'the labeler {self.source!r} knows {len(people)} people, with {counted} of '
@@ -65,8 +95,7 @@ class FileLabeler(Labeler):
         check_names(self.source, known, names)
         return [known.index(name) for name in names]
 
-    def _person(self, parts: Tuple[str, ...], annotation: Dict[str, Any],
-                order: List[int]) -> _Person:
+    def _person(self, image: _Image, annotation: Dict[str, Any], order: List[int]) -> _Person:
         try:
             x, y, width, height = annotation['bbox']
             keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
@@ -77,7 +106,7 @@ class FileLabeler(Labeler):
                 f'the annotation {annotation.get("id")} of {self.source!r} needs a `bbox`, '
                 f'`keypoints` and `keypoint_scores` as `mmpose-mum export` writes them: {error!r}'
             ) from error
-        return _Person(parts, np.array([x, y, x + width, y + height]), keypoints[:, :2], scores,
+        return _Person(image, np.array([x, y, x + width, y + height]), keypoints[:, :2], scores,
                        counts)
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
@@ -97,9 +126,11 @@ class FileLabeler(Labeler):
             images.device, non_blocking=True) for values in zip(*told)))
 
     def _find(self, sample: Any) -> _Person:
-        parts, box = Path(osp.abspath(sample.img_path)).parts, box_in_image(sample)
-        candidates = [person for person in self._people.get(parts[-1], ())
-                      if parts[-len(person.parts):] == person.parts]
+        path, box = osp.abspath(sample.img_path), box_in_image(sample)
+        if path not in self._found:
+            self._found[path] = [person for person in self._people.get(osp.basename(path), ())
+                                 if person.image.is_at(path)]
+        candidates = self._found[path]
         nearest = min(candidates, key=lambda person: np.abs(person.box - box).max(), default=None)
         if nearest is None or np.abs(nearest.box - box).max() > _NEAR:
             raise ValueError(

@@ -186,5 +186,6 @@ def ema_update_(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: 
         floats, others = [], floats + others  # lerp with weight 1 would round
     if floats:
         torch._foreach_lerp_([t for t, _ in floats], [s for _, s in floats], 1 - momentum)
-    if others:
-        torch._foreach_copy_([t for t, _ in others], [s for _, s in others])
+    for dtype in {t.dtype for t, _ in others}:  # PyTorch fuses the tensors of one dtype alone
+        same = [(t, s) for t, s in others if t.dtype == dtype]
+        torch._foreach_copy_([t for t, _ in same], [s for _, s in same])

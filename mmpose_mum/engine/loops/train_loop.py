@@ -135,7 +135,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         def seed_iteration() -> None:
             seed_all(self.runner.seed, self._iter, get_rank())
             for generator, seed in generators:
-                generator.manual_seed(seed_of(seed, self._iter))
+                generator.manual_seed(seed_of(self.runner.seed + seed, self._iter))
 
         try:
             yield seed_iteration

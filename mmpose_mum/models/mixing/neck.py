@@ -53,7 +53,8 @@ class MixUnMix(BaseModule):
         group_size (int): Images that exchange tiles (N_G in the paper), at least 2.
         prob (float): Probability that a forward is mixed at all, in [0, 1].
         seed (int): Seed of the neck's own generator, which draws sites and permutations. Each
-            process of a distributed run adds its rank.
+            process of a distributed run adds its rank, and :class:`ResumableTrainLoop` the run's
+            seed and the iteration.
         neck (dict, optional): Config of the neck that follows the unmixing.
         init_cfg (dict, optional): As of every MMEngine module.
 

@@ -181,3 +181,19 @@ def test_iterations_draw_by_their_number_and_the_runs_seed(tmp_path):
     plain = run(tmp_path / 'a', 6)
     assert same(plain, run(tmp_path / 'b', 6, hooks=[Draws()]))
     assert not same(plain, run(tmp_path / 'c', 6, seed=1))
+
+
+def test_modules_draw_by_the_runs_seed_too(tmp_path):
+
+    class Seeds(Hook):
+
+        def before_train(self, runner):
+            self.seen = []
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            self.seen.append(runner.model.generator.initial_seed())
+
+    seeds = [Seeds(), Seeds()]
+    for seed, hook in enumerate(seeds):
+        run(tmp_path / str(seed), 6, seed=seed, hooks=[hook])
+    assert len({seed for hook in seeds for seed in hook.seen}) == 12

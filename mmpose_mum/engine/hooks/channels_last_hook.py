@@ -1,4 +1,6 @@
 """Keep a model's convolutions in the channels_last memory format, which is faster with autocast."""
+from typing import Any
+
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
@@ -29,7 +31,8 @@ class ChannelsLastHook(Hook):
                 f'the model is wrapped in {type(runner.model).__name__}, and ChannelsLastHook only '
                 'works with MMDistributedDataParallel, where it changes the memory format of the '
                 'weights. Remove the hook, or model_wrapper_cfg')
-        model = unwrapped(runner.model).to(memory_format=torch.channels_last)
+        model: Any = unwrapped(runner.model)
+        model.to(memory_format=torch.channels_last)
         if wrapped:
             runner.model._remove_autograd_hooks()  # or both wrappers would average the gradients
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)

@@ -31,7 +31,8 @@ REFERENCE = 'pose_mum'  # what ablations are compared with
 # Behind those of the reference and each other method of the main table.
 OTHER_PAIRS = (('mean_teacher', 'supervised'), ('pose_cons', 'supervised'),
                ('no_mixing', 'supervised'), ('round2_pose_mum', 'supervised'),
-               ('full_recipe', 'supervised'), ('round2_pose_mum', 'round2_no_mixing'),
+               ('full_recipe', 'supervised'), ('round2_no_mixing', 'no_mixing'),
+               ('round2_pose_mum', 'round2_no_mixing'),
                ('full_recipe', 'round2_pose_mum'), ('full_recipe', 'full_recipe_without_mixing'),
                ('one_round_four_times', 'pose_mum'), ('full_recipe', 'one_round_four_times'),
                ('pose_mum', 'twice_as_long_supervised'),
@@ -200,10 +201,19 @@ def paired_difference(first: dict, second: dict, same_people: bool):
 
 
 def difference(records: list, pair: tuple, labels: int, people: str) -> str:
-    """Return a pair's :func:`paired_difference` with its interval and number of seeds."""
-    found = paired_difference(*(counts_of(records, method, labels, people) for method in pair),
-                              same_people=people == 'val')
-    return NOTHING if found is None else '{:+.3f} [{:+.3f}, {:+.3f}] ({})'.format(*found)
+    """Return a pair's :func:`paired_difference` in words, with the number of seeds."""
+    return told(paired_difference(*(counts_of(records, method, labels, people) for method in pair),
+                                  same_people=people == 'val'))
+
+
+def told(found) -> str:
+    """Write what :func:`paired_difference` returns."""
+    if found is None:
+        return NOTHING
+    mean, low, high, seeds = found
+    # One seed does not tell how much seeds differ.
+    interval = f' [{low:+.3f}, {high:+.3f}]' if seeds > 1 else ''
+    return f'{mean:+.3f}{interval} ({seeds})'
 
 
 def interval_table(records: list) -> str:
@@ -342,7 +352,7 @@ def label_next_table(records: list) -> str:
                     f'`{method}`', f'{labels // 2:,} drawn, {labels - labels // 2:,} chosen',
                     summary(found.values()),
                     summary((found[seed] - drawn[seed] for seed in found if seed in drawn), '+'),
-                    NOTHING if pair is None else '{:+.3f} [{:+.3f}, {:+.3f}]'.format(*pair)])
+                    told(pair)])
     return table(['method', 'labels', 'teacher', 'more than drawn', 'of all keypoints'], rows)
 
 

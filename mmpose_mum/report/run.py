@@ -111,8 +111,6 @@ def _read(name: str, folder: Path) -> Run:
     starts = read_starts(folder)
     if starts:
         series, metrics = sorted_run(folder, entries_of(starts))
-        if series.get('epoch') and not _by_iteration(cfg):
-            metrics = _in_iterations(metrics, series['epoch'])
     else:
         lacks.append('There is no */vis_data/scalars.json, which MMEngine writes with '
                      'LocalVisBackend: no curves.')
@@ -120,25 +118,6 @@ def _read(name: str, folder: Path) -> Run:
         raise ValueError(f'{folder} has no config, no checkpoint and no */vis_data/scalars.json: '
                          'is it the work dir of a run?')
     return Run(name, folder, cfg, checkpoint, series, metrics, starts, lacks)
-
-
-def _by_iteration(cfg: Optional[Config]) -> bool:
-    """Whether validations are logged by iterations, as by MMEngine's LoggerHook."""
-    hooks = (cfg.get('default_hooks') or {}) if cfg is not None else {}
-    return not (hooks.get('logger') or {}).get('log_metric_by_epoch', True)
-
-
-def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict[str, Series]:
-    """Count epochs in iterations.
-
-    Args:
-        metrics (dict): By epochs.
-        epochs (dict[int, float]): Iteration → the epoch that it is in, from 1.
-    """
-    # Epoch e ends with iteration e·L, so no iteration i in it is beyond, and i / e is at most L.
-    length = max(step / epoch for step, epoch in epochs.items())
-    return {name: {model: {round(epoch * length): value for epoch, value in points.items()}
-                   for model, points in models.items()} for name, models in metrics.items()}
 
 
 def _configs_of(folder: Path) -> List[Path]:

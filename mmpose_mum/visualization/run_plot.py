@@ -38,21 +38,42 @@ def sorted_run(work_dir: Path, entries: List[dict]) -> Tuple[Series, Dict[str, S
     """Sort what a run has logged, when it has been read; see :func:`read_run`."""
     series: Series = {}
     metrics: Dict[str, Series] = {}
+    latest = 0
     for entry in entries:
         validation = 'data_time' in entry and 'iter' not in entry
+        # By MMEngine's defaults, all validations of a training in iterations are of epoch 0.
+        step = entry['step'] or latest
+        if not validation:
+            latest = step
         for key, value in entry.items():
             if not isinstance(value, (int, float)):
                 continue
             if not validation:
-                series.setdefault(key, {})[entry['step']] = value
+                series.setdefault(key, {})[step] = value
             elif key not in NO_METRICS:
                 model, _, name = key.partition('/')
                 model, name = (model, name) if model in ('teacher', 'student') else ('', key)
-                metrics.setdefault(name, {}).setdefault(model, {})[entry['step']] = value
+                metrics.setdefault(name, {}).setdefault(model, {})[step] = value
     if not series and not metrics:
         raise ValueError(f'{work_dir} has no */vis_data/scalars.json, which MMEngine writes '
                          'with LocalVisBackend: is it the work dir of a run?')
-    return series, metrics
+    return series, _in_iterations(metrics, series.get('epoch', {}))
+
+
+def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict[str, Series]:
+    """Count validations in iterations, if they are counted in epochs.
+
+    Args:
+        metrics (dict): Of either.
+        epochs (dict[int, float]): Iteration → the epoch that it is in, from 1.
+    """
+    steps = [step for models in metrics.values() for points in models.values() for step in points]
+    if not epochs or max(steps, default=0) > max(epochs.values()):
+        return metrics
+    # Epoch e ends with iteration e·L, so no iteration i in it is beyond, and i / e is at most L.
+    length = max(step / epoch for step, epoch in epochs.items())
+    return {name: {model: {round(epoch * length): value for epoch, value in points.items()}
+                   for model, points in models.items()} for name, models in metrics.items()}
 
 
 def below(series: Series, prefix: str) -> Series:

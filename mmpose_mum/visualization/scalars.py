@@ -1,5 +1,6 @@
 """The scalars that MMEngine logged in a run's work dir, for the tools that draw or count them."""
 import json
+import re
 from math import inf
 from pathlib import Path
 from typing import List, NamedTuple, Sequence
@@ -16,7 +17,8 @@ class Start(NamedTuple):
 
     Attributes:
         folder: MMEngine's, in the work dir, which is called by the time.
-        begin: The first iteration that was logged, infinite if none was.
+        begin: The first iteration that was logged, infinite if none was; 0 if the training did not
+            resume, but began anew.
         end: The first iteration that a later start has logged, infinite if none has.
         entries: As :func:`read_scalars` returns them, up to the end.
     """
@@ -65,12 +67,20 @@ def read_starts(work_dir: Path) -> List[Start]:
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         entries = _read_lines(path)
         begin = min((e['step'] for e in entries if 'iter' in e), default=inf)
+        if begin < inf and _is_new(path.with_name('config.py')):
+            begin = 0
         # A validation is cut with the iterations before it: its own step may count epochs.
         starts = [start._replace(end=min(start.end, begin), entries=start.entries[:next(
             (i for i, entry in enumerate(start.entries)
              if 'iter' in entry and entry['step'] >= begin), None)]) for start in starts]
         starts.append(Start(path.parents[1], begin, inf, entries))
     return starts
+
+
+def _is_new(config: Path) -> bool:
+    """Tell by the config that MMEngine has written, which is not run, whether it is no resume."""
+    return config.is_file() and bool(re.search(
+        r'^resume = False$', config.read_text(encoding='utf-8', errors='replace'), re.MULTILINE))
 
 
 def _read_lines(path: Path) -> List[dict]:

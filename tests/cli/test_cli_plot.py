@@ -44,6 +44,17 @@ def test_training_and_validations_are_told_apart(tmp_path):
     assert metrics == {'PCK': dict(teacher={10: .2}, student={10: .3})}
 
 
+def test_epochs_of_validations_are_drawn_at_their_iterations(tmp_path):
+    write(tmp_path, '1', [trained(10, epoch=1), validated(1, PCK=.2),
+                          trained(20, epoch=2), validated(2, PCK=.3)])
+    assert run_plot.read_run(tmp_path)[1] == dict(PCK={'': {10: .2, 20: .3}})
+
+
+def test_validations_of_no_epoch_are_drawn_where_they_were(tmp_path):
+    write(tmp_path, '1', [trained(10), validated(0, PCK=.2), trained(20), validated(0, PCK=.3)])
+    assert run_plot.read_run(tmp_path)[1] == dict(PCK={'': {10: .2, 20: .3}})
+
+
 def titles(work_dir, metric=None):
     """Returns the titles of the plots that are drawn, and of those that are not."""
     series, metrics = run_plot.read_run(work_dir)

@@ -17,10 +17,13 @@ def test_epochs_of_validations_are_counted_in_iterations(tmp_path):
            dict(loss=1., epoch=2, iter=24, step=24), dict(PCK=.2, data_time=.1, step=2))
     (run, ) = read_work_dirs([tmp_path])
     assert run.metrics == dict(PCK={'': {12: .1, 24: .2}}) and run.iterations == 24
-    (tmp_path / 'my.py').write_text(
-        "model = dict(type='A')\ndefault_hooks = dict(logger=dict(log_metric_by_epoch=False))\n")
+
+
+def test_iterations_of_validations_stay_what_they_are(tmp_path):
+    logged(tmp_path, dict(loss=1., epoch=1, iter=10, step=10), dict(PCK=.1, data_time=.1, step=12),
+           dict(loss=1., epoch=2, iter=24, step=24), dict(PCK=.2, data_time=.1, step=24))
     (run, ) = read_work_dirs([tmp_path])
-    assert run.metrics == dict(PCK={'': {1: .1, 2: .2}})
+    assert run.metrics == dict(PCK={'': {12: .1, 24: .2}})
 
 
 def test_a_checkpoint_may_be_later_than_the_last_log(tmp_path):
@@ -95,6 +98,9 @@ def test_a_run_starts_from_what_its_first_start_began_with_and_a_test_is_none(tm
 
 def test_panels_that_a_later_start_drew_again_are_left_out(tmp_path):
     start(tmp_path, '1', 10, 20, 30, panels=[10, 20, 30])
-    start(tmp_path, '2', 15, panels=[15])
+    start(tmp_path, '2', 15, panels=[15], resume=True)
     (run, ) = read_work_dirs([tmp_path])
     assert list(panels_of(run)) == [10, 15]
+    start(tmp_path, '3', 40, panels=[40])  # anew
+    (run, ) = read_work_dirs([tmp_path])
+    assert list(panels_of(run)) == [40]

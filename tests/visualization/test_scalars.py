@@ -40,6 +40,16 @@ def test_validations_that_count_epochs_go_with_the_iterations_before_them(tmp_pa
     assert read_scalars(tmp_path) == [trained(10)]
 
 
+def test_a_training_that_begins_anew_ends_the_earlier_ones_whole(tmp_path):
+    write(tmp_path, '1', [trained(50, loss=9.), dict(step=100, ap=.9)])
+    path = write(tmp_path, '2', [dict(step=100, ap=.1), trained(200, loss=1.)])
+    assert len(read_scalars(tmp_path)) == 4
+    path.with_name('config.py').write_text('max_iters = 400\nresume = False\n')
+    assert read_scalars(tmp_path) == [dict(step=100, ap=.1), trained(200, loss=1.)]
+    path.with_name('config.py').write_text('resume = True\n')
+    assert len(read_scalars(tmp_path)) == 4
+
+
 def test_a_line_that_was_cut_off_is_told(tmp_path, capsys):
     path = write(tmp_path, '1', [trained(10)])
     path.write_text(path.read_text() + '{"loss": 0.')

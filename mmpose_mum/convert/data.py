@@ -1,4 +1,5 @@
 """Make the training data of a converted config: the original's labeled set, and unlabeled data."""
+import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config
@@ -12,8 +13,8 @@ from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
 _DATASET = Base('train_dataloader', 'dataset')
-# Transforms of MMPose's configs that change colors.
-_COLORS = {'Albumentation', 'PhotometricDistortion', 'PhotometricRandAugment', 'YOLOXHSVRandomAug'}
+# What transforms that change colors are called, in MMPose and in the packages beside it.
+_COLORS = re.compile('albu|color|gr[ae]y|hsv|jitter|photometric|(rand|auto)_?aug', re.IGNORECASE)
 # SSHPE's views fit MMPose's usual rotation of people by up to 80°, or 60°.
 _USUAL_ROTATION = (60, 80)
 # These were better on Leeds Sports than the views' own defaults.
@@ -125,7 +126,7 @@ def _augmented(cfg: Config, owner: Base) -> Optional[list]:
     """
     input_size(cfg)  # raises if there is no crop
     names = [name_of(step) for step in _pipeline(cfg)]
-    if {*names} & _COLORS:
+    if any(map(_COLORS.search, names)):
         return None
     base, end = shortest(owner / 'pipeline', cfg), names.index('TopdownAffine') + 1
     steps: List[Any] = [base / i for i in range(len(names))]
@@ -156,17 +157,38 @@ def _views(cfg: Config, options: Options) -> Dict[str, dict]:
     """Collect the options of the unlabeled views, also those that follow the labeled pipeline."""
     crop: Dict[str, Any] = {}
     rotation = _rotation(cfg)
-    if not any('Flip' in name_of(step) for step in _pipeline(cfg)):
+    if not any(_mirrors(step) for step in _pipeline(cfg)):
         crop['flip_prob'] = 0.
     weak, strong = dict(crop, **_WEAK), dict(crop, **_STRONG, erasing=_erasing(cfg))
     if rotation is not None:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
     if options.labeler is not None:
         weak.update(_view_of_labeler(cfg, options.labeler[0]))
-    # The original may read its images in an unusual way.
-    backend = unscoped((_step(cfg, 'LoadImage') or {}).get('backend_args'))
-    load = {} if backend in (None, dict(backend='local')) else dict(backend_args=backend)
+    load = _loading(cfg)
     return {key: value for key, value in dict(load=load, weak=weak, strong=strong).items() if value}
+
+
+def _mirrors(step: dict) -> bool:
+    """Tell whether a transform mirrors people, left to right."""
+    if 'Flip' not in name_of(step):
+        return False
+    directions, probs = step.get('direction', 'horizontal'), step.get('prob', 0.5)
+    directions = directions if isinstance(directions, list) else [directions]
+    probs = probs if isinstance(probs, list) else [probs] * len(directions)
+    return any(prob > 0 and direction != 'vertical'
+               for prob, direction in zip(probs, directions))
+
+
+def _loading(cfg: Config) -> Dict[str, Any]:
+    """Collect how the original reads its images, if that is unusual, for the unlabeled ones."""
+    step = unscoped(_step(cfg, 'LoadImage') or {})
+    usual = dict(backend_args=(None, dict(backend='local')), color_type=('color', ),
+                 imdecode_backend=('cv2', ))
+    load = {key: step[key] for key, values in usual.items()
+            if key in step and step[key] not in values}
+    if {*load} - {'backend_args'}:
+        load['input_size'] = None  # which has OpenCV decode JPEGs in color, at a reduced size
+    return load
 
 
 def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
@@ -203,6 +225,8 @@ def _erasing(cfg: Config) -> Dict[str, Any]:
 def _rotation(cfg: Config) -> Optional[float]:
     """Return the rotation of the student's view, in degrees; None if the view's default fits."""
     step = _step(cfg, 'RandomBBoxTransform')
-    rotation = step.get('rotate_factor', 80) if step else 0
+    rotation = 0
+    if step and step.get('rotate_prob', 0.6) > 0:
+        rotation = step.get('rotate_factor', 80)
     low, high = _USUAL_ROTATION
     return None if low <= rotation <= high else float(rotation)

@@ -122,7 +122,7 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
         factor = _iters_per_epoch(cfg, options)
     elif _warms_up(scheduler):
         # It keeps its number of steps, unless the whole training is short.
-        longest = max(2, options.max_iters // 10)  # MMEngine's never ends if it has one step
+        longest = max(2, options.max_iters // 10)  # 2 as below
         return Changed(base, end=longest) if scheduler.get('end', 0) > longest else base
     elif cfg.train_cfg.get('max_iters'):
         factor = options.max_iters / cfg.train_cfg['max_iters']
@@ -141,6 +141,9 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
             scaled[key] = [round(time * factor) for time in value]
         elif value is not None:
             scaled[key] = round(value * factor)
+    if name_of(scheduler) == 'LinearLR' and scaled.get('end') is not None:
+        # MMEngine's never ends if it has one step.
+        scaled['end'] = max(scaled['end'], scaled.get('begin', 0) + 2)
     if name_of(scheduler) == 'ExponentialLR':
         scaled['gamma'] **= 1 / factor
     return dict(scaled, by_epoch=False)

@@ -66,6 +66,8 @@ def write_out(labeled: dict,
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
     view = dict(input_size=size, **(dict(use_udp=True) if udp else {}),
                 **{key: box[key] for key in ('padding', ) if key in box})
+    weighting = {key: True for key in ('use_dataset_keypoint_weights', )
+                 if _step_of(labeled, 'GenerateTarget').get(key)}
     weak_size = (weak or {}).get('input_size', size)
     largest = tuple(map(max, size, weak_size))  # a labeler's view may be larger than the student's
     loading = {key: value for key, value in dict(dict(input_size=largest), **(load or {})).items()
@@ -74,7 +76,8 @@ def write_out(labeled: dict,
         type='UnlabeledPoseDataset', metainfo=metainfo_of(labeled), pipeline=[
             dict(type='LoadUnlabeledImage', **loading),
             _branches(**{_TEACHER: [dict(dict(type='WeakView', **view), **(weak or {}))],
-                         _STUDENT: [dict(dict(type='StrongView', **view), **(strong or {}))]})])
+                         _STUDENT: [dict(dict(type='StrongView', **view, **weighting),
+                                        **(strong or {}))]})])
     return _with_branch(labeled), _with_defaults(unlabeled, defaults, image_folder(labeled))
 
 

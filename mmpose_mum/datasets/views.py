@@ -22,7 +22,7 @@ from mmpose.structures.bbox import get_udp_warp_matrix
 from scipy.special import ndtr, ndtri
 
 from ..coco.layout import is_number
-from ..functional.branches import BRANCHES
+from ..functional.branches import BRANCHES, KEYPOINT_WEIGHTS
 from .photometric import PhotometricRandAugment
 
 # What the estimator and the images of a run need to know of a view, and HiddenLabelHook of the
@@ -31,10 +31,9 @@ VIEW_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_s
                   'input_center', 'input_scale', 'flip', 'flip_direction', 'flip_indices',
                   'dataset_name', 'warp_mat', 'hidden_keypoints', 'hidden_visible')
 
-
 # What MMPose's datasets add to each sample from their metainfo.
 PIPELINE_METAINFO = ('dataset_name', 'upper_body_ids', 'lower_body_ids', 'flip_pairs',
-                     'dataset_keypoint_weights', 'flip_indices', 'skeleton_links')
+                     KEYPOINT_WEIGHTS, 'flip_indices', 'skeleton_links')
 
 
 @TRANSFORMS.register_module()
@@ -190,6 +189,8 @@ class WeakView(Compose):
         use_udp (bool): Whether the model's codec is UDP's, as for ``TopdownAffine``.
         padding (float): Scale of the box, as for ``GetBBoxCenterScale``.
         flip_prob (float): Probability of a horizontal flip.
+        use_dataset_keypoint_weights (bool): Whether the metainfo's ``joint_weights`` count in the
+            student's loss, as for ``GenerateTarget``.
         **options: ``photometric``, arguments of :class:`PhotometricRandAugment`, or None to leave
             the colors alone; ``erasing``, arguments of MMDetection's ``CutOut``, which fills boxes
             with a color (BGR, uint8), or None to erase nothing; all others are arguments of
@@ -212,6 +213,7 @@ class WeakView(Compose):
                  use_udp: bool = False,
                  padding: float = 1.25,
                  flip_prob: float = 0.5,
+                 use_dataset_keypoint_weights: bool = False,
                  **options) -> None:
         options = {**self.DEFAULTS, **options}
         photometric, erasing = options.pop('photometric'), options.pop('erasing')
@@ -227,7 +229,8 @@ class WeakView(Compose):
         if erasing is not None:
             # Not RandomErasing: that goes by `img_shape`, which is the whole image's here.
             steps.append(CutOut(**erasing))
-        super().__init__([*steps, PackView(VIEW_META_KEYS)])
+        weights = (KEYPOINT_WEIGHTS, ) if use_dataset_keypoint_weights else ()
+        super().__init__([*steps, PackView(VIEW_META_KEYS + weights)])
 
     def _check(self, **settings: Any) -> None:
         """Refuse what MMPose would take, and stumble over in the first batch or never."""

@@ -4,17 +4,19 @@ import inspect
 from contextlib import nullcontext
 from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, Union
 
+import numpy as np
 import torch
 from mmdet.models.data_preprocessors import MultiBranchDataPreprocessor
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
+from mmpose.models.heads.base_head import BaseHead
 from mmpose.models.utils import check_and_update_config
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, SampleList
 from torch import Tensor
 
 from .._moved import old_arguments, renamed, warn_of
-from ..functional.branches import BRANCHES
+from ..functional.branches import BRANCHES, KEYPOINT_WEIGHTS
 from ..functional.cutout import keypoint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
@@ -151,6 +153,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
         self.teacher = _build_estimator(estimator, mix_unmix if self.trains_teacher else None)
         self.student = _build_estimator(estimator, mix_unmix)
+        _check_head(self.student.head)
         self.target_maker = target_maker_for(self.student.head, confidence)
         for model in (self.student, self.teacher):
             if _mixes(model):
@@ -362,10 +365,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
                  weak_samples[0].metainfo['flip_indices'])
         if self.labeler is not None:
             seen = self.labeler(weak, weak_samples)
-            if isinstance(seen, Seen):
-                return seen, self.target_maker.of_keypoints(
-                    seen.keypoints, seen.scores, *views, weights=seen.weights)
-            return seen, self.target_maker(seen, *views)
+            targets = self.target_maker.of_keypoints(
+                seen.keypoints, seen.scores, *views, weights=seen.weights) if isinstance(
+                    seen, Seen) else self.target_maker(seen, *views)
+            return seen, _weighted(targets, strong_samples)
         mode = evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext()
         with mode, float32_outputs(teacher.head):
             seen = teacher(weak, weak_samples, mode='tensor')
@@ -374,7 +377,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
             # Autocast keeps the weights that it has cast, and these have no gradient: in its own
             # turn the teacher would learn nothing by them.
             torch.clear_autocast_cache()
-        return seen, targets
+        return seen, _weighted(targets, strong_samples)
 
     def weak_view(self, data_batch: Dict[str, Dict[str, Any]]) -> Tuple[Tensor, SampleList]:
         """Return the weak views of a batch, without the other branches; for hooks.
@@ -487,6 +490,23 @@ def _build_estimator(config: ConfigType, mix_unmix: OptConfigType) -> BaseModel:
     # MMPose's accuracy runs in numpy on the host in each step: a sync, and bfloat16 has no numpy.
     config['train_cfg'] = {'compute_acc': False, **(config.get('train_cfg') or {})}
     return MODELS.build(config)
+
+
+def _weighted(targets: PseudoTargets, samples: SampleList) -> PseudoTargets:
+    """Weight keypoints as the dataset does, if the view tells it to."""
+    weights = samples[0].metainfo.get(KEYPOINT_WEIGHTS)
+    if weights is None:
+        return targets
+    return targets._replace(weights=targets.weights * torch.from_numpy(
+        np.array(weights, np.float32)).to(targets.weights.device, non_blocking=True))
+
+
+def _check_head(head: BaseHead) -> None:
+    if getattr(head, 'lambda_t', -1) > 0:  # DSNTHead's
+        raise ValueError(
+            f'the head has lambda_t={head.lambda_t}, the epoch from which it learns by its '
+            'coordinates alone. A semi-supervised training counts iterations and never gets there: '
+            'leave lambda_t out')
 
 
 def _mixes(model: BaseModel) -> bool:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import ConfigDict
+from mmpose.registry import TRANSFORMS
 
 from helpers.conversions import (
     COMBINED,
@@ -89,6 +90,21 @@ def test_views_are_cropped_and_turned_as_the_labeled_images_are():
         assert view.padding == 0.8 and view.flip_prob == 0 and 'rotate_factor' not in view
 
 
+@pytest.mark.parametrize('step, change, expected', [
+    ('RandomBBoxTransform', dict(rotate_prob=0), dict(rotate_factor=0)),
+    ('RandomFlip', dict(prob=0), dict(flip_prob=0)),
+    ('RandomFlip', dict(direction='vertical'), dict(flip_prob=0)),
+    ('RandomFlip', dict(prob=[.2, 0.], direction=['vertical', 'horizontal']), dict(flip_prob=0)),
+    ('RandomFlip', dict(prob=[.2, .1], direction=['vertical', 'diagonal']), {}),
+    ('RandomFlip', dict(prob=.3, direction='horizontal'), {})], ids=str)
+def test_views_are_not_turned_or_mirrored_if_the_labeled_images_never_are(step, change, expected):
+    cfg = load(RES50)
+    next(s for s in cfg.train_dataloader.dataset.pipeline if s.type == step).update(change)
+    for view in views(convert(cfg)):
+        found = {key: view[key] for key in ('rotate_factor', 'flip_prob') if key in view}
+        assert found == expected
+
+
 def test_deepfashions_keypoints_follow_from_the_subset():
     cfg = convert(KINDS[-1])
     assert unlabeled(cfg).metainfo.from_file.endswith('deepfashion_upper.py')
@@ -119,6 +135,16 @@ def test_images_are_read_from_where_the_original_reads_them():
     assert unlabeled(convert(cfg)).pipeline[0].backend_args == dict(backend='petrel')
 
 
+@pytest.mark.parametrize('change', [
+    dict(color_type='color_ignore_orientation'), dict(imdecode_backend='pillow')], ids=str)
+def test_images_are_decoded_as_the_original_decodes_them(change):
+    cfg = load(RES50)
+    cfg.train_dataloader.dataset.pipeline[0].update(change)
+    step = unlabeled(convert(cfg)).pipeline[0]
+    assert step == dict(type='LoadUnlabeledImage', **change)
+    TRANSFORMS.build(step)
+
+
 def test_the_defaults_are_the_benchmarks_recipe():
     recipe, cfg = load(str(ROOT / 'configs/lspet/pose_mum.py')), convert(RES50, max_iters=5000)
     for view, other in zip(views(cfg), views(recipe)):
@@ -136,9 +162,12 @@ def test_the_defaults_are_the_benchmarks_recipe():
     assert 'keypoint_cutout' not in cfg.model and cfg.model.mix_unmix.grid == 'auto'
 
 
-def test_labeled_images_whose_colors_change_already_are_left_alone():
+@pytest.mark.parametrize('kind', [
+    'PhotometricDistortion', 'mmdet.PhotoMetricDistortion', 'mmpretrain.ColorJitter',
+    'mmdet.RandAugment', 'YOLOXHSVRandomAug', 'Albumentation'])
+def test_labeled_images_whose_colors_change_already_are_left_alone(kind):
     cfg = load(RES50)
     pipeline = cfg.train_pipeline
-    pipeline.insert(2, dict(type='PhotometricDistortion'))
+    pipeline.insert(2, dict(type=kind))
     cfg.train_dataloader.dataset.pipeline = pipeline
     assert sup(labeled(convert(cfg))) == pipeline

@@ -43,6 +43,11 @@ def test_an_exponential_decay_ends_where_it_did():
     assert found['gamma']**2000 == pytest.approx(0.97**100) and not found['by_epoch']
 
 
+def test_a_warm_up_of_epochs_in_a_short_training_ends():
+    # MMEngine's LinearLR of one step stays at its first factor.
+    assert scheduler(60, type='LinearLR', start_factor=.1, end=1)['end'] == 2
+
+
 @pytest.mark.parametrize('kind', ['LinearLR', 'mmengine.ConstantLR'])
 @pytest.mark.parametrize('max_iters, end', [(200000, 500), (5000, 500), (2000, 200), (10, 2)])
 def test_a_warm_up_keeps_its_steps_but_is_at_most_a_tenth(kind, max_iters, end):

@@ -54,6 +54,13 @@ def test_branches_views_and_keypoints_are_made():
                              data_prefix=dict(img='people/'))
 
 
+def test_keypoints_count_as_much_as_in_the_labeled_set():
+    weighted = [dict(step, use_dataset_keypoint_weights=True)
+                if step['type'] == 'GenerateTarget' else step for step in PIPELINE]
+    _, unlabeled = at_length(labeled=dict(LABELED, pipeline=weighted))
+    assert unlabeled.pipeline == views_pipeline(strong=dict(use_dataset_keypoint_weights=True))
+
+
 def test_what_is_not_as_usual_is_told():
     options = dict(load=dict(cache_mb=5), weak=dict(rotate_factor=9.), strong=dict(padding=1.))
     _, unlabeled = at_length(input_size=(24, 32), **options)

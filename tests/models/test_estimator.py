@@ -615,6 +615,27 @@ def test_a_step_is_teach_cutout_forward_and_compare():
         assert torch.equal(value, losses[name]), name
 
 
+def test_the_datasets_weights_of_keypoints_count_on_unlabeled_images_as_on_labeled_ones():
+    model = build()
+    batch = tiny_batch(model)
+    images, samples = batch['inputs']['unsup_teacher'], batch['data_samples']
+    teach = model.teacher, images, samples['unsup_teacher'], samples['unsup_student']
+    plain = model.teach(*teach)[1]
+    for sample in samples['unsup_student']:
+        sample.set_metainfo(dict(dataset_keypoint_weights=np.array([[1., 0., 1.5, 2.]])))
+    weighted = model.teach(*teach)[1]
+    assert plain.weights.sum() > 0
+    assert torch.equal(weighted.weights, plain.weights * torch.tensor([1., 0., 1.5, 2.]))
+
+
+def test_a_head_that_waits_for_an_epoch_is_refused():
+    config = other_config('dsnt')
+    MODELS.build(config)
+    config['estimator']['head']['lambda_t'] = 50
+    with pytest.raises(ValueError, match='lambda_t=50, the epoch from which .*leave lambda_t out'):
+        MODELS.build(config)
+
+
 def test_the_old_name_of_the_target_maker():
     model = build()
     with pytest.warns(DeprecationWarning, match='model.target_maker'):

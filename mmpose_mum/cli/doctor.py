@@ -21,10 +21,11 @@ from typing import Iterator, List, Optional, Tuple
 from ..host import HOST, problem_with
 
 NEEDS_HOST = False
-# The distributions to report; those that only some configs need come last.
+OF_SOME_CONFIGS = ('mmpretrain', 'albumentations')
+# The distributions to report.
 DISTRIBUTIONS = ('mmpose_mum', 'torch', 'torchvision', 'numpy', 'opencv-python',
                  'opencv-python-headless', 'mmengine', 'mmcv', 'mmdet', 'mmpose', 'pycocotools',
-                 'xtcocotools', 'openmim', 'setuptools', 'mmpretrain', 'albumentations')
+                 'xtcocotools', 'openmim', 'setuptools', *OF_SOME_CONFIGS)
 REMEDY = 'To fix it: '  # what `problem_with` puts between a problem and what to do
 
 
@@ -110,7 +111,10 @@ def find_problems() -> Iterator[str]:
 
 
 def misfits() -> Iterator[str]:
-    """Yield the packages outside the versions that the extra ``mim`` of this package names."""
+    """Yield the packages outside the versions that this package's extras for users name.
+
+    With a newer albumentations, for one, a resume is not bit-exact: it draws its own numbers.
+    """
     try:
         from packaging.requirements import Requirement
         wanted = requires('mmpose_mum') or []
@@ -118,7 +122,8 @@ def misfits() -> Iterator[str]:
         return
     for requirement in map(Requirement, wanted):
         found = version_of(requirement.name)
-        named = not requirement.marker or requirement.marker.evaluate({'extra': 'mim'})
+        extra = 'models' if requirement.name in OF_SOME_CONFIGS else 'mim'
+        named = not requirement.marker or requirement.marker.evaluate({'extra': extra})
         if named and found and not requirement.specifier.contains(found, prereleases=True):
             yield (f'{requirement.name} {found} is installed; mmpose_mum was tried with '
                    f'{requirement}.\n{REMEDY}pip install "{requirement}"')

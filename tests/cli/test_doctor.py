@@ -57,8 +57,11 @@ def test_setuptools_without_pkg_resources(tmp_path):
 
 def test_a_version_outside_the_packages_own_bounds(tmp_path):
     """By the metadata alone: this mmcv loads, but MMPose would refuse its version."""
-    for name, version, more in (('mmcv', '9.9', ''), ('mmpose_mum', '0', (
-            'Provides-Extra: mim\nRequires-Dist: mmcv<2.2,>=2.0.1; extra == "mim"\n'))):
+    extras = ('Provides-Extra: mim\nRequires-Dist: mmcv<2.2,>=2.0.1; extra == "mim"\n'
+              'Provides-Extra: models\nRequires-Dist: albumentations<1.4; extra == "models"\n'
+              'Requires-Dist: numpy<0.1; extra == "models"\n')
+    for name, version, more in (('mmcv', '9.9', ''), ('albumentations', '9.9', ''),
+                                ('mmpose_mum', '0', extras)):
         folder = tmp_path / f'{name}-{version}.dist-info'
         folder.mkdir()
         (folder / 'METADATA').write_text(
@@ -66,6 +69,8 @@ def test_a_version_outside_the_packages_own_bounds(tmp_path):
     code, report = doctor(tmp_path)
     assert code == 1
     assert 'mmcv 9.9 is installed; mmpose_mum was tried with mmcv<2.2,>=2.0.1' in report
+    assert 'albumentations 9.9 is installed; mmpose_mum was tried with albumentations<1.4' in report
+    assert 'numpy<0.1' not in report
 
 
 @pytest.mark.parametrize('capability, architectures, runs', [

@@ -59,7 +59,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     Raises:
         ValueError: If the dataloader's batch size differs from its sampler's, or, when the training
-            starts, if a hook waits for epochs.
+            starts, if a hook or a scheduler waits for epochs.
     """
 
     dataloader: Any  # built by the base class
@@ -87,6 +87,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
                 'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
+        _check_schedulers(runner.param_schedulers)
         if getattr(unwrapped(runner.model), 'trains_teacher', None) is False and not any(
                 isinstance(hook, (EMANHook, MeanTeacherHook)) for hook in runner.hooks):
             print_log('custom_hooks has no EMANHook, so the teacher stays as it is, and so do its '
@@ -187,6 +188,18 @@ def _share_batch_size(dataloader: DataLoader) -> None:
             f'the dataloader makes batches of {got}, but its {type(sampler).__name__} has '
             f'batch_size={sampler.batch_size}: set train_dataloader.batch_size only, without '
             'train_dataloader.sampler.batch_size and without a batch_sampler')
+
+
+def _check_schedulers(schedulers: Any) -> None:
+    """Raise ValueError if a scheduler counts epochs: it would never change anything."""
+    for several in schedulers.values() if isinstance(schedulers, dict) else [schedulers or ()]:
+        for scheduler in several:
+            # Those that need a validation's value change after validations.
+            if scheduler.by_epoch and not getattr(scheduler, 'need_val_args', False):
+                raise ValueError(
+                    f'param_scheduler has a {type(scheduler).__name__} that counts epochs '
+                    '(by_epoch=True, the default), which this loop has none of: it would never '
+                    'change. Give it by_epoch=False, and its times in iterations')
 
 
 class _Unread:

@@ -4,7 +4,6 @@ import math
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
-from mmengine.logging import MessageHub
 from mmpose.models.heads import (
     DSNTHead,
     IntegralRegressionHead,
@@ -261,10 +260,6 @@ class DSNTTargetMaker(IntegralTargetMaker):
         goals = [goal, torch.where(counts, targets.maps, heatmaps.detach())]
         outputs = [coordinates, detached_where(counts, heatmaps)]
         of_keypoints, of_heatmaps = head.loss_module(outputs, goals, targets.weights)
-        if head.lambda_t > 0:  # from this epoch on the head learns from its coordinates alone
-            epoch = MessageHub.get_current_instance().get_info('epoch', default=None)
-            if epoch is not None and epoch >= head.lambda_t:
-                return of_keypoints
         return of_keypoints + of_heatmaps
 
 

@@ -151,6 +151,16 @@ def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
         run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
 
 
+def test_a_scheduler_that_counts_epochs_is_an_error(tmp_path):
+    runner = build(tmp_path, 1)
+    runner.param_schedulers = [dict(type='MultiStepLR', milestones=[1])]
+    with pytest.raises(ValueError, match='has a MultiStepLR that counts epochs.*by_epoch=False'):
+        runner.train()
+    runner = build(tmp_path, 1)
+    runner.param_schedulers = [dict(type='ReduceOnPlateauLR', monitor='PCK')]
+    runner.train()
+
+
 class Follows(EMANHook):
     """Stands for one that finds a teacher and a student."""
 

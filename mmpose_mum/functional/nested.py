@@ -14,7 +14,8 @@ def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
     if isinstance(value, Tensor):
         return fn(value)
     if isinstance(value, (list, tuple)):
-        return type(value)(map_tensors(fn, v) for v in value)
+        items = [map_tensors(fn, v) for v in value]
+        return type(value)(*items) if hasattr(value, '_fields') else type(value)(items)
     if isinstance(value, dict):
         return type(value)((k, map_tensors(fn, v)) for k, v in value.items())
     return value

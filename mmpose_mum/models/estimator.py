@@ -172,6 +172,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.cutout = _checked_cutout(keypoint_cutout)
         self.watchers: List[Callable[[UnlabeledStep], None]] = []
         self._has_checkpoints: Optional[bool] = None
+        self.run_name: Optional[str] = None  # of the Runner that trains, which tells its hub
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
         self._register_load_state_dict_pre_hook(self._take_plain)
 
@@ -218,11 +219,12 @@ class SemiSupervisedPoseEstimator(BaseModel):
             ValueError: If it lacks a keypoint, or its files do not fit.
         """
         if self.labeler is not None and not self.labeler.digest:
+            hub = self._hub()
             # By its config: the model may be on a device by now, and be built on none.
             views = Normalization.of(MODELS.build(copy.deepcopy(self._preprocessor)))
-            self.labeler.load(names or student_names(), self._head, views)
+            self.labeler.load(names or student_names(hub), self._head, views)
             if names is None:
-                remember(self.labeler)
+                remember(self.labeler, hub)
 
     @staticmethod
     def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
@@ -440,7 +442,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         with _mixing(student, strong) as site, float32_outputs(student.head):
             output = student(strong, mode='tensor', data_samples=None)
-            return output, site, student.neck.permutation if site else None
+            permutation = student.neck.permutation if site else None
+            return output, None if permutation is None else site, permutation
 
     def compare(self, student: BaseModel, output: Any, targets: PseudoTargets,
                 weight: float) -> Dict[str, Tensor]:
@@ -464,9 +467,14 @@ class SemiSupervisedPoseEstimator(BaseModel):
             keypoints_used=used,
             keypoint_distance=distance)
 
+    def _hub(self) -> MessageHub:
+        """Return the hub of the Runner that trains: MMEngine's current one is the newest."""
+        return (MessageHub.get_instance(self.run_name) if self.run_name
+                else MessageHub.get_current_instance())
+
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""
-        iteration = MessageHub.get_current_instance().get_info('iter', default=None)
+        iteration = self._hub().get_info('iter', default=None)
         if iteration is None:
             return self.unsup_weight
         since = iteration - self.burn_in

@@ -6,14 +6,14 @@ import mmengine.runner.activation_checkpointing as of_mmengine
 import torch.utils.checkpoint as of_torch
 from torch import nn
 
-from .mixing.sites import recomputes
+from .mixing.sites import own_checkpoints, recomputes
 
 _PLAIN = of_torch.checkpoint
 
 
 def has_checkpoints(model: nn.Module) -> bool:
-    """Tell if a model recomputes activations, by ``with_cp`` or ``activation_checkpointing``."""
-    return any(getattr(module, 'with_cp', False) or recomputes(module)
+    """Tell if a model recomputes activations, by own switches or ``activation_checkpointing``."""
+    return any(own_checkpoints(module) or recomputes(module)
                for module in model.modules())
 
 

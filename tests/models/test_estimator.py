@@ -520,6 +520,16 @@ def at_iteration(iteration):
     MessageHub.get_current_instance().update_info('iter', iteration)
 
 
+def test_the_burn_in_goes_by_the_runner_that_trains_and_not_by_a_newer_one():
+    model = build(burn_in=3)
+    batch = tiny_batch(model)
+    for name, iteration in (('mine', 2), ('newer', 5)):
+        MessageHub.get_instance(name).update_info('iter', iteration)
+    assert 'unsup_loss' in model.loss(**batch)
+    model.run_name = 'mine'
+    assert 'unsup_loss' not in model.loss(**batch)
+
+
 @pytest.mark.parametrize('weights', [(1., 1.), (.5, 4.)])
 def test_weights_scale_their_losses(weights):
     plain = build().loss(**tiny_batch(build()))

@@ -82,12 +82,14 @@ class SafeCheckpointHook(CheckpointHook):
             self._best = {key: self._own(path) for key, path in self._best.items()}
 
     def after_train(self, runner) -> None:
-        """Try a last checkpoint again that could not be written; raise OSError if it still fails.
+        """Write the last checkpoint if it is not there: it failed, or a hook ended the training.
 
         Raises:
             OSError: As :meth:`AtomicLocalBackend.put`.
         """
-        if self._failed is not None and self.save_last:
+        stopped = runner.train_loop.stop_training and not self.by_epoch and osp.basename(
+            self.last_ckpt or '') != self.filename_tmpl.format(runner.iter)
+        if self.save_last and (self._failed is not None or stopped):
             step = runner.epoch if self.by_epoch else runner.iter
             self._save_checkpoint_with_step(
                 runner, step, dict(epoch=runner.epoch, iter=runner.iter))

@@ -6,6 +6,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence, Union
 import torch
 from mmdet.engine.hooks import MeanTeacherHook, PipelineSwitchHook
 from mmengine.dist import get_rank
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmpose.registry import LOOPS
@@ -87,8 +88,17 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
                 'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
                 'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0:
+                raise ValueError(
+                    f'default_hooks.checkpoint, a {type(hook).__name__}, counts epochs '
+                    '(by_epoch=True, the default), which this loop has none of: it would write '
+                    'nothing until the end. Give it by_epoch=False, and its interval in iterations')
         _check_schedulers(runner.param_schedulers)
-        if getattr(unwrapped(runner.model), 'trains_teacher', None) is False and not any(
+        model = unwrapped(runner.model)
+        if hasattr(model, 'run_name'):
+            model.run_name = runner.message_hub.instance_name
+        if getattr(model, 'trains_teacher', None) is False and not any(
                 isinstance(hook, (EMANHook, MeanTeacherHook)) for hook in runner.hooks):
             print_log('custom_hooks has no EMANHook, so the teacher stays as it is, and so do its '
                       "targets. A config's own custom_hooks replace those that it inherits: write "

@@ -103,22 +103,21 @@ def digest_of(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
-def student_names() -> List[str]:
+def student_names(hub: MessageHub) -> List[str]:
     """Return the names of the training's keypoints, which MMEngine's Runner tells its hub.
 
     Raises:
         ValueError: If there is no Runner that trains.
     """
-    names = keypoint_names(MessageHub.get_current_instance().get_info('dataset_meta', default=None))
+    names = keypoint_names(hub.get_info('dataset_meta', default=None))
     if not names:
         raise ValueError("a labeler's keypoints are matched by name, and the training data have "
                          'no names: they need the metainfo of a dataset of MMPose\'s')
     return names
 
 
-def remember(labeler: Labeler) -> None:
+def remember(labeler: Labeler, hub: MessageHub) -> None:
     """Keep in the checkpoint which file the labeler is, and warn if a resume finds another."""
-    hub = MessageHub.get_current_instance()
     before = hub.get_info(_FILE, default=None)
     if before not in (None, labeler.digest):
         print_log(f'the labeler {labeler.source!r} is not the file that this training began '

@@ -95,6 +95,7 @@ class MixUnMix(BaseModule):
         self._inspected: Dict[str, Site] = {}
         self._around: Dict[str, Dict[str, nn.Module]] = {}
         self._site: Optional[str] = None
+        self._entered = 0  # how often the site was entered in this forward
         self.permutation: Optional[Tensor] = None
         self.neck = MODELS.build(neck) if neck is not None else None
         self._register_state_dict_hook(_hide_inner_neck)
@@ -178,6 +179,7 @@ class MixUnMix(BaseModule):
             yield self._site
         finally:
             self._site = self.permutation = None
+            self._entered = 0
 
     def check_recomputed(self) -> None:
         """Check the sites that may be drawn against MMEngine's ``activation_checkpointing``.
@@ -208,8 +210,14 @@ class MixUnMix(BaseModule):
 
         Raises:
             RuntimeError: If the backbone has another number of outputs than when attached, or
-                tokens of another input size.
+                tokens of another input size, or it has entered the site several times.
         """
+        entered, self._entered = self._entered, 0
+        if self._site is not None and entered == 0:  # as stochastic depth leaves blocks out
+            self._site = self.permutation = None
+        if entered > 1:
+            raise RuntimeError(f'the backbone has entered the site {self._site!r} {entered} times, '
+                               'but once when its mixing sites were checked')
         permutation = self.permutation
         if self._site is not None and permutation is not None:
             _, behind, leaving = self._inspected[self._site]
@@ -231,6 +239,7 @@ class MixUnMix(BaseModule):
         permutation = self.permutation
         if self._site != site or permutation is None:
             return None
+        self._entered += 1
         entering = iter(self._inspected[site].entering)
         return map_tensors(
             lambda x: on_patches(mix_tiles, x, permutation, next(entering))

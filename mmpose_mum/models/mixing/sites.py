@@ -50,6 +50,11 @@ def recomputes(module: nn.Module) -> bool:
     return getattr(forward, '__globals__', {}).get('__name__') == turned_on
 
 
+def own_checkpoints(module: nn.Module) -> List[str]:
+    """Return a module's own switches that let the backward pass run its forward again."""
+    return [key for key in ('with_cp', 'use_checkpoint') if getattr(module, key, False) is True]
+
+
 class Call(NamedTuple):
     """One entrance of a module in a traced forward."""
 
@@ -94,7 +99,9 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     # Activation checkpointing knows no meta device. What it recomputes in the backward pass would
     # no longer be mixed, and it hides the graph.
     checkpointing = {name: module for name, module in backbone.named_modules()
-                     if getattr(module, 'with_cp', False)}
+                     if own_checkpoints(module)}
+    switches = [(module, key) for module in checkpointing.values()
+                for key in own_checkpoints(module)]
     calls: Dict[str, List[Call]] = {}
     leaf = torch.zeros((BATCH, 3, input_size[1], input_size[0]), device='meta', requires_grad=True)
     image = leaf.clone()
@@ -128,8 +135,8 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     was_training = [(module, module.training) for module in backbone.modules()]
     handles = [module.register_forward_pre_hook(hook_of(name), with_kwargs=True)
                for name, module in modules.items()]
-    for module in checkpointing.values():
-        module.with_cp = False
+    for module, key in switches:
+        setattr(module, key, False)
     try:
         # Evaluation mode: BatchNorm would refuse a 1×1 map of one image, dropout would draw.
         backbone.eval()
@@ -139,8 +146,8 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
             handle.remove()
         for module, training in was_training:
             module.training = training
-        for module in checkpointing.values():
-            module.with_cp = True
+        for module, key in switches:
+            setattr(module, key, True)
     return Trace(type(backbone).__name__, (input_size[0], input_size[1]), image.grad_fn, calls,
                  outputs, list(checkpointing))
 
@@ -166,8 +173,8 @@ def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:
     for name in traced.checkpointing:
         if name and site.startswith(name + '.'):
             raise ValueError(where + f'it lies inside {name!r}, whose forward runs again in the '
-                             'backward pass (with_cp=True). Mix at its entrance, or set '
-                             'with_cp=False')
+                             'backward pass (with_cp or use_checkpoint). Mix at its entrance, or '
+                             'set that to False')
     calls = traced.calls.get(site, [])
     if len(calls) != 1:
         raise ValueError(where + f'its forward enters the site {len(calls)} times, and mixing '
@@ -233,6 +240,12 @@ def _reaches(output: Tensor, targets: AbstractSet[Any],
     return False
 
 
+def _is_map_of(size: Sequence[int], input_size: Tuple[int, int]) -> bool:
+    """Tell whether height and width of a map have about one stride to those of the input."""
+    strides = [pixels / n for pixels, n in zip(input_size[::-1], size)]
+    return max(strides) <= 1.6 * min(strides)
+
+
 def _patches(x: Tensor, input_size: Tuple[int, int], announced: Sequence[Tuple[int, int]],
              grid: Tuple[int, int], where: str) -> Optional[Patches]:
     """Return a token sequence's patches, None for feature maps; refuse everything else."""
@@ -247,6 +260,11 @@ def _patches(x: Tensor, input_size: Tuple[int, int], announced: Sequence[Tuple[i
     elif x.ndim != 4 or shape[0] != BATCH:
         raise ValueError(where + f'tensors of shape {shape} are not (B, C, H, W) feature maps or '
                          f'(B, L, C) tokens of the {BATCH} images')
+    elif not _is_map_of(shape[2:], input_size):
+        raise ValueError(
+            where + f'a tensor of shape {shape} is no (B, C, H, W) feature map of an input of '
+            f'{input_size[1]}×{input_size[0]}, whose stride is about the same in both directions. '
+            'Maps in another order, such as (B, H, W, C), cannot be mixed')
     size = _size(x, patches)
     if size[0] < grid[0] or size[1] < grid[1]:
         raise ValueError(

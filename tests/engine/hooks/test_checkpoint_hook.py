@@ -222,3 +222,19 @@ def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
     build(tmp_path / 'second', 6, padding=3, load_from=path).load_or_resume()
     with pytest.raises(ValueError, match=f'resumed with another model: {told}'):
         build(tmp_path / 'third', 6, padding=3, load_from=path, resume=True).load_or_resume()
+
+
+def test_a_training_that_a_hook_ends_leaves_its_last_weights(tmp_path):
+
+    class Ends(Hook):
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            runner.train_loop.stop_training = batch_idx + 1 == self.at
+
+    for at, expected in ((7, 'iter_7.pth'), (10, 'iter_10.pth')):
+        hook = Ends()
+        hook.at = at
+        runner = train(tmp_path / str(at), 20, hooks=[hook])
+        assert last(tmp_path / str(at)) == expected
+        saved = torch.load(tmp_path / str(at) / expected)['state_dict']
+        assert all(torch.equal(saved[k], v) for k, v in runner.model.state_dict().items())

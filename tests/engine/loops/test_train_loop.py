@@ -151,6 +151,19 @@ def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
         run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
 
 
+def test_a_checkpoint_hook_that_counts_epochs_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='SafeCheckpointHook, counts epochs.*by_epoch=False'):
+        run(tmp_path, 1, checkpoint=dict(by_epoch=True))
+
+
+def test_the_model_knows_whose_hub_is_its_trainings(tmp_path):
+    runner = build(tmp_path / 'a', 1)
+    runner.model.run_name = None
+    build(tmp_path / 'b', 1)
+    runner.train()
+    assert runner.model.run_name == runner.message_hub.instance_name
+
+
 def test_a_scheduler_that_counts_epochs_is_an_error(tmp_path):
     runner = build(tmp_path, 1)
     runner.param_schedulers = [dict(type='MultiStepLR', milestones=[1])]

@@ -357,10 +357,39 @@ def test_a_changed_number_of_outputs_is_refused():
     backbone, x = Recorder(), images()
     neck = attached(backbone)
     with neck.mixing(len(x), CPU):
-        outputs = backbone(x)
-        for wrong in (outputs[:1], (*outputs, x)):
+        for change in (lambda outputs: outputs[:1], lambda outputs: (*outputs, x)):
+            wrong = change(backbone(x))
             with pytest.raises(RuntimeError, match=f'has {len(wrong)} outputs now, but had 2'):
                 neck(wrong)
+
+
+class Skips(nn.Module):
+    """Runs its block as often as it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.block, self.times = nn.Conv2d(3, 3, 1), 1
+
+    def forward(self, x):  # noqa: D102
+        for _ in range(self.times):
+            x = self.block(x)
+        return [x]
+
+
+def test_a_forward_that_leaves_the_site_out_is_not_mixed_and_one_that_repeats_it_is_refused():
+    backbone = Skips()
+    neck, x = neck_of(sites=['block']), images(4)
+    neck.attach(backbone, SIZE)
+    for times in (0, 1):
+        backbone.times = times
+        expected, = backbone(x)
+        with neck.mixing(len(x), CPU):
+            found, = neck(backbone(x))
+            assert (neck.permutation is None) == (times == 0)
+        torch.testing.assert_close(found, expected)
+    backbone.times = 2
+    with neck.mixing(len(x), CPU), pytest.raises(RuntimeError, match="'block' 2 times, but once"):
+        neck(backbone(x))
 
 
 def test_attach_refuses_bad_sites_by_name():

@@ -29,6 +29,24 @@ def behind(config, site, grid=(2, 2), size=SIZE):
     return outputs_behind_site(MODELS.build(config), site, size, grid)
 
 
+class ChannelsBehind(nn.Module):
+    """Has a stage on maps (B, H, W, C), as Swin has elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.stage = nn.Conv2d(3, 32, 8, 8), nn.Linear(32, 32)
+
+    def forward(self, x):  # noqa: D102
+        return self.stage(self.embed(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def test_maps_in_another_order_are_refused():
+    backbone = ChannelsBehind()
+    assert outputs_behind_site(backbone, 'input', SIZE, (2, 2)) == [True]
+    with pytest.raises(ValueError, match=r'of shape \(2, 12, 8, 32\) is no \(B, C, H, W\) feature'):
+        outputs_behind_site(backbone, 'stage', SIZE, (2, 2))
+
+
 @pytest.mark.parametrize('config, site, expected', [
     (RESNET, 'input', [True] * 4),
     (RESNET, 'conv1', [True] * 4),
@@ -203,7 +221,7 @@ def test_activation_checkpointing_does_not_matter_at_its_entrance():
 def test_a_site_inside_activation_checkpointing_is_refused():
     # In the backward pass its forward would run without mixing, and give wrong gradients.
     assert behind(MOBILENET, 'layer3.0.conv') == [False, True, True]
-    with pytest.raises(ValueError, match=r"inside 'layer3.0'.*with_cp=True"):
+    with pytest.raises(ValueError, match=r"inside 'layer3.0'.*with_cp or use_checkpoint"):
         behind(dict(MOBILENET, with_cp=True), 'layer3.0.conv')
 
 

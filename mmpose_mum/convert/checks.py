@@ -191,7 +191,9 @@ def check_written(cfg: Config, options: Options) -> List[str]:
         files = _files(labeled)
         people = [check_training(cfg, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))]
-        if (options.labeled or options.val) and cfg.get('val_dataloader'):
+        val = cfg.get('val_dataloader')
+        if val and (options.labeled or options.val or all(
+                exists(path) for path in _files(val.dataset) if path)):
             people.append(check_validation(cfg))
     return people
 

@@ -1,4 +1,5 @@
 """Choose people to label from their scores and features: pure functions, repeatable by a seed."""
+import warnings
 from bisect import bisect_left, insort
 from itertools import islice, takewhile
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -131,7 +132,9 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
     """
     everybody = np.concatenate([features, labeled]).astype(float)
     count = min(num + len(labeled), len(everybody), MOST_CLUSTERS)
-    _, clusters = kmeans2(everybody, _centers(everybody, count, seed), minit='matrix')
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'One of the clusters is empty')  # it gives nobody
+        _, clusters = kmeans2(everybody, _centers(everybody, count, seed), minit='matrix')
     sizes, labels = (np.bincount(ones, minlength=count)
                      for ones in (clusters, clusters[len(features):]))
     queues = {}

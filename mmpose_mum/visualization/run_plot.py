@@ -15,7 +15,9 @@ NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'memory', 'lr')
 TIME = 'iterations'
 COLUMNS = 3
 PLUGIN = 'was it trained by a SemiSupervisedPoseEstimator, beyond its burn-in?'
-HOOK = "add dict(type='PseudoLabelVisualizationHook') to custom_hooks"
+HOOK = ("add dict(type='PseudoLabelVisualizationHook') to custom_hooks; with it, this comes at the "
+        'end of its interval')
+UNUSED = 'no keypoint has counted yet: see keypoints_used, and the threshold of confidence'
 
 
 def read_run(work_dir: Path) -> Tuple[Series, Dict[str, Series]]:
@@ -158,7 +160,8 @@ def plots(series: Series, metrics: Dict[str, Series],
                 ('used', 'keypoints used', by_keypoint),
                 ('agreement', 'used keypoints that student and target agree on', by_keypoint)):
             found = below(series, f'{pair}unsup/{name}_')
-            yield (what + title, HOOK,
+            hooked = below(series, f'{pair}unsup/share_')
+            yield (what + title, UNUSED if hooked else HOOK,
                    (lambda axes, draw=draw, found=found: draw(axes, found)) if found else None)
 
 

@@ -218,6 +218,23 @@ def test_a_validation_that_would_fail_is_noticed(change, args, message, demo, tm
         make_with(demo, tmp_path / 'x.py', '--val', mine, '--val-images', demo['val_images'], *args)
 
 
+def test_the_originals_own_validation_is_checked_where_it_is_there(demo, tmp_path):
+    plain, mine = tmp_path / 'plain.py', tmp_path / 'mine.json'
+    plain.write_text(f"""_base_ = {str(SUPERVISED)!r}
+val_dataloader = dict(dataset=dict(
+    data_root='', ann_file={str(mine)!r}, data_prefix=dict(img={str(demo["val_images"])!r})))
+val_evaluator = dict(ann_file={str(mine)!r})
+""")
+    content = json.loads(Path(demo['val']).read_text())
+    mine.write_text(json.dumps(content))
+    options = ('--unlabeled', demo['train_images'], '--sites', 'input', '-o')
+    make(*options, tmp_path / 'x.py', config=plain)
+    content['annotations'][0]['bbox'] = [1, 2]
+    mine.write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match=r'`bbox` of the annotation with the id \d+ is \[1, 2\]'):
+        make(*options, tmp_path / 'y.py', config=plain)
+
+
 @pytest.mark.parametrize('package, config', [
     ('albumentations', 'rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'),
     ('mmpretrain', 'topdown_heatmap/coco/td-hm_ViTPose-small_8xb64-210e_coco-256x192.py'),

@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_nothing_and_is_told(run, tmp_path, monkeypatch):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100000, before[1]))
     try:
-        with pytest.raises(SystemExit, match=r'too large: .*people.json needs 100,0\d\d bytes'):
+        with pytest.raises(SystemExit, match=r'too large: .*people.json needs 100,1\d\d bytes'):
             start(run, tmp_path / 'people.json')
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

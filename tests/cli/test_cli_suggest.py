@@ -72,7 +72,7 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
     assert '1 of 2 people have exactly the keypoints that the model suggested' in said
     assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
     # The next round reads the same folder, with what merge says, and suggests nobody twice.
-    place = re.search(r'labeled=dict\((ann_file=.*, )(data_prefix=dict\(.*\))\)\n', said)
+    place = re.search(r'labeled=dict\((ann_file=.*, )(data_prefix=.*), indices=None\)\n', said)
     config = (root / 'original.py').read_text().replace(
         "ann_file=root + 'labels.json', ", place[1]).replace(
         "data_prefix=dict(img=root + 'labeled/')", place[2])

@@ -28,7 +28,6 @@ from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
 from mmpose_mum.models.labelers import Normalization, Seen, base
-from mmpose_mum.models.labelers.file import _Image
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 
@@ -436,12 +435,6 @@ def test_an_image_of_the_same_name_is_another_one_unless_it_is_a_copy(kind, tmp_
     shutil.rmtree(tmp_path / 'camera1')  # the set was moved: its names are all there is
     model = build(labeler)
     assert ask('camera2').all()
-
-
-def test_an_image_beside_the_jsons_folder_is_found(tmp_path):
-    image = _Image('../other/0.png', str(tmp_path / 'other/0.png'))
-    assert image.is_at(str(tmp_path / 'other/0.png')) and not image.is_at(str(tmp_path / '0.png'))
-    assert _Image('../other/0.png', None).is_at('/moved/other/0.png')
 
 
 def test_what_two_jsons_have_no_label_of_is_nothing_they_agree_on(tmp_path):

@@ -1,8 +1,7 @@
 """A labeler that has been asked before: the json that it was exported to."""
 import os.path as osp
 from collections import defaultdict
-from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 import torch
@@ -12,38 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...coco.layout import IMAGE_FOLDER, CocoJson, find_entry, read_coco
-from ...files.images import same_image
-from ...files.video import split_frame_name
+from ...coco.place import ImagePlace
 from .base import Labeler, Seen, check_names, digest_of
 
 _NEAR = 1.  # pixels by which a box may differ: the json's are rounded
 
 
-class _Image(NamedTuple):
-    """An image of the json: its file name, and where it is, if the json tells that."""
-    name: str
-    path: Optional[str]
-
-    def is_at(self, path: str) -> bool:
-        """Tell whether an absolute path leads to this image or to a copy, maybe moved, of it."""
-        if path == self.path:
-            return True
-        parts = tuple(part for part in Path(self.name).parts if part != '..')
-        if Path(path).parts[-len(parts):] != parts:
-            return False
-        own = self.path and _file_of(self.path)
-        # Every camera's folder may have a 0001.jpg.
-        return not own or not osp.isfile(own) or same_image(own, _file_of(path))
-
-
-def _file_of(path: str) -> str:
-    """Return an image's path, or that of the video that it is a frame of."""
-    return (split_frame_name(path) or (path, ))[0]
-
-
 class _Person(NamedTuple):
     """A person of the json: image, box, keypoints, scores, and which count."""
-    image: _Image
+    image: ImagePlace
     box: NDArray[Any]
     keypoints: NDArray[Any]
     scores: NDArray[Any]
@@ -80,7 +56,7 @@ class FileLabeler(Labeler):
             path = osp.abspath(osp.join(osp.dirname(self.source), folder, name)) \
                 if isinstance(folder, str) else None
             self._people[osp.basename(name)].append(self._person(
-                _Image(name, path), annotation, self._order(coco, annotation, names)))
+                ImagePlace(name, path), annotation, self._order(coco, annotation, names)))
         people = [person for found in self._people.values() for person in found]
         counted = sum(int(person.counts.sum()) for person in people)
         print_log(f'the labeler {self.source!r} knows {len(people)} people, with {counted} of '
@@ -95,7 +71,7 @@ class FileLabeler(Labeler):
         check_names(self.source, known, names)
         return [known.index(name) for name in names]
 
-    def _person(self, image: _Image, annotation: Dict[str, Any], order: List[int]) -> _Person:
+    def _person(self, image: ImagePlace, annotation: Dict[str, Any], order: List[int]) -> _Person:
         try:
             x, y, width, height = annotation['bbox']
             keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]

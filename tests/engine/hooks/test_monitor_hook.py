@@ -277,6 +277,7 @@ class Looks(nn.Module):
 
     def __init__(self):
         super().__init__()
+        self.head = nn.Identity()
         self.spread, self.looks = 1., 0
         self.generator = torch.Generator().manual_seed(0)
 

@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _place(name: str) -> str:
-    """Return the whole path of a file; what is none, such as a link, stays."""
+    """Return the absolute path of a file; anything else, such as a web address, stays."""
     return osp.abspath(name) if osp.isfile(name) else name
 
 
@@ -51,8 +51,7 @@ def run(args: Namespace) -> None:
     part = args.out.with_name(args.out.name + '.part')
     found = detection.read_part(part, dict(
         source=osp.abspath(args.source), config=_place(args.config),
-        checkpoint=_place(args.checkpoint),
-        score_thr=args.score_thr, labels=labels))
+        checkpoint=_place(args.checkpoint), score_thr=args.score_thr, labels=labels))
     with part.open('a') as file:
         left = [name for name in names if name not in found]
         for boxes in detection.detect(

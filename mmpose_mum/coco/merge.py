@@ -85,8 +85,8 @@ def _check_one_name_each(file: LabelFile, used: Set[Any], found: Dict[Any, dict]
         if names.setdefault(path, name) != name:
             raise ValueError(
                 f'{file.coco.path!r} has the images {names[path]!r} and {name!r}, and below '
-                f'{file.images!r} is only {path!r} for both. Give the folder that their '
-                '`file_name` leads from, maybe the one above')
+                f'{file.images!r} both lead to {path!r}. Give the folder that their `file_name` '
+                'leads from, maybe the one above')
 
 
 def check_images(file: LabelFile, most: int = 2000) -> None:

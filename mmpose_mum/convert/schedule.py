@@ -7,6 +7,7 @@ from ..datasets.short_form import name_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
+_SHORTEST = 2  # steps of MMEngine's LinearLR: with one, it stays at its first factor
 # Arguments of MMEngine's schedulers in epochs or iterations, one number or several.
 _TIMES = ('begin', 'end', 'T_max', 'step_size', 'total_steps', 'total_iters', 'milestones',
           'periods')
@@ -122,7 +123,7 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
         factor = _iters_per_epoch(cfg, options)
     elif _warms_up(scheduler):
         # It keeps its number of steps, unless the whole training is short.
-        longest = max(2, options.max_iters // 10)  # 2 as below
+        longest = max(_SHORTEST, options.max_iters // 10)
         return Changed(base, end=longest) if scheduler.get('end', 0) > longest else base
     elif cfg.train_cfg.get('max_iters'):
         factor = options.max_iters / cfg.train_cfg['max_iters']
@@ -142,8 +143,7 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
         elif value is not None:
             scaled[key] = round(value * factor)
     if name_of(scheduler) == 'LinearLR' and scaled.get('end') is not None:
-        # MMEngine's never ends if it has one step.
-        scaled['end'] = max(scaled['end'], scaled.get('begin', 0) + 2)
+        scaled['end'] = max(scaled['end'], scaled.get('begin', 0) + _SHORTEST)
     if name_of(scheduler) == 'ExponentialLR':
         scaled['gamma'] **= 1 / factor
     return dict(scaled, by_epoch=False)

@@ -66,8 +66,8 @@ def write_out(labeled: dict,
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
     view = dict(input_size=size, **(dict(use_udp=True) if udp else {}),
                 **{key: box[key] for key in ('padding', ) if key in box})
-    weighting = {key: True for key in ('use_dataset_keypoint_weights', )
-                 if _step_of(labeled, 'GenerateTarget').get(key)}
+    weighted = _step_of(labeled, 'GenerateTarget').get('use_dataset_keypoint_weights')
+    weighting = dict(use_dataset_keypoint_weights=True) if weighted else {}
     weak_size = (weak or {}).get('input_size', size)
     largest = tuple(map(max, size, weak_size))  # a labeler's view may be larger than the student's
     loading = {key: value for key, value in dict(dict(input_size=largest), **(load or {})).items()

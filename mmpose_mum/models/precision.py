@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..functional.nested import map_tensors, tensors_of
 
-# Of one linear layer. bfloat16 has 8 binary digits: in the second half of a view of 256 pixels,
-# their keypoints could lie at whole pixels only.
+# Their last layer is linear and gives coordinates. bfloat16 has 8 binary digits: in the second half
+# of a view of 256 pixels, keypoints could lie at whole pixels only.
 _COORDINATE_HEADS = (RegressionHead, RLEHead)
 
 

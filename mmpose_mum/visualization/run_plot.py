@@ -155,12 +155,12 @@ def plots(series: Series, metrics: Dict[str, Series],
         if pair and not below(series, pair):
             continue
         title = {'': '', 'second_': ' (second)'}[pair]
+        hooked = below(series, f'{pair}unsup/share_')
         for name, what, draw in (
                 ('share', "keypoints by the teacher's confidence", by_confidence),
                 ('used', 'keypoints used', by_keypoint),
                 ('agreement', 'used keypoints that student and target agree on', by_keypoint)):
             found = below(series, f'{pair}unsup/{name}_')
-            hooked = below(series, f'{pair}unsup/share_')
             yield (what + title, UNUSED if hooked else HOOK,
                    (lambda axes, draw=draw, found=found: draw(axes, found)) if found else None)
 

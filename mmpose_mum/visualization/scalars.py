@@ -78,7 +78,7 @@ def read_starts(work_dir: Path) -> List[Start]:
 
 
 def _is_new(config: Path) -> bool:
-    """Tell by the config that MMEngine has written, which is not run, whether it is no resume."""
+    """Tell whether a start began anew, by the text of the config that MMEngine wrote for it."""
     return config.is_file() and bool(re.search(
         r'^resume = False$', config.read_text(encoding='utf-8', errors='replace'), re.MULTILINE))
 

@@ -146,7 +146,7 @@ def test_a_folder_too_deep_does_not_put_two_images_at_one_place(project):
     project.write('corrected.json', content({1: 'one/0.jpg', 2: 'two/0.jpg'}, [
         person(1, 1), person(2, 2)]))
     with pytest.raises(SystemExit, match=r"has the images '\w+/0.jpg' and '\w+/0.jpg', and below "
-                                         ".*/next/images/one' is only '0.jpg' for both"):
+                                         ".*/next/images/one' both lead to '0.jpg'"):
         main(['merge', str(project.root / 'corrected.json'), '--images',
               str(project.root / 'next/images/one'), '--labels', str(project.root / 'labels.json'),
               '--label-images', str(project.root / 'images'), '--out', str(project.root / 'out')])

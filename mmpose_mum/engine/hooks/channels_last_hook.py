@@ -13,8 +13,8 @@ from ..wrappers import unwrapped
 class ChannelsLastHook(Hook):
     """Bring the model's weights into channels_last before training; activations follow them.
 
-    With several processes the model is wrapped anew. DistributedDataParallel remembers the memory
-    format that the weights had when they were wrapped, and would put gradients in wrong places.
+    With several processes, this wraps the model anew. DistributedDataParallel remembers the memory
+    format in which it got the weights, and would put gradients in wrong places.
     """
 
     priority = 'HIGH'  # before hooks that keep the wrapper
@@ -29,11 +29,11 @@ class ChannelsLastHook(Hook):
         if wrapped and not isinstance(runner.model, MMDistributedDataParallel):
             raise ValueError(
                 f'the model is wrapped in {type(runner.model).__name__}, and ChannelsLastHook only '
-                'works with MMDistributedDataParallel, where it changes the memory format of the '
-                'weights. Remove the hook, or model_wrapper_cfg')
+                'knows how to change weights inside MMDistributedDataParallel. Remove the hook, or '
+                'model_wrapper_cfg')
         model: Any = unwrapped(runner.model)
         model.to(memory_format=torch.channels_last)
         if wrapped:
             runner.model._remove_autograd_hooks()  # or both wrappers would average the gradients
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
-            runner._maybe_compile('train_step')  # of the old wrapper, it was
+            runner._maybe_compile('train_step')  # the compiled one went with the old wrapper

@@ -83,18 +83,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if not self._resumable:
             return super().run()
         runner = self.runner
-        if any(isinstance(hook, PipelineSwitchHook) for hook in runner.hooks):
-            raise ValueError(
-                'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
-                'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
-                'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
-        for hook in runner.hooks:
-            if isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0:
-                raise ValueError(
-                    f'default_hooks.checkpoint, a {type(hook).__name__}, counts epochs '
-                    '(by_epoch=True, the default), which this loop has none of: it would write '
-                    'nothing until the end. Give it by_epoch=False, and its interval in iterations')
-        _check_schedulers(runner.param_schedulers)
+        _check_epochs(runner)
         model = unwrapped(runner.model)
         if hasattr(model, 'run_name'):
             model.run_name = runner.message_hub.instance_name
@@ -200,16 +189,28 @@ def _share_batch_size(dataloader: DataLoader) -> None:
             'train_dataloader.sampler.batch_size and without a batch_sampler')
 
 
-def _check_schedulers(schedulers: Any) -> None:
-    """Raise ValueError if a scheduler counts epochs: it would never change anything."""
+def _check_epochs(runner) -> None:
+    """Raise ValueError if a hook or a scheduler counts epochs, of which this loop has none."""
+    for hook in runner.hooks:
+        if isinstance(hook, PipelineSwitchHook):
+            raise ValueError(
+                'custom_hooks has a PipelineSwitchHook, as those of RTMPose do. It counts epochs '
+                'and would never switch here. Put LabeledPipelineSwitchHook(switch_iter=…, '
+                'switch_pipeline=…) there instead, as `mmpose-mum convert` does')
+        if isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0:
+            raise ValueError(
+                f'default_hooks.checkpoint, a {type(hook).__name__}, counts epochs (by_epoch=True, '
+                'the default) and would write nothing here until the end. Give it by_epoch=False, '
+                'and its interval in iterations')
+    schedulers = runner.param_schedulers
     for several in schedulers.values() if isinstance(schedulers, dict) else [schedulers or ()]:
         for scheduler in several:
             # Those that need a validation's value change after validations.
             if scheduler.by_epoch and not getattr(scheduler, 'need_val_args', False):
                 raise ValueError(
                     f'param_scheduler has a {type(scheduler).__name__} that counts epochs '
-                    '(by_epoch=True, the default), which this loop has none of: it would never '
-                    'change. Give it by_epoch=False, and its times in iterations')
+                    '(by_epoch=True, the default) and would never change here. Give it '
+                    'by_epoch=False, and its times in iterations')
 
 
 class _Unread:

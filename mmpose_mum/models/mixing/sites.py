@@ -83,10 +83,9 @@ class Site(NamedTuple):
     leaving: List[Optional[Patches]]  # of each output that does; None for feature maps
 
 
-@torch.enable_grad()
 def trace(backbone: nn.Module, input_size: Tuple[int, int],
           modules: Dict[str, nn.Module]) -> Trace:
-    """Run a backbone once on the ``meta`` device, where a forward computes only shapes.
+    """Run a backbone once, on the ``meta`` device if it can, where a forward computes only shapes.
 
     Args:
         backbone (nn.Module): The backbone; it is not changed.
@@ -96,6 +95,16 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     Returns:
         Trace: Of a batch of two images in evaluation mode.
     """
+    try:
+        return _trace(backbone, input_size, modules, torch.device('meta'))
+    except RuntimeError:
+        # It reads a value, or a tensor that is neither a parameter nor a buffer (as LeViT's).
+        return _trace(backbone, input_size, modules, next(backbone.parameters()).device)
+
+
+@torch.enable_grad()
+def _trace(backbone: nn.Module, input_size: Tuple[int, int], modules: Dict[str, nn.Module],
+           device: torch.device) -> Trace:
     # Activation checkpointing knows no meta device. What it recomputes in the backward pass would
     # no longer be mixed, and it hides the graph.
     checkpointing = {name: module for name, module in backbone.named_modules()
@@ -103,7 +112,7 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     switches = [(module, key) for module in checkpointing.values()
                 for key in own_checkpoints(module)]
     calls: Dict[str, List[Call]] = {}
-    leaf = torch.zeros((BATCH, 3, input_size[1], input_size[0]), device='meta', requires_grad=True)
+    leaf = torch.zeros((BATCH, 3, input_size[1], input_size[0]), device=device, requires_grad=True)
     image = leaf.clone()
     image_nodes = {image.grad_fn}
 
@@ -130,7 +139,8 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
             return args, kwargs
         return hook
 
-    weights = {name: x.detach().to('meta', leaf.dtype if x.is_floating_point() else x.dtype)
+    weights = {name: x.detach().to(
+                   device, leaf.dtype if x.is_floating_point() else x.dtype, copy=True)
                for name, x in (*backbone.named_parameters(), *backbone.named_buffers())}
     was_training = [(module, module.training) for module in backbone.modules()]
     handles = [module.register_forward_pre_hook(hook_of(name), with_kwargs=True)
@@ -144,6 +154,7 @@ def trace(backbone: nn.Module, input_size: Tuple[int, int],
     finally:
         for handle in handles:
             handle.remove()
+        backbone.train(was_training[0][1])  # first, since some modules do more than set a flag
         for module, training in was_training:
             module.training = training
         for module, key in switches:

@@ -1,4 +1,6 @@
 """Mixing sites of MMPose's backbones: what comes from behind each, and which cannot be mixed."""
+import copy
+
 import pytest
 import torch
 from mmpose.registry import MODELS
@@ -261,6 +263,42 @@ def test_a_site_is_analyzed_where_gradients_are_off():
 def test_a_backbone_on_the_meta_device_is_analyzed_too():
     backbone = MODELS.build(RESNET).to('meta')
     assert outputs_behind_site(backbone, 'layer3', SIZE, (2, 2)) == [False, False, True, True]
+
+
+class KeepsATensor(nn.Module):
+    """Keeps a tensor of evaluation mode beside its parameters, as LeViT does, and reads a value."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.stage = nn.Conv2d(3, 4, 8, 8), nn.Conv2d(4, 4, 1)
+        self.biases = nn.Parameter(torch.zeros(4, 1, 1))
+
+    def train(self, mode=True):  # noqa: D102
+        super().train(mode)
+        if mode and hasattr(self, 'kept'):
+            del self.kept
+        elif not mode:
+            self.kept = self.biases * 2
+        return self
+
+    def forward(self, x):  # noqa: D102
+        stem = self.stem(x)
+        assert float(stem.detach().sum()) < 1e9
+        return stem, self.stage(stem) + self.kept
+
+
+def test_a_backbone_that_cannot_run_on_the_meta_device_is_analyzed_too():
+    backbone = KeepsATensor()
+    assert outputs_behind_site(backbone, 'stage', SIZE, (2, 2)) == [False, True]
+    copy.deepcopy(backbone)  # which a kept tensor would not let through
+    with pytest.raises(ValueError, match='does not fit a feature map'):
+        outputs_behind_site(backbone, 'stage', SIZE, (13, 2))
+
+
+def test_the_error_of_a_backbone_that_cannot_run_at_all_is_its_own():
+    with pytest.raises(RuntimeError, match='to have 5 channels, but got 3'):
+        backbone = nn.Sequential(nn.Conv2d(5, 4, 8, 8))
+        trace(backbone, SIZE, {'input': backbone})
 
 
 def test_a_backbone_of_another_precision_is_analyzed_too():

@@ -13,6 +13,7 @@ from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabele
 from kept_json import read_kept, read_rows
 from mmengine.config import Config
 
+from mmpose_mum.engine.optim.autocast import has_bfloat16
 from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
 
@@ -82,6 +83,7 @@ def collect(run: Run, metric: str) -> dict:
         'people': read_kept(run.folder / 'people.json'),
         'held_out': len(run.cfg.get('held_out', ())),
         'settings': settings_of(run.cfg), 'versions': versions(), 'gpu': gpu_name(),
+        'precision': precision_of(run.cfg),
     }
 
 
@@ -144,6 +146,17 @@ def gpu_name() -> Optional[str]:
     """Return the name of the GPU that MMEngine trains on, None where it trains on the CPU."""
     import torch
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def precision_of(cfg: Config) -> str:
+    """Return the precision that a config's training steps have on this machine."""
+    wrapper = cfg.get('optim_wrapper') or {}
+    if wrapper.get('type') == 'AmpOptimWrapper':
+        return wrapper.get('dtype', 'float16')
+    enabled = wrapper.get('type') == 'AutocastOptimWrapper' and wrapper.get('enabled', 'auto')
+    if enabled == 'auto':
+        enabled = has_bfloat16('cuda' if gpu_name() else 'cpu')
+    return 'bfloat16' if enabled else 'float32'
 
 
 def find_record(run: Run, records: list, metric: str):

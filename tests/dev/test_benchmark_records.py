@@ -13,11 +13,14 @@ sys.path.insert(0, str(ROOT / 'dev'))
 from benchmark_records import (  # noqa: E402
     collect,
     load_records,
+    precision_of,
     read_seconds,
     save_records,
     settings_of,
 )
 from benchmark_runs import BenchmarkError  # noqa: E402
+
+from mmpose_mum.engine.optim.autocast import has_bfloat16  # noqa: E402
 
 
 def test_the_logs_of_a_resumed_run_are_merged(tmp_path):
@@ -32,6 +35,17 @@ def test_the_logs_of_a_resumed_run_are_merged(tmp_path):
     assert record['config'] == 'configs/demo/pose_mum.py' and record['role'] == 'main'
     assert record['settings']['batch_size'] == 2 and record['versions']['mmpose_mum']
     assert (record['gpu'] is not None) == torch.cuda.is_available()
+    on = 'cuda' if record['gpu'] else 'cpu'  # of the demo's AutocastOptimWrapper
+    assert record['precision'] == ('bfloat16' if has_bfloat16(on) else 'float32')
+
+
+@pytest.mark.parametrize('wrapper, expected', [
+    (dict(type='OptimWrapper'), 'float32'), (dict(type='AmpOptimWrapper'), 'float16'),
+    (dict(type='AmpOptimWrapper', dtype='bfloat16'), 'bfloat16'), (dict(), 'float32'),
+    (dict(type='AutocastOptimWrapper', enabled=True), 'bfloat16'),
+    (dict(type='AutocastOptimWrapper', enabled=False), 'float32')])
+def test_a_record_keeps_the_precision_of_the_steps(wrapper, expected):
+    assert precision_of(Config(dict(optim_wrapper=wrapper))) == expected
 
 
 def test_a_metric_with_a_long_name_and_an_ablation(tmp_path):

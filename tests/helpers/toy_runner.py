@@ -78,7 +78,7 @@ class Score(BaseMetric):
 
 def build(work_dir, iters, *, sampler=None, loop='ResumableTrainLoop', checkpoint=None, scores=None,
           padding=0, val_interval=1000, seed=0, accumulate=1, hooks=(), sizes=(10, 14),
-          metainfo=None, **options):
+          metainfo=None, schedule=None, **options):
     """Builds a Runner for batches of 4 from two sources."""
     torch.manual_seed(0)
     data = ConcatDataset(list(map(Noise, sizes)))
@@ -95,7 +95,7 @@ def build(work_dir, iters, *, sampler=None, loop='ResumableTrainLoop', checkpoin
             sampler=sampler or dict(type='SemiSupervisedSampler', batch_size=4)),
         train_cfg=dict(type=loop, max_iters=iters, val_interval=val_interval),
         optim_wrapper=dict(optimizer=dict(type='Adam', lr=.1), accumulative_counts=accumulate),
-        param_scheduler=[dict(type='LinearLR', end=20, by_epoch=False)],
+        param_scheduler=schedule or [dict(type='LinearLR', end=20, by_epoch=False)],
         randomness=dict(seed=seed), custom_hooks=list(hooks),
         default_hooks=dict(
             logger=dict(type='LoggerHook', interval=1000),

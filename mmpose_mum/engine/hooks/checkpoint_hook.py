@@ -1,17 +1,20 @@
 """Checkpoints that survive a killed process and a full disk."""
 import os.path as osp
 from collections import deque
+from logging import WARNING
 from typing import Any, Callable, Dict, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 
 from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
 from ...checkpoint.keypoints import check_keypoints
 from ...checkpoint.plain import load_or_tell
+from ...checkpoint.schedule import check_schedule
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
 from ..wrappers import unwrapped
 
@@ -32,6 +35,9 @@ class SafeCheckpointHook(CheckpointHook):
     * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
     * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
     * A resume with another model is an error. MMEngine would go on with random weights.
+    * A resume with another schedule, or without a checkpoint to resume from, is a warning.
+    * A moved or copied work dir resumes from its own checkpoint, which MMEngine would look for at
+      the old place.
 
     Args:
         *args: As for MMEngine's ``CheckpointHook``.
@@ -47,8 +53,23 @@ class SafeCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
         self._failed: Optional[OSError] = None  # of the last interval's checkpoint
 
+    def before_run(self, runner) -> None:
+        """Let a work dir that was moved or copied resume from the checkpoint that it holds."""
+        latest = osp.join(runner.work_dir, 'last_checkpoint')
+        if not (runner._resume and runner._load_from is None and osp.isfile(latest)):
+            return
+        with open(latest) as f:
+            there = f.read().strip()
+        here = osp.join(runner.work_dir, osp.basename(there))
+        if osp.isfile(here) and osp.realpath(here) != osp.realpath(there):
+            print_log(f'{latest} names {there}, as before this work dir was moved or copied. The '
+                      f'training is resumed from {here}', 'current', WARNING)
+            runner._load_from = here
+
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Check that the checkpoint is of the data's keypoints and, on a resume, of the model.
+
+        A resume with another schedule is told, see :func:`check_schedule`.
 
         Raises:
             ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit.
@@ -64,6 +85,8 @@ class SafeCheckpointHook(CheckpointHook):
                 f'a run cannot be resumed with another model: {unfit}. Take the config that it was '
                 'started with, or start a new run with this checkpoint as load_from, without '
                 'resume')
+        if runner._resume:
+            check_schedule(checkpoint, runner.param_schedulers)
 
     def before_train(self, runner) -> None:
         """Lock the work dir, choose how files are written, delete what a killed process left.
@@ -73,6 +96,11 @@ class SafeCheckpointHook(CheckpointHook):
         """
         if is_main_process():
             lock_work_dir(runner.work_dir)
+        if runner._resume and not runner._has_loaded:
+            print_log(
+                f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
+                "MMPose's --resume also leaves out the config's load_from, so start a training "
+                'that has one without --resume', 'current', WARNING)
         where = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):

@@ -1,8 +1,10 @@
 """The hook that updates the teacher: EMAN, over weights and statistics."""
+from logging import WARNING
 from typing import Optional
 
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import EMAHook, Hook
+from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import nn
 
@@ -24,7 +26,7 @@ class EMANHook(Hook):
 
     Both networks start equal, so the warm-up may begin with a copy. A loaded teacher that differs
     from the student at the start is never overwritten, as it counts as warmed up. Only the burn-in
-    always copies.
+    always copies, with a warning then.
 
     With several processes, each computes BatchNorm's statistics from its own images. The student's
     are averaged over the processes after every iteration. So student and teacher are bit-identical
@@ -106,7 +108,13 @@ class EMANHook(Hook):
         hub = runner.message_hub
         self._updates = hub.get_info(_UPDATES)
         if self._updates is None:
-            self._updates = 0 if self._ema.equal() else int(1 / (1 - self.momentum))
+            equal = self._ema.equal()
+            self._updates = 0 if equal else int(1 / (1 - self.momentum))
+            if not equal and runner.iter < self._burn_in:
+                print_log(
+                    'the loaded teacher differs from the student, and the burn-in of '
+                    f'{self._burn_in} iterations replaces it by a copy of the student in the first '
+                    'step. Set burn_in=0 in the model to keep it', 'current', WARNING)
             hub.update_info(_UPDATES, self._updates)
         self._steps = StepCounter(
             runner.optim_wrapper.optimizer, start=hub.get_info(_STEPS, default=0))

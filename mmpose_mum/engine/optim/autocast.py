@@ -1,7 +1,9 @@
 """Mixed precision by torch.autocast on whatever device the model is on, CPUs included."""
 from contextlib import contextmanager, nullcontext
+from typing import Optional
 
 import torch
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
@@ -41,7 +43,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     MMEngine's ``AmpOptimWrapper`` insists on an accelerator. bfloat16 has float32's range, so it
     needs no gradient scaler, and one context serves CPU and GPU. For float16 use
-    ``AmpOptimWrapper``.
+    ``AmpOptimWrapper``. The log says which precision the first step has.
 
     Args:
         enabled (bool | str): ``'auto'`` switches autocast on where the device has bfloat16 in
@@ -57,14 +59,24 @@ class AutocastOptimWrapper(OptimWrapper):
         if enabled not in (True, False, 'auto'):
             raise ValueError(f"enabled must be True, False or 'auto', got {enabled!r}")
         self.enabled = enabled
+        self._in_bfloat16: Optional[bool] = None  # not known before the first step
 
     @contextmanager
     def optim_context(self, model: nn.Module):
         """Enter autocast for the device that the model's parameters are on."""
         device = next(model.parameters()).device.type
-        enabled = self.enabled
-        if enabled == 'auto':
-            enabled = has_bfloat16(device)
+        if self._in_bfloat16 is None:
+            self._in_bfloat16 = self._choose(device)
         with super().optim_context(model):
-            with torch.autocast(device, torch.bfloat16) if enabled else nullcontext():
+            with torch.autocast(device, torch.bfloat16) if self._in_bfloat16 else nullcontext():
                 yield
+
+    def _choose(self, device: str) -> bool:
+        """Tell whether steps run in bfloat16, and log it: the figures depend on it a little."""
+        if self.enabled != 'auto':
+            why, chosen = f'enabled={self.enabled}', bool(self.enabled)
+        else:
+            chosen = has_bfloat16(device)
+            why = f'this {device} has {"" if chosen else "no "}bfloat16 in hardware'
+        print_log(f'Training steps run in {"bfloat16" if chosen else "float32"}: {why}', 'current')
+        return chosen

@@ -8,7 +8,9 @@ import torch
 from mmengine.hooks import Hook
 
 from helpers.toy_runner import build, same
+from mmpose_mum.checkpoint import schedule
 from mmpose_mum.checkpoint.atomic_backend import AtomicLocalBackend
+from mmpose_mum.engine.hooks import checkpoint_hook
 from mmpose_mum.engine.hooks.checkpoint_hook import SafeCheckpointHook
 
 BIG = 200_000  # elements: a checkpoint of 0.8 MB, logs are far smaller
@@ -49,6 +51,13 @@ def train(folder, iters, *, keep=1, resume=False, interval=5, **kwargs):
     finally:
         runner.said = said
     return runner
+
+
+def told(monkeypatch, module):
+    """Collects what a module logs."""
+    logged = []
+    monkeypatch.setattr(module, 'print_log', lambda text, *_: logged.append(text))
+    return logged
 
 
 def files(folder):
@@ -222,6 +231,44 @@ def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
     build(tmp_path / 'second', 6, padding=3, load_from=path).load_or_resume()
     with pytest.raises(ValueError, match=f'resumed with another model: {told}'):
         build(tmp_path / 'third', 6, padding=3, load_from=path, resume=True).load_or_resume()
+
+
+def test_a_moved_or_copied_work_dir_resumes_from_its_own_checkpoint(tmp_path, monkeypatch):
+    logged = told(monkeypatch, checkpoint_hook)
+    straight = train(tmp_path / 'straight', 10)
+    train(tmp_path / 'a', 5)
+    assert same(straight, train(tmp_path / 'a', 10, resume=True)) and not logged
+    train(tmp_path / 'b', 5)
+    shutil.copytree(tmp_path / 'b', tmp_path / 'copy')
+    shutil.move(tmp_path / 'b', tmp_path / 'moved')
+    for name in ('copy', 'moved'):
+        assert same(straight, train(tmp_path / name, 10, resume=True))
+        assert f'resumed from {tmp_path / name}/iter_5.pth' in logged.pop() and not logged
+
+
+def test_a_resume_without_a_checkpoint_is_told(tmp_path, monkeypatch):
+    logged = told(monkeypatch, checkpoint_hook)
+    train(tmp_path / 'a', 5)
+    assert not logged
+    train(tmp_path / 'b', 5, resume=True)
+    assert f'{tmp_path}/b has no checkpoint to resume from' in logged.pop() and not logged
+
+
+def test_a_resume_with_another_schedule_is_told(tmp_path, monkeypatch):
+    logged = told(monkeypatch, schedule)
+
+    def steps(milestones, warm_up=2):
+        return [dict(type='LinearLR', end=warm_up, by_epoch=False),
+                dict(type='MultiStepLR', milestones=milestones, by_epoch=False)]
+
+    train(tmp_path, 5, schedule=steps([4, 8]))
+    train(tmp_path, 5, schedule=steps([4, 8]), resume=True)
+    assert not logged
+    train(tmp_path, 9, schedule=steps([4, 12]), resume=True)
+    assert ('(MultiStepLR: end was 5 and is 9, milestones was [4, 8] and is [4, 12])'
+            in logged.pop() and not logged)
+    train(tmp_path, 9, schedule=[dict(type='LinearLR', end=3, by_epoch=False)], resume=True)
+    assert 'there were 2 schedulers and are 1; LinearLR: end was 2 and is 3' in logged.pop()
 
 
 def test_a_training_that_a_hook_ends_leaves_its_last_weights(tmp_path):

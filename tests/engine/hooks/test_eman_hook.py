@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from helpers.student_teacher_pair import Pair, Trainer, assert_states_equal, network, snapshot
 from mmpose_mum.engine import ChannelsLastHook, EMANHook
+from mmpose_mum.engine.hooks import eman_hook
 from mmpose_mum.functional.ema import paired_tensors
 
 
@@ -213,6 +214,18 @@ def test_a_loaded_teacher_is_not_overwritten(warm_up):
     trainer.step()
     expected = .99 * loaded['0.weight'] + .01 * model.student[0].weight
     torch.testing.assert_close(model.teacher[0].weight, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize('burn_in, told', [(3, 1), (0, 0)])
+def test_a_loaded_teacher_that_a_burn_in_replaces_is_told(burn_in, told, monkeypatch):
+    logged = []
+    monkeypatch.setattr(eman_hook, 'print_log', lambda text, *_: logged.append(text))
+    Trainer(Pair(), EMANHook(momentum=.99, burn_in=burn_in)).step()
+    assert not logged  # equal at the start
+    model = Pair()
+    model.teacher.load_state_dict(snapshot(network(seed=1)))
+    Trainer(model, EMANHook(momentum=.99, burn_in=burn_in)).step()
+    assert len(logged) == told and all('Set burn_in=0 in the model' in text for text in logged)
 
 
 def test_a_shared_parameter_is_averaged_once():

@@ -52,6 +52,20 @@ def test_auto_asks_the_cpu(has_bfloat16, monkeypatch):
     assert dtype_inside(model, optim_wrapper) == expected
 
 
+@pytest.mark.parametrize('enabled, has_it, said', [
+    ('auto', True, 'bfloat16: this cpu has bfloat16 in hardware'),
+    ('auto', False, 'float32: this cpu has no bfloat16 in hardware'),
+    (True, False, 'bfloat16: enabled=True'), (False, True, 'float32: enabled=False')])
+def test_the_log_says_the_precision_once(enabled, has_it, said, monkeypatch):
+    logged = []
+    monkeypatch.setattr(autocast, 'print_log', lambda text, logger: logged.append(text))
+    monkeypatch.setattr(autocast, 'cpu_has_bfloat16', lambda: has_it)
+    model, optim_wrapper = wrapper(enabled=enabled)
+    for _ in range(2):
+        dtype_inside(model, optim_wrapper)
+    assert logged == ['Training steps run in ' + said]
+
+
 @pytest.mark.parametrize('device, capability, hip, expected', [
     ('cuda', (7, 5), None, False), ('cuda', (8, 0), None, True), ('cuda', (12, 0), None, True),
     ('cuda', (7, 5), '6.0', True), ('xpu', None, None, True), ('mps', None, None, False)])

@@ -1,0 +1,63 @@
+"""Whether a resume's learning rate follows another schedule than its config has."""
+from collections import Counter
+from inspect import signature
+from logging import WARNING
+from typing import Any, Dict, List, Optional, Union
+
+from mmengine.logging import print_log
+
+# A Runner's schedulers: several, or a list for each of several optimizers.
+Schedulers = Union[List[Any], Dict[str, List[Any]], None]
+# Arguments of every scheduler that are no settings.
+_STATE = {'self', 'optimizer', 'args', 'kwargs', 'last_step', 'verbose'}
+
+
+def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
+    """Warn if a resume's schedulers have other settings in the checkpoint than in the config.
+
+    MMEngine restores the checkpoint's settings with their state, without a word. A schedule that
+    ends where the old training would have ended then leaves the learning rate there for good.
+
+    Args:
+        checkpoint (dict): As loaded, for a resume.
+        schedulers (list | dict, optional): The Runner's, as built from the config.
+    """
+    saved = checkpoint.get('param_schedulers')
+    if not saved or not schedulers:
+        return
+    changes = []
+    for name, built in _by_name(schedulers).items():
+        states = _by_name(saved).get(name, [])
+        if len(states) != len(built):
+            changes.append(f'there were {len(states)} schedulers and are {len(built)}')
+        for scheduler, state in zip(built, states):
+            found = _changes(scheduler, state)
+            if found:
+                changes.append(f'{type(scheduler).__name__}: {found}')
+    if changes:
+        print_log(
+            "the config's param_scheduler or learning rate has changed since the checkpoint, and a "
+            f'resume goes on with those of the checkpoint ({"; ".join(changes)}). For the new ones '
+            'start another run with this checkpoint as load_from, without resume', 'current',
+            WARNING)
+
+
+def _by_name(schedulers: Any) -> Dict[Optional[str], List[Any]]:
+    return schedulers if isinstance(schedulers, dict) else {None: schedulers}
+
+
+def _changes(scheduler: Any, state: dict) -> str:
+    """Say which settings differ between a scheduler and its state in a checkpoint."""
+    settings = {name for kind in type(scheduler).__mro__ if '__init__' in vars(kind)
+                for name in signature(kind.__init__).parameters} - _STATE  # type: ignore[misc]
+    built = scheduler.state_dict()
+    return ', '.join(
+        f'{name} was {_text(state[name])} and is {_text(built[name])}'
+        for name in [*sorted(settings), 'base_values']
+        if name in state and name in built and state[name] != built[name])
+
+
+def _text(value: Any) -> str:
+    """Return a setting as a config has it, shortened: milestones are kept as a Counter."""
+    text = str(sorted(value.elements()) if isinstance(value, Counter) else value)
+    return text if len(text) <= 60 else text[:57] + '…'

@@ -1,6 +1,8 @@
 # The front door: `make demo` and `make test` set up whatever is missing first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 STACK ?=
+# Of the docs' own environment, which .venv need not share.
+DOCS_PYTHON ?= $(PYTHON)
 PY := .venv/bin/python
 ARGS ?=
 
@@ -24,14 +26,14 @@ lint: setup  ## style, types and spelling
 # .venv is for the notebooks, which train. -E: from scratch, or a page that has not changed since
 # would keep its warnings to itself.
 docs: .venv-docs/stamp setup  ## build the docs site into build/docs; a warning, as of a dead link, is an error
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-docs/bin/sphinx-build -q -E -W --keep-going -c docs $(ARGS) . build/docs
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-docs/bin/python -m sphinx -q -E -W --keep-going -c docs $(ARGS) . build/docs
 	@echo "The docs site: build/docs/index.html"
 
 .venv-docs/stamp: requirements-docs.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo '`make docs` needs Python 3.11 or newer: name one, as in `make docs PYTHON=python3.13`'; exit 1; }
-	$(PYTHON) -m venv --clear .venv-docs
-	.venv-docs/bin/pip install -q -r requirements-docs.txt
+	@$(DOCS_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo '`make docs` needs Python 3.11 or newer: name one, as in `make docs DOCS_PYTHON=python3.13`'; exit 1; }
+	$(DOCS_PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip install -q -r requirements-docs.txt
 	@touch $@
 
 # A PYTHON or STACK that is asked for replaces a .venv of another one; else .venv stays what it is.
@@ -39,5 +41,5 @@ setup:  ## make .venv, or see that it is up to date (PYTHON=python3.13 STACK=cur
 	@$(PYTHON) dev/setup_env.py $(if $(STACK),--stack $(STACK)) $(if $(filter file,$(origin PYTHON)),,--own-python)
 
 clean:  ## remove the environment and everything that was built
-	rm -rf .venv .venv-docs build dist docs/api mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv.old .venv.trash .venv-docs build dist docs/api mmpose_mum/.mim mmpose_mum.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -63,7 +63,10 @@ class BuildPyWithMim(build_py):
         point_at_configs(mim)
         mim = new_mim(ROOT)
         for name in (CONFIGS, *REST):
-            os.symlink(os.path.join('..', '..', name), os.path.join(mim, name))
+            try:
+                os.symlink(os.path.join('..', '..', name), os.path.join(mim, name))
+            except OSError:  # a disk without links, or Windows
+                copy(name, mim)
 
 
 setup(license='Apache-2.0', cmdclass={'build_py': BuildPyWithMim})

@@ -31,7 +31,13 @@ def parse_args(args=None):
         part.add_argument('--threads', type=int, default=1, help="PyTorch's threads")
         part.add_argument('--json', type=Path, metavar='FILE',
                           help='list to write the rows into; rows of other parts stay')
-    return parser.parse_args(args)
+    args = parser.parse_args(args)
+    if getattr(args, 'rounds', 2) < 2:
+        parser.error(f'expected --rounds of at least 2, which have a spread, got {args.rounds}')
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: PyTorch sees no NVIDIA GPU; `mmpose-mum doctor` '
+                     'says why')
+    return args
 
 
 def main(args=None) -> None:
@@ -46,6 +52,9 @@ def main(args=None) -> None:
     rows = PARTS[args.part].measure(args)
     if rows:
         print(table_of(rows))
+    elif getattr(args, 'only', None):
+        raise SystemExit(f'benchmark: nothing that {args.part} measures matches --only '
+                         f'{args.only}')
     if args.json:
         write_json(args.json, rows)
 

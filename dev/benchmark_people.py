@@ -10,8 +10,8 @@ training did not see (`hidden`), by person, how many keypoints are labeled (`see
 them are off by at most 0.1 of the box's longer side (`right`), a base-36 digit each. All are seen
 as in validation, in the order of the annotations.
 """
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Tuple
 
@@ -58,7 +58,11 @@ def judge(model, dataset) -> dict:
 
 def main(args=None) -> None:
     """Judge a run's teacher, or its only model, and write what was found."""
-    path, folder = map(Path, args or sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='config of the run')
+    parser.add_argument('folder', type=Path, help='its work dir')
+    path, folder = vars(parser.parse_args(args)).values()
     cfg = Config.fromfile(path)
     # Of several devices, the benchmark shows a run its own.
     device = 'cuda' if torch.cuda.is_available() else 'cpu'

@@ -8,6 +8,7 @@ per source file. So symbols are left out, and with GCC the headers are compiled 
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -206,7 +207,7 @@ def build_environment(compiler, header):
     env = dict(os.environ, MMCV_WITH_OPS='1', CXX=compiler)
     env.setdefault('MAX_JOBS', str(count_jobs()))
     if header:
-        env['CFLAGS'] += f' -include {header}'
+        env['CFLAGS'] += f' -include {shlex.quote(str(header))}'
     if not has_cuda_compiler():  # with a GPU in sight setup.py would call it: ops for the CPU then
         env['CUDA_VISIBLE_DEVICES'] = ''
     return env

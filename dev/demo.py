@@ -50,7 +50,8 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
 
     Args:
         name (str): ``'supervised'`` or ``'pose_mum'``.
-        work_dir (Path): Where it works; the whole log lands in ``train.log`` there.
+        work_dir (Path): Where it works; the whole log lands in ``train.log`` there, and the config
+            beside it.
         data_dir (Path): The demo's data.
         iters (int, optional): Optimizer steps instead of the config's.
 
@@ -62,20 +63,22 @@ def train(name: str, work_dir: Path, data_dir: Path, iters=None) -> list:
     """
     sources = ['train_dataloader.dataset'] if name == 'supervised' else [
         f'train_dataloader.dataset.{name}' for name in SOURCE_NAMES]
-    options = [f'{source}.data_root={data_dir}/'
-               for source in (*sources, 'val_dataloader.dataset', 'test_dataloader.dataset')]
-    options += [f'{which}_evaluator.ann_file={data_dir}/annotations/val.json'
-                for which in ('val', 'test')]
+    options = {f'{source}.data_root': f'{data_dir}/'
+               for source in (*sources, 'val_dataloader.dataset', 'test_dataloader.dataset')}
+    options.update({f'{which}_evaluator.ann_file': f'{data_dir}/annotations/val.json'
+                    for which in ('val', 'test')})
     if iters is not None:
-        options += [f'train_cfg.max_iters={iters}', f'train_cfg.val_interval={iters}',
-                    f'param_scheduler.1.T_max={iters}',
-                    f'default_hooks.checkpoint.interval={iters}']
-    command = [
-        sys.executable, '-m', 'mim', 'train', 'mmpose',
-        str(REPOSITORY / f'configs/demo/{name}.py'), '--work-dir', str(work_dir),
-        '--cfg-options', *options
-    ]
+        options.update(dict.fromkeys((
+            'train_cfg.max_iters', 'train_cfg.val_interval', 'param_scheduler.1.T_max',
+            'default_hooks.checkpoint.interval'), iters))
+    # In a config of its own, as --cfg-options would drop the spaces of a path.
+    cfg = Config.fromfile(REPOSITORY / f'configs/demo/{name}.py')
+    cfg.merge_from_dict(options)
+    config = work_dir.with_name(f'{name}.py')
     work_dir.mkdir(parents=True, exist_ok=True)
+    cfg.dump(config)
+    command = [sys.executable, '-m', 'mim', 'train', 'mmpose', str(config),
+               '--work-dir', str(work_dir)]
     started = time.time()
     lines = []
     with open(work_dir / 'train.log', 'w') as log, subprocess.Popen(
@@ -147,7 +150,10 @@ def main(args=None) -> None:
     work_dir, data_dir = Path(args.work_dir).resolve(), Path(args.data_dir).resolve()
     print('Drawing 1,000 people for training, 50 of them labeled, and 200 for validation …',
           flush=True)
-    generate_demo(data_dir)
+    try:
+        generate_demo(data_dir)
+    except OSError as error:
+        raise SystemExit(f'demo: {error} The demo draws into --data-dir, now {data_dir}') from error
     scalars, results = {}, {}
     for name in RUNS:
         print(f'Training {name} (mim train mmpose configs/demo/{name}.py) …', flush=True)

@@ -47,7 +47,10 @@ def parse_args(args=None):
     parser.add_argument('--retry', action='store_true', help='try the failed ones again')
     parser.add_argument('--timeout', type=float, default=1800, help='seconds for one config')
     parser.add_argument('--table', action='store_true', help='only print the table of the file')
-    return parser.parse_args(args)
+    args = parser.parse_args(args)
+    if args.jobs < 1:
+        parser.error(f'expected --jobs of at least 1, got {args.jobs}')
+    return args
 
 
 def top_down_configs(patterns: List[str], root: Path = CONFIGS) -> List[Dict[str, str]]:
@@ -144,6 +147,9 @@ def main(args=None) -> int:
         raise SystemExit(f'model_matrix: {error}') from error
     if not args.table:
         entries = top_down_configs(args.only)
+        if not entries:
+            raise SystemExit(f'model_matrix: no top-down config below {CONFIGS} matches '
+                             f'{" or ".join(map(repr, args.only))}')
         left = [entry for entry in entries if entry['config'] not in rows
                 or (args.retry and not rows[entry['config']]['ok'])]
         print(f'{len(entries)} configs, {len(entries) - len(left)} of them done before', flush=True)
@@ -153,6 +159,8 @@ def main(args=None) -> int:
             verdict = 'ok' if row['ok'] else 'FAILED: ' + row['reason']
             print(f'{number} of {len(left)}: {row["config"]}, {row["seconds"]:g} s, {verdict}',
                   flush=True)
+    if not rows:
+        raise SystemExit(f'model_matrix: {args.json} has no results; run this without --table')
     print(table(list(rows.values())))
     failed = [row for row in rows.values() if not row['ok']]
     for row in failed:

@@ -3,7 +3,8 @@
 
 PyTorch comes first, then mmcv and xtcocotools, which may have to be compiled, then the rest. A
 set-up that was interrupted continues where it stopped, and one that is complete is only looked at.
-Both keep the set and the Python that ``.venv`` has, unless the user asks for another.
+Both keep the set and the Python that ``.venv`` has, unless the user asks for another. Until that
+one is complete, the old one lies in ``.venv.old``.
 
 Runs with the standard library alone, and keeps to old syntax, so that a Python that is too old
 still hears what is wrong.
@@ -29,14 +30,14 @@ from setup_errors import (
     import_error,
     lacks_system_library,
 )
-from stacks import CLASSIC, STACKS, choose_stack, read_capability
+from stacks import STACKS, choose_stack, read_capability
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, '.venv')
 PYTHON = os.path.join(VENV, 'bin', 'python')
 LOG = os.path.join(VENV, 'setup.log')
 STAMP = os.path.join(VENV, 'setup.stamp')
-STACK = os.path.join(VENV, 'setup.stack')  # holds the name of its set
+STACK = os.path.join(VENV, 'setup.stack')  # holds the name of its set; only this set-up writes it
 # A change of one of these, or of the set's pins, sets up again; pip then finds most of it done.
 INPUTS = ('setup.py', 'pyproject.toml', 'mmpose_mum/version.py', 'dev/setup_env.py',
           'dev/setup_errors.py', 'dev/stacks.py', 'dev/sources.py', 'dev/build_mmcv.py')
@@ -101,12 +102,12 @@ def has_venv():
 
 
 def venv_stack():
-    """Returns the set that ``.venv`` has; before there were two it was the classic one."""
+    """Returns the set that ``.venv`` has, None if this set-up did not make it."""
     try:
         with open(STACK) as file:
-            return STACKS.get(file.read().strip(), CLASSIC)
+            return STACKS.get(file.read().strip())
     except OSError:
-        return CLASSIC
+        return None
 
 
 def venv_python():
@@ -316,14 +317,43 @@ def say(text):
 
 
 def make_venv(stack):
-    """Makes an empty ``.venv`` for a set, in the place of one that may be there."""
+    """Makes an empty ``.venv`` for a set; a complete one that is there becomes ``.venv.old``."""
     check_venv_module()
-    was = f', in the place of the {venv_stack().name} one' if has_venv() else ''
+    was = ''
+    if has_venv() and os.path.exists(STAMP):
+        was = f', in the place of the {venv_stack().name} one'
+        discard(VENV + '.old')
+        os.rename(VENV, VENV + '.old')
+    discard(VENV)
     say(f'a virtual environment in .venv, by Python {sys.version.split()[0]}{was}')
-    if subprocess.call([sys.executable, '-m', 'venv', '--clear', VENV]):
-        raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
-    with open(STACK, 'w') as file:
+    os.mkdir(VENV)
+    with open(STACK, 'w') as file:  # first, so that an interrupted one is known as ours
         file.write(stack.name)
+    if subprocess.call([sys.executable, '-m', 'venv', VENV]):
+        raise SetupError(f'`{sys.executable} -m venv` fails', 'a new .venv', 'see above')
+
+
+def discard(folder):
+    """Removes an environment, if it is there; half of one never keeps its name."""
+    trash = VENV + '.trash'
+    shutil.rmtree(trash, ignore_errors=True)
+    if os.path.isdir(folder):
+        os.rename(folder, trash)
+        shutil.rmtree(trash, ignore_errors=True)
+
+
+def check_owner():
+    """Refuses a ``.venv`` that is the user's own, which nothing here may change."""
+    if os.path.lexists(VENV) and not venv_stack():
+        raise SetupError(f'{VENV}, which this set-up has not made', 'none, or one of its own',
+                         'move it away or remove it. To use an environment of your own, install '
+                         'into it with `pip install -e .`, and run pytest there')
+
+
+def way_back():
+    """Returns how to go back to the environment before, if there is one."""
+    return (f'\n  The environment before lies in {VENV}.old. To have it back, remove {VENV}, and '
+            f'rename {VENV}.old to that.' if os.path.isdir(VENV + '.old') else '')
 
 
 def main():
@@ -333,6 +363,7 @@ def main():
     parser.add_argument('--own-python', action='store_true',
                         help='replace a .venv of another Python than the one that runs this')
     args = parser.parse_args()
+    check_owner()
     keeps = keeps_venv(args.stack, args.own_python)
     if keeps and is_complete():
         return
@@ -352,6 +383,7 @@ def main():
     check_imports()
     with open(STAMP, 'w') as file:
         file.write(fingerprint())
+    discard(VENV + '.old')
     say('done')
 
 
@@ -359,6 +391,6 @@ if __name__ == '__main__':
     try:
         main()
     except SetupError as error:
-        sys.exit(str(error))
+        sys.exit(str(error) + way_back())
     except KeyboardInterrupt:
-        sys.exit('\nset-up interrupted; run it again to continue')
+        sys.exit('\nset-up interrupted; run it again to continue' + way_back())

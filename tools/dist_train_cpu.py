@@ -8,6 +8,7 @@ for. The config's batch sizes are those of one process.
 import argparse
 import runpy
 import sys
+from pathlib import Path
 
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
@@ -24,6 +25,8 @@ def parse_args(args=None):
     ours, theirs = parser.parse_known_args(args)
     if ours.processes < 1:
         parser.error(f'expected --processes of at least 1, got {ours.processes}')
+    if not Path(ours.config).is_file():
+        parser.error(f'the config {ours.config!r} does not exist; CONFIG stands before all options')
     sys.argv = [str(TRAIN), ours.config, *theirs]
     return ours.processes, runpy.run_path(str(TRAIN))['parse_args']()
 

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
-from ..host import HOST, problem_with
+from ..host import HOST, numbers_of, problem_with
 
 NEEDS_HOST = False
 OF_SOME_CONFIGS = ('mmpretrain', 'albumentations')
@@ -134,8 +134,9 @@ def mim_problems() -> Iterator[str]:
     try:
         installed_path = import_module('mim.utils').get_installed_path
     except Exception as error:
-        remedy = 'pip install "setuptools<81", which has it' if 'pkg_resources' in str(error) \
-            else 'pip install openmim==0.3.9'
+        old = numbers_of(version_of('torch') or '') < (2, 2)  # builds extensions with an older one
+        remedy = 'pip install openmim==0.3.9' if 'pkg_resources' not in str(error) else \
+            f'pip install "setuptools<{70 if old else 80}", which has it'
         yield (f'MIM cannot be imported, so `mim train` does not run: {type(error).__name__}: '
                f'{error}\n{REMEDY}{remedy}')
         return
@@ -143,8 +144,8 @@ def mim_problems() -> Iterator[str]:
         try:
             configs = Path(installed_path(name), '.mim', 'configs')
         except Exception:  # it raises many kinds
-            yield (f'MIM does not find {name}, as pip has not installed it.\n{REMEDY}pip install '
-                   f'{name}; in its checkout, `pip install -e .`')
+            remedy = HOST[name][1] if name in HOST else 'pip install -e . in its checkout'
+            yield f'MIM does not find {name}, as pip has not installed it.\n{REMEDY}{remedy}'
             continue
         if not configs.exists():
             yield (f'MIM looks for the configs of {name} in {configs}, which does not exist.\n'

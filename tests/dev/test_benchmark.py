@@ -111,6 +111,16 @@ def test_a_file_that_holds_no_rows_is_told_before_anything_is_measured(tmp_path,
     assert [r['name'] for r in json.loads(path.read_text())] == ['x'] and measured
 
 
+@pytest.mark.parametrize('arguments, said', [
+    (['--rounds', '1'], '--rounds of at least 2'), (['--only', 'nothing'], '--only nothing'),
+    (['--device', 'cuda'], 'PyTorch sees no NVIDIA GPU')])
+def test_what_would_measure_nothing_is_told(arguments, said, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(SystemExit) as error:
+        benchmark.main(['ops', *arguments])
+    assert error.value.code and said in str(error.value) + capsys.readouterr().err
+
+
 def test_the_table_marks_what_misses_its_goal_and_knows_bytes():
     of_memory = dict(name='m', median_s=None, reference_s=None, bytes=3 * 2**20,
                      reference_bytes=2**21, ratio=1.5, goal=1.1)

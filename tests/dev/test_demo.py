@@ -33,8 +33,16 @@ def test_a_broken_run_is_an_error(scalars, message):
 
 
 def test_a_training_that_stops_shows_the_end_of_its_log(tmp_path):
-    with pytest.raises(SystemExit, match='(?s)does not exist.*the training of supervised broke'):
-        demo.train('supervised', tmp_path / 'work', tmp_path / 'no_data')
+    data = tmp_path / 'no, such data'  # a path that --cfg-options would change
+    with pytest.raises(SystemExit, match=f'(?s){data}/annotations/.*does not exist.*the training '
+                       'of supervised broke'):
+        demo.train('supervised', tmp_path / 'my work/supervised', data)
+
+
+def test_a_folder_that_holds_something_else_is_told_by_its_option(tmp_path):
+    (tmp_path / 'images').mkdir()
+    with pytest.raises(SystemExit, match=f'--data-dir, now {tmp_path}'):
+        demo.main(['--data-dir', str(tmp_path), '--work-dir', str(tmp_path / 'work')])
 
 
 @pytest.mark.slow

@@ -101,6 +101,16 @@ def test_a_process_that_dies_or_hangs_costs_its_own_row_only(rows, monkeypatch):
     assert found['hangs.py']['reason'] == 'not finished within 5 s'
 
 
+@pytest.mark.parametrize('arguments, said', [
+    (['--jobs', '0'], '--jobs of at least 1, got 0'),
+    (['--only', 'nothing*'], "matches 'nothing"),
+    (['--table'], 'has no results')])
+def test_what_would_try_nothing_is_told(arguments, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as error:
+        model_matrix.main(['--json', str(tmp_path / 'm.json'), *arguments])
+    assert error.value.code and said in str(error.value) + capsys.readouterr().err
+
+
 def test_configs_are_found_by_pattern_with_head_and_backbone():
     found = model_matrix.top_down_configs(['*topdown_regression*'])
     assert len(found) == 18

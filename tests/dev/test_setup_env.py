@@ -131,8 +131,9 @@ def test_mmcv_is_compiled_only_when_no_wheel_loads(
 ):
     """By what the ops do when loaded, what pip finds and whether OpenMMLab's index answers."""
     fits, loads, found = loads[-1], iter(loads), iter(found)
-    for name in ('VENV', 'LOG', 'STACK'):
+    for name in ('VENV', 'LOG'):
         monkeypatch.setattr(setup_env, name, str(tmp_path))
+    monkeypatch.setattr(setup_env, 'venv_stack', lambda: stacks.CLASSIC)
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / 'mmcv-2.1.0-cp311.whl').touch()
 
@@ -170,8 +171,9 @@ def test_xtcocotools_is_compiled_only_when_no_wheel_loads(
 ):
     """By what it does when loaded and what pip finds."""
     fits, loads, found, commands = loads[-1], iter(loads), iter(found), []
-    for name in ('VENV', 'LOG', 'STACK'):
+    for name in ('VENV', 'LOG'):
         monkeypatch.setattr(setup_env, name, str(tmp_path))
+    monkeypatch.setattr(setup_env, 'venv_stack', lambda: stacks.CLASSIC)
     (tmp_path / 'xtcocotools').mkdir()
     monkeypatch.setattr(setup_env, 'run', lambda *arguments: (
         next(loads if arguments[-1] == setup_env.LOAD_MASKS else found), ''))
@@ -199,6 +201,7 @@ def checkout(tmp_path):
         'os.makedirs(s.VENV + "/bin"); open(s.PYTHON, "w"); open(s.LOG, "w")\n'
         'open(s.VENV + "/bin/pip", "w").write("#!" + s.PYTHON)\n'
         'open(s.VENV + "/pyvenv.cfg", "w").write("version = 3.11.0")\n'
+        'open(s.STACK, "w").write("classic")\n'
         'open(s.STAMP, "w").write(s.fingerprint())'
     )
     subprocess.run([sys.executable, '-c', script], cwd=str(copy), check=True)
@@ -266,12 +269,36 @@ def test_another_set_takes_the_place_of_the_one_that_is_there(checkout, monkeypa
     monkeypatch.setattr(setup_env.subprocess, 'call', lambda command: 0)
     assert setup_env.venv_stack() is stacks.CLASSIC
     assert setup_env.keeps_venv(None, False) and setup_env.keeps_venv('classic', False)
+    (checkout / '.venv.old').mkdir()  # of an earlier attempt
     setup_env.make_venv(stacks.CURRENT)
     assert 'in the place of the classic one' in capsys.readouterr().out
     assert setup_env.venv_stack() is stacks.CURRENT
+    assert (checkout / '.venv.old/setup.stamp').exists()
+    assert f'{checkout}/.venv.old to that' in setup_env.way_back()
     assert setup_env.pin('torch') in (ROOT / 'requirements-current.txt').read_text()
     assert not setup_env.is_complete(), 'the pins are others'
+    fill(checkout / '.venv')
     assert setup_env.keeps_venv(None, False) and not setup_env.keeps_venv('classic', False)
+    setup_env.make_venv(stacks.CLASSIC)  # the one in between was never complete
+    assert (checkout / '.venv.old/setup.stamp').exists()
+    assert os.listdir(checkout / '.venv') == ['setup.stack']
+
+
+def test_an_environment_of_the_users_own_is_left_alone(checkout):
+    (checkout / '.venv/setup.stack').unlink()
+    run = set_up(checkout, '--stack', 'current')
+    assert run.returncode == 1 and 'which this set-up has not made' in run.stdout
+    assert (checkout / '.venv/bin/pip').exists()
+
+
+def test_what_is_left_of_a_removal_is_not_taken_for_an_environment(checkout, monkeypatch):
+    lie_in(checkout, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(setup_env.shutil, 'rmtree', lambda *args, **kwargs: None)  # killed
+        setup_env.discard(setup_env.VENV)
+    assert not (checkout / '.venv').exists() and (checkout / '.venv.trash').exists()
+    setup_env.discard(setup_env.VENV)
+    assert not (checkout / '.venv.trash').exists()
 
 
 def test_a_moved_checkout_is_set_up_anew(checkout):
@@ -280,6 +307,13 @@ def test_a_moved_checkout_is_set_up_anew(checkout):
     run = set_up(moved)
     assert run.returncode == 1
     assert 'Python 3.14' in run.stdout and 'Traceback' not in run.stdout
+
+
+def fill(venv):
+    """Writes what makes an environment whole."""
+    (venv / 'bin').mkdir()
+    (venv / 'bin/python').touch()
+    (venv / 'bin/pip').write_text(f'#!{venv}/bin/python')
 
 
 def lie_in(checkout, monkeypatch):

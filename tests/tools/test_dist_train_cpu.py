@@ -44,6 +44,13 @@ def train(args):
         cpu_launch.train(args)
 
 
+def test_an_option_before_the_config_is_told(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        dist_train_cpu.parse_args(['--work-dir', str(tmp_path), 'configs/demo/pose_mum.py'])
+    said = capsys.readouterr().err
+    assert f"'{tmp_path}' does not exist; CONFIG stands before all options" in said
+
+
 @pytest.fixture(autouse=True)
 def command_line(monkeypatch):
     """The tool sets it for MMPose's script."""

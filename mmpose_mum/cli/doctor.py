@@ -200,12 +200,14 @@ def step_problems() -> Iterator[str]:
         register()
         from mmpose.registry import MODELS
 
+        from ..engine.optim.autocast import has_bfloat16
         from ..testing import tiny_batch, tiny_config
         for device in ['cpu'] + ['cuda'] * torch.cuda.is_available():
             model = MODELS.build(tiny_config()).to(device)
             losses = model(**tiny_batch(model), mode='loss')
             model.parse_losses(losses)[0].backward()
-            print(f'{"training step":24}works on {device}')
+            precision = 'bfloat16' if has_bfloat16(device) else 'float32, as it has no bfloat16'
+            print(f'{"training step":24}works on {device}; AutocastOptimWrapper: {precision}')
     except Exception as error:
         yield (f'a training step of a tiny model fails: {type(error).__name__}: {error}\n'
                f'{REMEDY}report it, with this text')

@@ -336,10 +336,13 @@ def make_venv(stack):
 def discard(folder):
     """Removes an environment, if it is there; half of one never keeps its name."""
     trash = VENV + '.trash'
-    shutil.rmtree(trash, ignore_errors=True)
-    if os.path.isdir(folder):
-        os.rename(folder, trash)
-        shutil.rmtree(trash, ignore_errors=True)
+    for path in (trash, folder):
+        if os.path.lexists(path):
+            os.rename(path, trash)
+        if os.path.islink(trash):
+            os.unlink(trash)
+        else:
+            shutil.rmtree(trash, ignore_errors=True)
 
 
 def check_owner():

@@ -299,6 +299,11 @@ def test_what_is_left_of_a_removal_is_not_taken_for_an_environment(checkout, mon
     assert not (checkout / '.venv').exists() and (checkout / '.venv.trash').exists()
     setup_env.discard(setup_env.VENV)
     assert not (checkout / '.venv.trash').exists()
+    disk = checkout / 'disk'
+    disk.mkdir()
+    (checkout / '.venv').symlink_to(disk)
+    setup_env.discard(setup_env.VENV)
+    assert disk.is_dir() and not any(path.is_symlink() for path in checkout.iterdir())
 
 
 def test_a_moved_checkout_is_set_up_anew(checkout):

@@ -78,8 +78,8 @@ def summary(cfg, options, original, out: str, people: list) -> str:
         lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')
     if options.labeled and options.val and filecmp.cmp(options.labeled, options.val, shallow=False):
-        lines.append('  NOTE      it is validated on the labeled people, whom it learns by heart: '
-                     'give others with --val')
+        lines.append('  NOTE      --val holds the labeled people, so its metric says nothing '
+                     'about others: give other people with --val')
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
     if scale and scale != labeled + unlabeled:

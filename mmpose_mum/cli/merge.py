@@ -107,7 +107,7 @@ def run(args: Namespace) -> None:
         write_whole(as_json(content), args.out / name)
     people = corrected.coco.annotations
     new = sum(labeled_keypoints(person) > 0 for person in people)
-    print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} people of before and '
+    print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} old people and '
           f'{new} new ones')
     if new < len(people):
         print(f'left out {len(people) - new} people without any labeled keypoint')

@@ -79,8 +79,8 @@ class SemiSupervisedDataset(ConcatDataset):
                                  f'`datasets`, got {given}')
             datasets = write_out(**words)
         elif given:
-            raise ValueError(f'`datasets` are both sets at length, got {given} as well: a config '
-                             'that inherits one of the two forms changes that one')
+            raise ValueError(f'`datasets` has both sets already, got {given} as well: remove one '
+                             'form. A config keeps to the form that it inherits')
         if len(datasets) != 2:
             raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')

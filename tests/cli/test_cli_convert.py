@@ -126,7 +126,7 @@ def test_originals_that_do_not_fit_are_named(config, message, tmp_path):
 
 
 @pytest.mark.parametrize('change, message', [
-    ('model = dict(head=dict(out_channels=15))', 'Head tells 15 keypoints, and the data have'),
+    ('model = dict(head=dict(out_channels=15))', 'Head predicts 15 keypoints, and the data have'),
     ("default_hooks = dict(checkpoint=dict(save_best='PCK'))",
      "save_best='PCK', and of its metrics .CocoMetric. none gives that"),
     ("default_hooks = dict(checkpoint=dict(save_best='coco/AP'))\nval_evaluator = dict("
@@ -146,7 +146,7 @@ def test_originals_that_would_end_late_are_named(change, message, demo, tmp_path
 def test_a_validation_on_the_labeled_people_is_noted(demo, tmp_path, capsys):
     make_with(demo, tmp_path / 'x.py', '--val', demo['train_labeled'], '--val-images',
               demo['train_images'])
-    assert 'NOTE      it is validated on the labeled people' in capsys.readouterr().out
+    assert 'NOTE      --val holds the labeled people' in capsys.readouterr().out
 
 
 def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):

@@ -70,7 +70,7 @@ def test_the_folder_goes_to_the_annotation_tool_and_comes_back(run, tmp_path, ca
     main([*map(str, arguments)])
     said = capsys.readouterr().out
     assert '1 of 2 people have exactly the keypoints that the model suggested' in said
-    assert '2 people of before and 2 new ones' in said and '1 people remain, 2 have' in said
+    assert '2 old people and 2 new ones' in said and '1 people remain, 2 have' in said
     # The next round reads the same folder, with what merge says, and suggests nobody twice.
     place = re.search(r'labeled=dict\((ann_file=.*, )(data_prefix=.*), indices=None\)\n', said)
     config = (root / 'original.py').read_text().replace(

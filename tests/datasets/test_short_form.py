@@ -141,7 +141,7 @@ def test_what_cannot_be_meant_is_told():
             at_length(**options)
     with pytest.raises(ValueError, match=r"both `labeled` and `unlabeled`.*\['labeled'\]"):
         SemiSupervisedDataset(labeled=LABELED)
-    with pytest.raises(ValueError, match=r"at length, got \['unlabeled'\] as well"):
+    with pytest.raises(ValueError, match=r"both sets already, got \['unlabeled'\] as well"):
         SemiSupervisedDataset([LABELED, LABELED], unlabeled='people/')
 
 

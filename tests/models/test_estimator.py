@@ -200,7 +200,7 @@ def test_another_number_of_keypoints_is_told_in_the_first_step():
     batch = tiny_batch(model)
     for sample in batch['data_samples']['unsup_teacher']:
         sample.set_metainfo(dict(flip_indices=[0, 1, 2]))
-    with pytest.raises(ValueError, match='tells 4 keypoints, and the data have 3'):
+    with pytest.raises(ValueError, match='predicts 4 keypoints, and the data have 3'):
         model.loss(**batch)
 
 

@@ -99,8 +99,8 @@ class SafeCheckpointHook(CheckpointHook):
         if runner._resume and not runner._has_loaded:
             print_log(
                 f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
-                "MMPose's --resume also leaves out the config's load_from, so start a training "
-                'that has one without --resume', 'current', WARNING)
+                "MMPose's --resume also ignores the config's load_from: to use it, start without "
+                '--resume', 'current', WARNING)
         where = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):

@@ -230,7 +230,7 @@ def describe_batch(data_batch: dict, losses: List[str]) -> str:
         for branch in samples if branch != 'unsup_student'}  # other views of the same images
     spoilt = {branch: [e for e in pairs if not _is_finite(*e)] for branch, pairs in entries.items()}
     if any(spoilt.values()):
-        return 'Their pixels or labels are not finite: ' + _names(spoilt)
+        return 'Images whose pixels or labels are not finite: ' + _names(spoilt)
     sides = {branch for branch in entries for name in losses
              if name != 'loss' and branch.split('_')[0] in name.split('_')}
     return 'It is the batch of ' + _names(

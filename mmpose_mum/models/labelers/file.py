@@ -112,8 +112,8 @@ class FileLabeler(Labeler):
             raise ValueError(
                 f'the labeler {self.source!r} does not know the person of {sample.img_path} with '
                 f'the box {box.round(2).tolist()} (x1, y1, x2, y2); it knows '
-                f'{[person.box.tolist() for person in candidates]} there. Let `mmpose-mum export` '
-                'write it of the very people that the training has')
+                f'{[person.box.tolist() for person in candidates]} there. Write it again '
+                'with `mmpose-mum export`, from the unlabeled people of this training')
         return nearest
 
 

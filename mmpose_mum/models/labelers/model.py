@@ -112,8 +112,8 @@ class ModelLabeler(Labeler):
         keypoints, scores = self._targets.decoded(self._output(images))
         if scores.shape[1] != self._known_number:
             raise ValueError(
-                f'the labeler {self.source!r} has names of {self._known_number} keypoints, '
-                f'and tells {scores.shape[1]}: the metainfo of its config is not its own')
+                f'the labeler {self.source!r} predicts {scores.shape[1]} keypoints, but has '
+                f'{self._known_number} names: give it the config that it was trained with')
         if self._index is None:
             return Seen(keypoints, scores)
         self._index = self._index.to(scores.device, non_blocking=True)

@@ -195,8 +195,8 @@ class MixUnMix(BaseModule):
                 if recomputes(module):
                     raise RuntimeError(
                         f'cannot mix at {site!r}: it lies inside {name or "the backbone"!r}, whose '
-                        'forward runs again in the backward pass (activation_checkpointing). Name '
-                        'modules there that begin at a site or lie between two')
+                        'forward runs again in the backward pass. In activation_checkpointing, '
+                        'name only modules that begin at a site or lie between two sites')
 
     def forward(self, feats: Sequence[Tensor]) -> Sequence[Tensor]:
         """Unmix the backbone's outputs that depend on the site, then run the inner neck.

@@ -188,7 +188,7 @@ class TargetMaker:
         found = number_of_keypoints(self.head)
         if found not in (None, number):
             raise ValueError(
-                f'the {type(self.head).__name__} tells {found} keypoints, and the data have '
+                f'the {type(self.head).__name__} predicts {found} keypoints, and the data have '
                 f"{number}: set the head's out_channels or num_joints, or the metainfo of the data")
 
     def check_weights(self, who: str) -> None:

@@ -83,18 +83,25 @@ def test_a_loss_of_one_process_that_is_not_a_number_ends_all_and_spoils_no_check
     assert (tmp_path / 'work/last_checkpoint').read_text().endswith('iter_2.pth')
 
 
-def test_the_command_line_is_that_of_mmpose():
+@pytest.fixture
+def config(tmp_path):
+    """The path of a config, which only has to exist."""
+    (tmp_path / 'config.py').touch()
+    return str(tmp_path / 'config.py')
+
+
+def test_the_command_line_is_that_of_mmpose(config):
     processes, args = dist_train_cpu.parse_args([
-        'config.py', '--cfg-options', 'a.b=1', 'c=x', '--processes', '3', '--resume',
+        config, '--cfg-options', 'a.b=1', 'c=x', '--processes', '3', '--resume',
         '--work-dir', 'w'])
     assert processes == 3
-    assert (args.config, args.cfg_options) == ('config.py', dict([('a.b', 1), ('c', 'x')]))
+    assert (args.config, args.cfg_options) == (config, dict([('a.b', 1), ('c', 'x')]))
     assert (args.resume, args.work_dir) == ('auto', 'w')
-    assert dist_train_cpu.parse_args(['config.py'])[0] == 2
+    assert dist_train_cpu.parse_args([config])[0] == 2
 
 
-@pytest.mark.parametrize('arguments', [['config.py', '--processes', '0'], ['config.py', '--warp']])
-def test_mistakes_are_told_before_anything_is_started(arguments, capsys):
+@pytest.mark.parametrize('arguments', [['--processes', '0'], ['--warp']])
+def test_mistakes_are_told_before_anything_is_started(arguments, config, capsys):
     with pytest.raises(SystemExit, match='2'):
-        dist_train_cpu.parse_args(arguments)
-    assert arguments[1] in capsys.readouterr().err
+        dist_train_cpu.parse_args([config, *arguments])
+    assert arguments[0] in capsys.readouterr().err

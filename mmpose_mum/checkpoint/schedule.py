@@ -49,7 +49,7 @@ def _by_name(schedulers: Any) -> Dict[Optional[str], List[Any]]:
 def _changes(scheduler: Any, state: dict) -> str:
     """Say which settings differ between a scheduler and its state in a checkpoint."""
     settings = {name for kind in type(scheduler).__mro__ if '__init__' in vars(kind)
-                for name in signature(kind.__init__).parameters} - _STATE  # type: ignore[misc]
+                for name in signature(vars(kind)['__init__']).parameters} - _STATE
     built = scheduler.state_dict()
     return ', '.join(
         f'{name} was {_text(state[name])} and is {_text(built[name])}'

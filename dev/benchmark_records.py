@@ -13,7 +13,7 @@ from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabele
 from kept_json import read_kept, read_rows
 from mmengine.config import Config
 
-from mmpose_mum.engine.optim.autocast import has_bfloat16
+from mmpose_mum.engine.optim.autocast import uses_bfloat16
 from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
 
@@ -154,9 +154,7 @@ def precision_of(cfg: Config) -> str:
     if wrapper.get('type') == 'AmpOptimWrapper':
         return wrapper.get('dtype', 'float16')
     enabled = wrapper.get('type') == 'AutocastOptimWrapper' and wrapper.get('enabled', 'auto')
-    if enabled == 'auto':
-        enabled = has_bfloat16('cuda' if gpu_name() else 'cpu')
-    return 'bfloat16' if enabled else 'float32'
+    return 'bfloat16' if uses_bfloat16(enabled, 'cuda' if gpu_name() else 'cpu') else 'float32'
 
 
 def find_record(run: Run, records: list, metric: str):

@@ -1,1 +1,1 @@
-"""Checkpoints: written whole or not at all, and read without running them."""
+"""Checkpoints: written whole or not at all, never run, and compared with the run that takes them."""

@@ -69,7 +69,7 @@ class SafeCheckpointHook(CheckpointHook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Check that the checkpoint is of the data's keypoints and, on a resume, of the model.
 
-        A resume with another schedule is told, see :func:`check_schedule`.
+        Warn of a resume with another schedule, see :func:`check_schedule`.
 
         Raises:
             ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit.

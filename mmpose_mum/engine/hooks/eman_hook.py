@@ -26,7 +26,7 @@ class EMANHook(Hook):
 
     Both networks start equal, so the warm-up may begin with a copy. A loaded teacher that differs
     from the student at the start is never overwritten, as it counts as warmed up. Only the burn-in
-    always copies, with a warning then.
+    overwrites it, and a warning says so.
 
     With several processes, each computes BatchNorm's statistics from its own images. The student's
     are averaged over the processes after every iteration. So student and teacher are bit-identical

@@ -1,6 +1,6 @@
 """Mixed precision by torch.autocast on whatever device the model is on, CPUs included."""
 from contextlib import contextmanager, nullcontext
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from mmengine.logging import print_log
@@ -35,6 +35,11 @@ def has_bfloat16(device: str) -> bool:
     if device == 'cuda' and not torch.version.hip:
         return torch.cuda.get_device_capability()[0] >= 8
     return device != 'mps'
+
+
+def uses_bfloat16(enabled: Union[bool, str], device: str) -> bool:
+    """Tell whether ``AutocastOptimWrapper(enabled=…)`` runs a type of device in bfloat16."""
+    return has_bfloat16(device) if enabled == 'auto' else bool(enabled)
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -73,10 +78,8 @@ class AutocastOptimWrapper(OptimWrapper):
 
     def _choose(self, device: str) -> bool:
         """Tell whether steps run in bfloat16, and log it: the figures depend on it a little."""
-        if self.enabled != 'auto':
-            why, chosen = f'enabled={self.enabled}', bool(self.enabled)
-        else:
-            chosen = has_bfloat16(device)
-            why = f'this {device} has {"" if chosen else "no "}bfloat16 in hardware'
+        chosen = uses_bfloat16(self.enabled, device)
+        why = f'this {device} has {"" if chosen else "no "}bfloat16 in hardware' \
+            if self.enabled == 'auto' else f'enabled={self.enabled}'
         print_log(f'Training steps run in {"bfloat16" if chosen else "float32"}: {why}', 'current')
         return chosen

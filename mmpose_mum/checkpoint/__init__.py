@@ -1,1 +1,1 @@
-"""Checkpoints: written whole or not at all, never run, and compared with the run that takes them."""
+"""Checkpoints: written whole or not at all, never run, compared with the run that takes them."""

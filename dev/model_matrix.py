@@ -42,7 +42,7 @@ def parse_args(args=None):
     parser.add_argument('--json', type=Path, required=True,
                         help='file of the results, read and written')
     parser.add_argument('--only', nargs='+', default=['*'], metavar='PATTERN',
-                        help="configs to try, such as '*rtmpose*'")
+                        help="configs to try and to print, such as '*rtmpose*'")
     parser.add_argument('--jobs', type=int, default=1, help='configs at a time, one thread each')
     parser.add_argument('--retry', action='store_true', help='try the failed ones again')
     parser.add_argument('--timeout', type=float, default=1800, help='seconds for one config')
@@ -53,12 +53,17 @@ def parse_args(args=None):
     return args
 
 
+def matches(name: str, patterns: List[str]) -> bool:
+    """Tell whether a config matches one of the patterns."""
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
 def top_down_configs(patterns: List[str], root: Path = CONFIGS) -> List[Dict[str, str]]:
     """List the top-down configs that match a pattern: ``config``, ``head`` and ``backbone``."""
     found = []
     for path in sorted(root.rglob('*.py')):
         name = path.relative_to(root).as_posix()
-        if '_base_' in name or not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+        if '_base_' in name or not matches(name, patterns):
             continue
         try:
             model = Config.fromfile(path).get('model') or {}
@@ -159,14 +164,16 @@ def main(args=None) -> int:
             verdict = 'ok' if row['ok'] else 'FAILED: ' + row['reason']
             print(f'{number} of {len(left)}: {row["config"]}, {row["seconds"]:g} s, {verdict}',
                   flush=True)
-    if not rows:
-        raise SystemExit(f'model_matrix: {args.json} has no results; run this without --table')
-    print(table(list(rows.values())))
-    failed = [row for row in rows.values() if not row['ok']]
+    shown = [row for row in rows.values() if matches(row['config'], args.only)]
+    if not shown:
+        raise SystemExit(f'model_matrix: {args.json} has no results of '
+                         f'{" or ".join(map(repr, args.only))}; run this without --table')
+    print(table(shown))
+    failed = [row for row in shown if not row['ok']]
     for row in failed:
         print(f'{row["config"]}: {row["reason"]}')
-    print(f'{len(rows) - len(failed)} of {len(rows)} pass, '
-          f'{sum(row["seconds"] for row in rows.values()) / 60:.0f} minutes of one thread')
+    print(f'{len(shown) - len(failed)} of {len(shown)} pass, '
+          f'{sum(row["seconds"] for row in shown) / 60:.0f} minutes of one thread')
     return 1 if failed else 0
 
 

@@ -75,6 +75,9 @@ def test_a_fault_is_a_row_with_its_reason_and_is_tried_again_only_on_demand(
     assert '| ResNet | 1/2 | 1/2 |' in capfd.readouterr().out
     rows()
     assert '2 configs, 2 of them done before' in capfd.readouterr().out
+    # The status is that of what was asked for.
+    assert rows('--only', 'a*', '--table')[0] == 0 and rows('--only', 'tiny*', '--table')[0] == 1
+    assert '0 of 1 pass' in capfd.readouterr().out
     monkeypatch.setattr(model_matrix, 'check_config', lambda name, root: dict(sites=[]))
     status, found = rows('--retry')
     assert status == 0 and found['tiny.py']['ok']
@@ -104,7 +107,7 @@ def test_a_process_that_dies_or_hangs_costs_its_own_row_only(rows, monkeypatch):
 @pytest.mark.parametrize('arguments, said', [
     (['--jobs', '0'], '--jobs of at least 1, got 0'),
     (['--only', 'nothing*'], "matches 'nothing"),
-    (['--table'], 'has no results')])
+    (['--table'], "has no results of '*'")])
 def test_what_would_try_nothing_is_told(arguments, said, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         model_matrix.main(['--json', str(tmp_path / 'm.json'), *arguments])

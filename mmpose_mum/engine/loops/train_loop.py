@@ -98,6 +98,12 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         with self._seeding() as seed_iteration:
             if self._iter > 0:
                 self._validate_if_due()
+            if self._iter >= self._max_iters:
+                print_log(
+                    f'nothing is left to train: the checkpoint has {self._iter} iterations, and '
+                    f'train_cfg has max_iters={self._max_iters}. To train longer, start another '
+                    'run with a longer schedule and this checkpoint as load_from, without resume',
+                    'current', WARNING)
             while self._iter < self._max_iters and not self.stop_training:
                 runner.model.train()
                 seed_iteration()

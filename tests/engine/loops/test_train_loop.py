@@ -86,6 +86,16 @@ def test_a_validation_that_is_in_the_checkpoint_is_not_repeated(tmp_path):
     assert resumed.message_hub.get_info('best_score') == 7
 
 
+def test_a_resume_that_has_nothing_left_to_train_is_told(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(train_loop, 'print_log', lambda message, *_: said.append(message))
+    straight = run(tmp_path, STOP)
+    assert not said
+    resumed = run(tmp_path, STOP, resume=True)
+    assert len(said) == 1 and 'has 5 iterations, and train_cfg has max_iters=5' in said[0]
+    assert same(straight, resumed) and not any(map(len, read(resumed)))
+
+
 def test_accumulated_gradients_resume_between_two_steps(tmp_path):
     straight = run(tmp_path / 'a', 12, accumulate=STOP)
     with pytest.raises(Stop):

@@ -13,35 +13,23 @@ as in validation, in the order of the annotations.
 import argparse
 import json
 from pathlib import Path
-from typing import Tuple
 
-import numpy as np
 import torch
 from benchmark_runs import hidden_people
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmpose.evaluation.functional import keypoint_pck_accuracy
 
 import mmpose_mum  # noqa: F401
 from mmpose_mum.files.whole import write_whole
-from mmpose_mum.visualization.compare import build_dataset, build_model, find_checkpoint
+from mmpose_mum.visualization.compare import (
+    build_dataset,
+    build_model,
+    count_right,
+    find_checkpoint,
+)
 
-THRESHOLD = 0.1  # longer sides of the box
 DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz'
 BATCH = 50
-
-
-def count_right(sample) -> Tuple[int, int]:
-    """Return how many of a predicted sample's labeled keypoints are right, and how many there are.
-
-    One that does not count, as in MMPose's PCK, is not labeled or has no box.
-    """
-    truth = sample.gt_instances
-    labeled = truth.keypoints_visible.reshape(1, -1) > 0
-    size = np.full((1, 2), np.max(truth.bboxes[0, 2:] - truth.bboxes[0, :2]))
-    shares, _, _ = keypoint_pck_accuracy(
-        sample.pred_instances.keypoints, truth.keypoints, labeled, THRESHOLD, size)
-    return int((shares > 0).sum()), int((shares >= 0).sum())
 
 
 @torch.no_grad()

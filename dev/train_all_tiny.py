@@ -231,11 +231,6 @@ def hash_config(path: Path) -> str:
     return hashlib.sha256(json.dumps(cfg.to_dict(), default=str).encode()).hexdigest()
 
 
-def keep(results: dict, path: Path) -> None:
-    """Write the results, all at once."""
-    write_whole(json.dumps(results, indent=1) + '\n', path)
-
-
 def main(args=None, root: Path = ROOT) -> int:
     """Try the configs and tell which passed."""
     args = parse_args(args)
@@ -261,7 +256,7 @@ def main(args=None, root: Path = ROOT) -> int:
                 results[name] = dict(try_config(name, args.data.resolve(), made, root),
                                      sha256=digest)
                 if args.json:
-                    keep(results, args.json)
+                    write_whole(json.dumps(results, indent=1) + '\n', args.json)
             result = results[name]
             verdict = 'passed' if result['passed'] else 'FAILED'
             note = result.get('error', '' if again else 'before').split('\n')[0]

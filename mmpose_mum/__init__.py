@@ -15,6 +15,7 @@ from .version import __version__
 if TYPE_CHECKING:  # for those who read and do not run: `register` imports it
     from .convert import semi_supervised
 
+
 def register():
     """Checks the host and registers every component, as the package's import does by itself."""
     global semi_supervised

@@ -17,7 +17,7 @@ MAY_USE = {
     'checkpoint': ('files', ),
     'evaluation': (),
     'demo': ('files', ),
-    'visualization': ('files', 'configs', 'checkpoint'),
+    'visualization': ('functional', 'files', 'configs', 'checkpoint'),
     'coco': ('files', 'configs'),
     # The three kinds of registered parts meet in a config, not in an import.
     'models': ('functional', 'configs', 'checkpoint', 'coco'),

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from mmengine import fileio
 
-from ..files.json_text import decode_json_text, explain_json_error
+from ..files.json_text import decode_json_text, parse_json
 
 IMAGE_FOLDER = 'image_folder'  # of `info`: where the images are, from the json's own folder
 _KINDS = dict(images='image', annotations='annotation', categories='category')
@@ -58,14 +58,7 @@ def load_json(path: str) -> Any:
         OSError: If it cannot be read.
         ValueError: If it is no json. The message names the file and says what it is.
     """
-    text = decode_json_text(fileio.get(path), repr(path))
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f'{path!r} cannot be read as a json: '
-                         f'{explain_json_error(error, text)}') from error
-    except RecursionError as error:
-        raise ValueError(f'{path!r} cannot be read as a json: it is nested too deeply') from error
+    return parse_json(decode_json_text(fileio.get(path), repr(path)), repr(path))
 
 
 def read_coco(path: str) -> CocoJson:

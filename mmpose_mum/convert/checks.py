@@ -52,7 +52,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         images = getattr(options, name + '_images', None)
         if images and not osp.isdir(images):
             raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
-                             f'{osp.abspath(images)!r})')
+                                    f'{osp.abspath(images)!r})')
     for name in ('labeled', 'val'):
         path = getattr(options, name)
         if path and not path.endswith('.json'):

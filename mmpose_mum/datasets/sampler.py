@@ -139,9 +139,6 @@ class SemiSupervisedSampler(Sampler):
         """Number of samples of all sources; the iteration itself never ends."""
         return self.num_samples
 
-    def set_epoch(self, epoch: int) -> None:
-        """Do nothing: the order depends on the place in the endless stream."""
-
 
 def checksum_of(dataset) -> int:
     """Return a checksum of a dataset's entries as MMEngine keeps them, in order and with paths.

@@ -1,9 +1,8 @@
 """The files of a split: two jsons and a text."""
-import filecmp
 import json
-import os
 from pathlib import Path
 
+from ..files.whole import write_whole
 from .splits import Source, Split, split_text
 
 
@@ -11,19 +10,14 @@ def write_file(path: Path, chunks, force: bool) -> None:
     """Write a text file all at once, or not at all: what is there may have the same content only.
 
     Raises:
+        OSError: If it cannot be written; see :func:`write_whole`.
         ValueError: If it is there with other content, and ``force`` is false.
     """
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with open(partial, 'w', encoding='utf-8', newline='\n') as file:
-            file.writelines(chunks)
-        if not force and path.exists() and not filecmp.cmp(partial, path, shallow=False):
-            raise ValueError(f'{path} exists with other content: choose another --out, or '
-                             'overwrite it with --force')
-        os.replace(partial, path)
-    finally:
-        if partial.exists():
-            partial.unlink()
+    content = ''.join(chunks).encode()
+    if not force and path.exists() and path.read_bytes() != content:
+        raise ValueError(f'{path} exists with other content: choose another --out, or overwrite it '
+                         'with --force')
+    write_whole(content, path)
 
 
 def write_json(path: Path, source: Source, images, annotations, force: bool) -> None:

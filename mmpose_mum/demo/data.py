@@ -62,10 +62,6 @@ def _without_labels(annotation: Dict) -> Dict:
     return {key: value for key, value in annotation.items() if key not in hidden}
 
 
-def _write_stamp(path: Path, content: Dict) -> None:
-    write_whole(json.dumps(content), path)
-
-
 def _check_whole(name: str, value: int, least: int) -> None:
     if value != int(value) or value < least:
         raise ValueError(f'{name} must be a whole number of at least {least}, not {value}')
@@ -141,7 +137,7 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
 
     # The stamp says "complete" only while everything is there: any step may be interrupted.
     root.mkdir(parents=True, exist_ok=True)
-    _write_stamp(stamp, dict(arguments, complete=False))
+    write_whole(json.dumps(dict(arguments, complete=False)), stamp)
     partial = root / '.demo_partial'
     shutil.rmtree(partial, ignore_errors=True)
     images, annotations = _write_split(partial, 'train', num_train, seed, image_size)
@@ -158,5 +154,5 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial / path.name, path)
     partial.rmdir()
-    _write_stamp(stamp, dict(arguments, complete=True))
+    write_whole(json.dumps(dict(arguments, complete=True)), stamp)
     return {name: str(path) for name, path in paths.items()}

@@ -167,7 +167,7 @@ def sample_skeleton(rng: np.random.Generator) -> Tuple[Dict, Dict, str]:
 
 
 def facing_keypoints(points: Dict, head_frame: np.ndarray, head_axes: np.ndarray,
-                  long_hair: bool) -> np.ndarray:
+                     long_hair: bool) -> np.ndarray:
     """Find the keypoints that the body itself does not hide from the viewer.
 
     Args:

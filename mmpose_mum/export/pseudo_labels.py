@@ -2,7 +2,18 @@
 import os
 import os.path as osp
 from collections import Counter
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 import torch
@@ -162,12 +173,14 @@ def _with_labels(full: Dict[str, Any], dataset: Dict[str, Any], test: Dict[str, 
     return People(datasets, '', dict(datasets[0].metainfo), [{}] * len(datasets), {})
 
 
-def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Module:
+def load_plain(cfg: Config, checkpoint: Union[str, Dict[str, Any]],
+               which: str = 'teacher') -> torch.nn.Module:
     """Build the plain model of a config with the weights of a checkpoint.
 
     Args:
         cfg (Config): Of a semi-supervised training, or a plain one.
-        path (str): A checkpoint of such a training, or a plain one; may come from a stranger.
+        checkpoint (str | dict): Of such a training, or a plain one, or what was read of it; may
+            come from a stranger.
         which (str): ``'teacher'`` or ``'student'``, of a semi-supervised training.
 
     Returns:
@@ -177,7 +190,7 @@ def load_plain(cfg: Config, path: str, which: str = 'teacher') -> torch.nn.Modul
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a checkpoint of the config's model, or one of other keypoints.
     """
-    content = load_checkpoint(path)
+    content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
     weights = content['state_dict']
     if any(key.startswith('teacher.') for key in weights):
         weights = plain_state_dict(weights, which)

@@ -110,7 +110,7 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def parse_json(text: str, path) -> Any:
-    """Parse what :func:`read_json_text` gave; NaN and the infinities are read, as by Python.
+    """Parse a json's text; NaN and the infinities are read, as by Python.
 
     Args:
         text (str): The json's text.
@@ -118,13 +118,15 @@ def parse_json(text: str, path) -> Any:
 
     Raises:
         ValueError: If it is not JSON, with the line, the text around the place and, where it can
-            be told, what was meant.
+            be told, what was meant; or if it is nested too deeply.
     """
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ValueError(f'{path} is not a json that can be read: '
+        raise ValueError(f'{path} cannot be read as a json: '
                          f'{explain_json_error(error, text)}') from error
+    except RecursionError as error:
+        raise ValueError(f'{path} cannot be read as a json: it is nested too deeply') from error
 
 
 def explain_json_error(error: ValueError, text: str) -> str:

@@ -30,28 +30,32 @@ _SPELLINGS: Tuple[Tuple[str, Callable[[str], Any]], ...] = (
 )
 
 
-def similar_name(path: str, root: str = '') -> str:
+def similar_name(path: str) -> str:
     """Look for a file that a path could mean which does not exist.
 
     Another Unicode form, other case or another suffix; Windows' backslashes, a URL's ``%20``,
-    Label Studio's prefix; a path of another machine whose end is below the root; and a folder of
-    the root in which it is.
+    Label Studio's prefix; a path of another machine whose end is there; and a folder in which it
+    is. Looked for below that of the path's folders which exists, and below the current one.
 
     Args:
-        path (str): What was looked for, with the root before it or not; of a frame, its video's.
-        root (str): The folder that names are relative to. Defaults to the path's own folder.
+        path (str): What was looked for; of a frame, its video's.
 
     Returns:
         str: Words to append to an error, such as ``"; there is 'a/1.JPG', with another upper or
         lower case"``; empty if there is no such file.
     """
-    path, root = os.fspath(path), os.fspath(root)
+    path = os.fspath(path)
     path = (split_frame_name(path) or [path])[0]
-    name = path[len(root):].lstrip('/') if root and path.startswith(root) else path
-    if not root:
-        root, name = (osp.dirname(path), osp.basename(path)) if osp.isdir(
-            osp.dirname(path) or '.') else ('.', path)
+    root = osp.dirname(path)
+    while root and not osp.isdir(root):
+        root = osp.dirname(root)
     list_folder = lru_cache(None)(_list_folder)
+    hint = _below(root, path[len(root):], path, list_folder)
+    return hint or (_below('', path, path, list_folder) if root else '')
+
+
+def _below(root: str, name: str, path: str, list_folder: Callable[[str], List[str]]) -> str:
+    """Return the hint on a file below a folder that ``name`` could mean, empty if there is none."""
     for plain, rewritten in _names(name):
         # Label Studio writes /data/local-files/?d=train/1.jpg
         parts = [part for part in re.split(r'/|\?d=', plain) if part not in ('', '.')]
@@ -86,8 +90,8 @@ def _folders(root: str) -> Iterator[Tuple[str, bool]]:
     yield root, False
     try:
         with os.scandir(root or '.') as entries:
-            folders = islice((entry.path for entry in entries if entry.is_dir()), _MAX_FOLDERS)
-            yield from ((folder, True) for folder in sorted(folders))
+            folders = islice((entry.name for entry in entries if entry.is_dir()), _MAX_FOLDERS)
+            yield from ((osp.join(root, folder), True) for folder in sorted(folders))
     except OSError:
         return
 

@@ -18,6 +18,7 @@ from .warp import (
     heatmap_peaks,
     inside_view,
     invert_affine,
+    longer_sides,
     swap_left_right,
     view_to_view,
     warp_distributions,
@@ -30,9 +31,8 @@ __getattr__ = old_names(__name__)
 __all__ = [
     'ModelEma', 'check_mixing', 'compose_affine', 'ema_update_', 'encode_coordinates',
     'encode_gaussians', 'encode_offsets', 'encode_simcc', 'evaluating', 'heatmap_peaks',
-    'inside_view', 'invert_affine', 'invert_tile_permutation', 'keypoint_cutout', 'map_tensors',
-    'mix_tiles', 'paired_tensors', 'preserved', 'sample_tile_permutation', 'seed_all',
-    'seed_host', 'seed_of', 'seeded', 'swap_left_right', 'tensors_of', 'unmix_tiles',
-    'view_to_view', 'warmed_up_momentum', 'warp_distributions', 'warp_heatmaps',
-    'warp_keypoints'
+    'inside_view', 'invert_affine', 'invert_tile_permutation', 'keypoint_cutout', 'longer_sides',
+    'map_tensors', 'mix_tiles', 'paired_tensors', 'preserved', 'sample_tile_permutation',
+    'seed_all', 'seed_host', 'seed_of', 'seeded', 'swap_left_right', 'tensors_of', 'unmix_tiles',
+    'view_to_view', 'warmed_up_momentum', 'warp_distributions', 'warp_heatmaps', 'warp_keypoints'
 ]

@@ -25,7 +25,8 @@ def check_mixing(grid: Grid, group_size: int) -> None:
         raise ValueError(f'group_size must be an integer, got {group_size!r}')
     if group_size < 2:
         raise ValueError(f'group_size must be at least 2 (tiles are exchanged between the images '
-                         f'of a group), got {group_size}; to train without mixing set prob=0')
+                         f'of a group), got {group_size}; to train without mixing set '
+                         'mix_unmix=None')
 
 
 def dividing_grid(height: int, width: int) -> Grid:

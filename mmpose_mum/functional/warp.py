@@ -197,6 +197,20 @@ def swap_left_right(x: Tensor, flip_indices: Sequence[int], where: Tensor) -> Te
     return torch.where(where.view(-1, *[1] * (x.ndim - 1)), x.index_select(1, index), x)
 
 
+def longer_sides(boxes: Tensor, matrix: Tensor) -> Tensor:
+    """Measure boxes in views of their images. A rotated or mirrored box is as long as before.
+
+    Args:
+        boxes (Tensor): (B, 4), x1 y1 x2 y2 in pixels of the image.
+        matrix (Tensor): (B, 3, 3), image pixel → pixel of the view.
+
+    Returns:
+        Tensor: (B,), the longer sides in pixels of the views.
+    """
+    a, b, c, d = matrix[:, :2, :2].flatten(1).unbind(1)
+    return (boxes[:, 2:] - boxes[:, :2]).amax(1) * (a * d - b * c).abs().sqrt()
+
+
 def inside_view(keypoints: Tensor, size: Tuple[int, int]) -> Tensor:
     """Tell which points lie in a view.
 

@@ -20,10 +20,10 @@ from ..functional.branches import BRANCHES, KEYPOINT_WEIGHTS
 from ..functional.cutout import keypoint_cutout
 from ..functional.modes import evaluating
 from ..functional.nested import map_tensors
+from ..functional.normalization import Normalization
 from ..functional.warp import inside_view
 from .labelers import (
     Labeler,
-    Normalization,
     Seen,
     SeveralLabelers,
     build_labeler,

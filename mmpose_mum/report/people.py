@@ -107,7 +107,7 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
                              f'{len(person["keypoints"])}')
         elif labeled.any():
             found.append(JudgedPerson(person['path'], person['box'], person['keypoints'],
-                                person['scores'], truth, labeled))
+                                      person['scores'], truth, labeled))
     if unreadable == len(infos):
         raise ValueError(f'none of the {unreadable} images can be read, such as '
                          f'{infos[0]["img_path"]!r}. If the paths are relative, run the command '

@@ -105,10 +105,11 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
             labels already.
     """
     notes: List[str] = []
-    model = load_plain(cfg, checkpoint).to(device)
+    content = load_checkpoint(checkpoint)
+    model = load_plain(cfg, content).to(device)
     student = None
-    if any(key.startswith('student.') for key in load_checkpoint(checkpoint)['state_dict']):
-        student = load_plain(cfg, checkpoint, 'student').to(device)
+    if any(key.startswith('student.') for key in content['state_dict']):
+        student = load_plain(cfg, content, 'student').to(device)
     else:
         notes.append('student: the checkpoint is a plain model, without a student to compare with')
     train = None

@@ -24,7 +24,7 @@ __getattr__ = old_names(__name__)
 PANEL = (200, 240)  # width and height, in pixels
 CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
 PADDING = 1.3  # what a panel shows around the box
-THRESHOLD = 0.1  # what PCK allows
+THRESHOLD = 0.1  # what PCK allows, in longer sides of the box
 Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
 
 
@@ -79,7 +79,7 @@ def build_dataset(cfg: Config, **changes):
 def check_keypoints(models: Models) -> None:
     """Raise ValueError unless all models' data have the same keypoints in the same order."""
     keypoints = {name: list(build_dataset(cfg, lazy_init=True).metainfo['keypoint_name2id'])
-              for name, (cfg, _) in models.items()}
+                 for name, (cfg, _) in models.items()}
     first = next(iter(keypoints))
     for name in keypoints:
         if keypoints[name] != keypoints[first]:
@@ -102,14 +102,23 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
     return model
 
 
-def share_right(sample: PoseDataSample) -> float:
-    """Return the share of labeled keypoints that are right, NaN if none is labeled."""
+def count_right(sample: PoseDataSample) -> Tuple[int, int]:
+    """Return how many of a predicted sample's labeled keypoints are right, and how many there are.
+
+    One that does not count, as in MMPose's PCK, is not labeled or has no box.
+    """
     truth = sample.gt_instances
     labeled = truth.keypoints_visible.reshape(1, -1) > 0
     size = np.full((1, 2), np.max(truth.bboxes[0, 2:] - truth.bboxes[0, :2]))
-    _, share, count = keypoint_pck_accuracy(
+    shares, _, _ = keypoint_pck_accuracy(
         sample.pred_instances.keypoints, truth.keypoints, labeled, THRESHOLD, size)
-    return float(share) if count else float('nan')
+    return int((shares > 0).sum()), int((shares >= 0).sum())
+
+
+def share_right(sample: PoseDataSample) -> float:
+    """Return the share of labeled keypoints that are right, NaN if none is labeled."""
+    right, labeled = count_right(sample)
+    return right / labeled if labeled else float('nan')
 
 
 def draw_person(visualizer, image: np.ndarray, box, keypoints, shown) -> np.ndarray:

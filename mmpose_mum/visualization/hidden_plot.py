@@ -82,7 +82,7 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
     by_score.set(xlabel="the teacher's confidence", xlim=(0, 1), ylim=(0, 1.02),
                  title='right keypoints (line), share of all (bars)')
     by_keypoint.set(xlabel='right keypoints', yticks=range(len(keypoints)), xlim=(0, 1),
-                 title='by keypoint')
+                    title='by keypoint')
     by_keypoint.set_yticklabels(keypoints)
     by_keypoint.invert_yaxis()
     over_time.legend()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..functional.normalization import RGB, Normalization
 from .text import Color, write
 
 # RGB. Used and rejected keypoints differ in their shape as well, for those who see no green and
@@ -99,14 +100,8 @@ def restore(preprocessor: nn.Module, images: Tensor) -> np.ndarray:
     Returns:
         np.ndarray: uint8 RGB, (N, H, W, 3).
     """
-    preprocessor = getattr(preprocessor, 'data_preprocessor', preprocessor)  # of each branch
-    images = images.float()
-    if hasattr(preprocessor, 'mean'):
-        images = images * preprocessor.std + preprocessor.mean
-    if not getattr(preprocessor, '_channel_conversion', False):  # they are BGR, as loaded
-        images = images.flip(1)
-    images = images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
-    return np.ascontiguousarray(images)
+    pixels = Normalization.of(preprocessor).into(RGB, images).clamp(0, 255).byte()
+    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def _heatmap_columns(step, number: int, size: Tuple[int, int]) -> List[Tiles]:

@@ -97,3 +97,23 @@ def test_photometric_arguments_out_of_range(arguments, word):
 def test_images_of_another_type_are_refused_before_opencv_does():
     with pytest.raises(ValueError, match='got float32: leave out to_float32=True'):
         P.PhotometricRandAugment()(dict(img=np.zeros((9, 9, 3), np.float32)))
+
+
+def test_the_hue_turns_both_ways_and_keeps_red_red_without_strength():
+    red, hue = np.full((4, 4, 3), (0, 0, 255), np.uint8), P.OPERATIONS['hue']
+    assert np.abs(hue(red, 0., 1).astype(int) - red).max() <= 2
+    assert hue(red, 1., 1)[0, 0].argmax() == 1 and hue(red, 1., -1)[0, 0].argmax() == 0
+
+
+def test_posterizing_leaves_four_bits_at_full_strength():
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
+    left = [len(np.unique(P.OPERATIONS['posterize'](ramp, strength, 1)))
+            for strength in (0., .5, 1.)]
+    assert left == [256, 64, 16]
+
+
+def test_blur_has_a_deviation_of_two_pixels_at_full_strength():
+    line, places = np.zeros((41, 41, 3), np.uint8), np.arange(41) - 20
+    line[:, 20] = 255
+    row = P.OPERATIONS['blur'](line, 1., 1)[20, :, 0].astype(float)
+    assert np.sqrt((row * places**2).sum() / row.sum()) == pytest.approx(2, rel=.1)

@@ -312,3 +312,25 @@ def test_a_setting_out_of_its_range_is_refused_before_the_training(option):
     StrongView(input_size=[192, 256], scale_factor=[1, 1], rotate_factor=0, rotate_prob=1)
     with pytest.raises(TypeError, match='scale_factors'):
         StrongView(input_size=(192, 256), scale_factors=.25)
+
+
+def test_the_padding_is_that_of_the_crop():
+    results, _ = person(np.random.default_rng(0), keypoints=False)
+    still = dict(flip_prob=0., rotate_prob=0., scale_prob=0.)
+    scales = [
+        WeakView((48, 64), padding=padding, **still)(copy.deepcopy(results))[
+            'data_samples'].warp_mat[0, 0] for padding in (1., 1.5)]
+    assert scales[0] / scales[1] == pytest.approx(1.5, rel=1e-4)
+
+
+def test_the_strong_view_scales_more_than_the_weak_one():
+    results, _ = person(np.random.default_rng(0), keypoints=False)
+    spread = {}
+    with seeded(0):
+        for kind in (WeakView, StrongView):
+            view = kind((48, 64))
+            scales = [view(copy.deepcopy(results))['data_samples'].input_scale[0]
+                      for _ in range(200)]
+            spread[kind] = max(scales) / min(scales)
+    assert 1.5 < spread[WeakView] <= 1.25 / .75 + .01
+    assert 1.9 < spread[StrongView] <= 1.35 / .65 + .01

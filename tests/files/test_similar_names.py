@@ -28,25 +28,29 @@ UMLAUT = normalize('NFC', 'Füße.jpg')
     ('train/1.jpg', 'train/3f2a1b0c-1.jpg', 'Label Studio'),
     ('train/1.JPG', r'D:\train\1.jpg', "backslashes, with another upper or lower case, without"),
 ])
-def test_a_file_of_nearly_the_same_name_is_told(tmp_path, there, name, reason):
+def test_a_file_of_nearly_the_same_name_is_told(tmp_path, monkeypatch, there, name, reason):
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / there
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    for asked in (f'{tmp_path}/{name}', name):  # joined with the root or not
-        hint = similar_name(asked, str(tmp_path))
+    for asked, found in ((f'{tmp_path}/{name}', str(path)), (name, there)):
+        hint = similar_name(asked)
         assert hint.startswith('; there is ') and reason in hint
-        assert (ascii if 'Unicode' in reason else repr)(str(path)) in hint
+        assert (ascii if 'Unicode' in reason else repr)(found) in hint
 
 
-def test_the_root_may_be_left_out(tmp_path):
-    (tmp_path / '1.JPG').touch()
-    assert '1.JPG' in similar_name(tmp_path / '1.jpg')
+def test_a_path_below_a_folder_that_exists_elsewhere_is_looked_for_there(tmp_path, monkeypatch):
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    (tmp_path / 'there/Train').mkdir(parents=True)
+    (tmp_path / 'there/Train/1.jpg').touch()
+    assert repr(f'{tmp_path}/there/Train/1.jpg') in similar_name(tmp_path / 'there/train/1.jpg')
 
 
 @pytest.mark.parametrize('name', ['2.jpg', 'a/2.jpg', '', '/', '#', 'none/1.txt', 'x' * 300,
                                   'nul\x00.jpg'])
-def test_nothing_is_said_where_no_such_file_is(tmp_path, name):
+def test_nothing_is_said_where_no_such_file_is(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / '1.jpg').touch()
     (tmp_path / '2.txt').touch()  # of another kind
-    assert similar_name(f'{tmp_path}/{name}', str(tmp_path)) == ''
-    assert similar_name(name, str(tmp_path / 'no such folder')) == ''
+    assert similar_name(f'{tmp_path}/{name}') == similar_name(name) == ''

@@ -74,3 +74,10 @@ def test_the_unit_is_the_box():
     _, _, agreement = average_by_agreement(
         keypoints, torch.ones(2, 2, 1), torch.tensor([40., 400]))
     assert agreement[0].item() == pytest.approx(math.exp(-2)) and agreement[1].item() > .98
+
+
+def test_where_nobody_counts_all_stays_finite():
+    keypoints = torch.tensor([[10., 20], [0, 0]]).view(2, 1, 1, 2)
+    found = average_by_agreement(keypoints, torch.ones(2, 1, 1), torch.tensor([100.]),
+                                 weights=torch.zeros(2, 1, 1))
+    assert all(value.isfinite().all() for value in found) and found[2] == 0

@@ -161,3 +161,12 @@ def test_on_the_meta_device():
     keypoints = torch.rand((2, 4, 2), device='meta')
     usable = torch.ones((2, 4), dtype=torch.bool, device='meta')
     assert keypoint_cutout(images, keypoints, usable).shape == images.shape
+
+
+def test_jitter_moves_a_patch_in_each_direction_for_itself():
+    torch.manual_seed(0)
+    hidden = cut(torch.full((300, 1, 2), 60.), size=(120, 120), half_size=(2., 2.),
+                 jitter=6.).double()
+    places = torch.arange(120.).double()
+    shifts = torch.stack([hidden.sum(dim) @ places for dim in (1, 2)])
+    assert abs(torch.corrcoef(shifts)[0, 1]) < .2

@@ -173,3 +173,13 @@ def test_a_model_follows_another_by_its_momentum(average_buffers):
     assert ema.equal()
     for name, tensor in teacher.state_dict().items():
         assert torch.equal(tensor, student.state_dict()[name]), name
+
+
+@pytest.mark.parametrize('own', [False, True])
+def test_statistics_are_the_students_and_the_teachers_if_it_gathers_its_own(own):
+    """Those that differ between processes until somebody averages them."""
+    teacher, student = network(0), network(1)
+    found = {id(tensor) for tensor in ModelEma(teacher, student, own_buffers=own).statistics}
+    for name in ('running_mean', 'running_var'):
+        assert id(getattr(student[1], name)) in found
+        assert (id(getattr(teacher[1], name)) in found) == own

@@ -62,3 +62,11 @@ def test_the_seeds_are_what_they_were():
     assert seed_of(0) == SEEDS[0] and seed_of(5, 1, 1000) == SEEDS[1]
     with seeded(5, 1, 1000):
         np.testing.assert_allclose(draw(), DRAWS, rtol=1e-6)
+
+
+def test_every_device_is_seeded(monkeypatch):
+    """By PyTorch's own function, which seeds the CPU and all others."""
+    seen = []
+    monkeypatch.setattr(torch, 'manual_seed', seen.append)
+    seed_all(3, 100)
+    assert seen == [seed_of(3, 100)]

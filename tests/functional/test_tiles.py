@@ -293,7 +293,7 @@ def test_a_grid_that_is_not_two_positive_integers_is_refused(grid):
 
 @pytest.mark.parametrize('group_size', [1, 0, -2])
 def test_a_group_of_one_is_refused_and_the_message_says_how_not_to_mix(group_size):
-    with pytest.raises(ValueError, match=rf'at least 2 .* got {group_size}; .* set prob=0'):
+    with pytest.raises(ValueError, match=rf'at least 2 .* got {group_size}; .* set mix_unmix=None'):
         sample_tile_permutation(4, (2, 2), group_size)
 
 

@@ -27,7 +27,8 @@ from helpers.target_views import FLIP_INDICES
 from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
-from mmpose_mum.models.labelers import Normalization, Seen, base
+from mmpose_mum.functional.normalization import Normalization
+from mmpose_mum.models.labelers import Seen, base
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 
@@ -398,6 +399,8 @@ def test_a_json_of_a_labeler_tells_what_is_in_it(tmp_path):
     seen, targets = teach(build(labeler), data)
     weak, strong = data['data_samples'].values()
     assert 0 < sum(sample.flip for sample in weak) < 8
+    of_view = [s[FLIP_INDICES] if sample.flip else s for s, sample in zip(scores, weak)]
+    np.testing.assert_allclose(seen.scores, np.stack(of_view), atol=1e-6)
     counted = scores >= .2
     for keypoints, samples in ((seen.keypoints, weak), (targets.keypoints, strong)):
         found = in_image(keypoints, samples)
@@ -409,6 +412,66 @@ def test_a_json_of_a_labeler_tells_what_is_in_it(tmp_path):
     with pytest.raises(ValueError, match=r'does not know the person of /elsewhere/0.png'):
         weak[0].set_metainfo(dict(img_path='/elsewhere/0.png'))
         teach(build(labeler), data)
+
+
+def test_people_of_one_image_are_told_apart_by_their_boxes(tmp_path):
+    image, box = PEOPLE[0]
+    people = [(image, box), (image, box + np.array([[20, 0, 20, 0]], np.float32))]
+    rng, path = np.random.default_rng(0), tmp_path / 'labels.json'
+    points, scores = rng.uniform(50, [110, 170], (2, 6, 2)), rng.uniform(.3, 1, (2, 6))
+    labeler = exported(path, list(zip(people, zip(points, scores))))
+    content = json.loads(path.read_text())
+    for annotation in content['annotations']:
+        annotation['image_id'] = 0
+    path.write_text(json.dumps(content))
+    data = two_views(people)
+    for samples in data['data_samples'].values():
+        for sample in samples:
+            sample.set_metainfo(dict(img_path='/somewhere/below/0.png'))
+    seen, _ = teach(build(labeler), data)
+    weak = data['data_samples']['unsup_teacher']
+    np.testing.assert_allclose(in_image(seen.keypoints, weak), points, atol=2e-2)
+    np.testing.assert_allclose(seen.scores, scores, atol=1e-6)
+    # Of a json that has become another, nobody is taken for somebody else.
+    content['annotations'][0]['bbox'][0] += 2
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='does not know the person of .* with the box'):
+        teach(build(labeler), data)
+
+
+def test_without_scores_labeled_keypoints_are_sure(tmp_path):
+    path, order = tmp_path / 'labels.json', [5, 0, 1, 2, 3, 4]
+    points = np.random.default_rng(0).uniform(50, [110, 170], (6, 2))
+    scores = np.array([.9, .1, .9, .9, .9, .9])  # the second has no label
+    labeler = exported(path, [(PEOPLE[0], (points[order], scores[order]))],
+                       [NAMES[i] for i in order])
+    content = json.loads(path.read_text())
+    del content['annotations'][0]['keypoint_scores']
+    path.write_text(json.dumps(content))
+    data = two_views(PEOPLE[:1])
+    for samples in data['data_samples'].values():
+        samples[0].set_metainfo(dict(img_path='/somewhere/below/0.png'))
+    seen, _ = teach(build(labeler), data)
+    assert seen.scores.tolist() == seen.weights.tolist() == [[1, 0, 1, 1, 1, 1]]
+
+
+def test_a_data_sets_keypoint_weights_count_for_a_labelers_targets_too(tmp_path):
+    model, data = build(write_labeler(tmp_path)), two_views(PEOPLE[:2])
+    plain, weights = teach(model, data)[1].weights, [1., 0., 1.5, 2., 1., 1.]
+    for sample in data['data_samples']['unsup_student']:
+        sample.set_metainfo(dict(dataset_keypoint_weights=np.array([weights])))
+    assert plain.sum() > 0
+    assert teach(model, data)[1].weights.equal(plain * torch.tensor(weights))
+
+
+def test_a_checkpoint_that_names_other_keypoints_than_it_predicts_is_refused(tmp_path):
+    labeler = write_labeler(tmp_path)
+    checkpoint = torch.load(labeler['checkpoint'])
+    checkpoint['meta'] = dict(dataset_meta=dict(
+        keypoint_id2name=dict(enumerate([*NAMES, 'more']))))
+    torch.save(checkpoint, labeler['checkpoint'])
+    with pytest.raises(ValueError, match='predicts 6 keypoints, but has 7 names'):
+        teach(build(labeler), two_views(PEOPLE[:1]))
 
 
 @pytest.mark.parametrize('kind', ['png', 'avi#000002'])

@@ -10,7 +10,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
-from ...functional.warp import inside_view, swap_left_right, warp_keypoints
+from ...functional.warp import inside_view, longer_sides, swap_left_right, warp_keypoints
 from ..wrappers import unwrapped
 
 __getattr__ = old_names(__name__)
@@ -108,7 +108,7 @@ class HiddenLabelHook(Hook):
             print_log('hidden keypoints: none was inside a weak view', 'current')
             return
         by_keypoint = {name: values[f'hidden/PCK_{name}'] for name in names
-                    if f'hidden/PCK_{name}' in values}
+                       if f'hidden/PCK_{name}' in values}
         best, worst = (pick(by_keypoint, key=by_keypoint.__getitem__) for pick in (max, min))
         print_log(
             f"hidden keypoints: {values['hidden/PCK']:.1%} of the teacher's {counted} are within "
@@ -145,12 +145,8 @@ def hidden_keypoints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, 
     keypoints = warp_keypoints(keypoints, matrix)
     keypoints, visible = (
         swap_left_right(x, metas[0]['flip_indices'], flip) for x in (keypoints, visible))
-    # A mirrored box is as long.
     boxes = torch.from_numpy(np.concatenate([sample.gt_instances.bboxes for sample in samples]))
-    side = (boxes[:, 2:] - boxes[:, :2]).amax(1)
-    a, b, c, d = matrix[:, :2, :2].flatten(1).unbind(1)
-    radius = side * (a * d - b * c).abs().sqrt()
-    return keypoints, visible & inside_view(keypoints, size), radius[:, None]
+    return keypoints, visible & inside_view(keypoints, size), longer_sides(boxes, matrix)[:, None]
 
 
 def count_right(right: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:

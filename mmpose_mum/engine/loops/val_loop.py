@@ -95,7 +95,6 @@ class TeacherStudentOnePassValLoop(ValLoop):
         self.runner.call_hook(
             'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
 
-
     def _ordered(self) -> List[str]:
         """Return both models, the one that ``predict_on`` says last."""
         chosen = self._settings.get('predict_on', MODELS[0])

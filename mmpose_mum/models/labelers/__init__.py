@@ -5,11 +5,11 @@ from mmpose.utils.typing import ConfigType
 
 from .base import Labeler, Seen, remember, student_names
 from .file import FileLabeler
-from .model import ModelLabeler, Normalization
+from .model import ModelLabeler
 from .several import SeveralLabelers
 
-__all__ = ['FileLabeler', 'Labeler', 'ModelLabeler', 'Normalization', 'Seen', 'SeveralLabelers',
-           'build_labeler', 'remember', 'student_names']
+__all__ = ['FileLabeler', 'Labeler', 'ModelLabeler', 'Seen', 'SeveralLabelers', 'build_labeler',
+           'remember', 'student_names']
 
 
 def build_labeler(config: Union[ConfigType, Sequence[ConfigType]]) -> Labeler:

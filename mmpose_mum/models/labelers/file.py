@@ -76,7 +76,8 @@ class FileLabeler(Labeler):
             x, y, width, height = annotation['bbox']
             keypoints = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)[order]
             counts = keypoints[:, 2] > 0
-            scores = np.array(annotation.get('keypoint_scores', counts), dtype=float)[order]
+            told = annotation.get('keypoint_scores')
+            scores = (counts if told is None else np.array(told)[order]).astype(float)
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f'the annotation {annotation.get("id")} of {self.source!r} needs a `bbox`, '

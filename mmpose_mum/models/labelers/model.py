@@ -1,12 +1,12 @@
 """A labeler that is a frozen model of any kind: architecture, head, codec and input size."""
 from contextlib import nullcontext
-from typing import Any, ContextManager, Dict, List, NamedTuple, Optional
+from typing import Any, ContextManager, Dict, List, Optional
 
 import torch
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import ConfigType, SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...checkpoint.keypoints import keypoint_names
 from ...checkpoint.plain import build_plain, plain_state_dict
@@ -14,6 +14,7 @@ from ...checkpoint.safe_load import load_checkpoint
 from ...configs.metainfo import keypoints_of
 from ...configs.plain import plain_model, read_config
 from ...configs.shipped import find_config
+from ...functional.normalization import Normalization
 from ...functional.seeding import preserved
 from ..precision import float32_outputs, without_autocast
 from ..targets.base import target_maker_for
@@ -118,47 +119,6 @@ class ModelLabeler(Labeler):
             return Seen(keypoints, scores)
         self._index = self._index.to(scores.device, non_blocking=True)
         return Seen(keypoints.index_select(1, self._index), scores.index_select(1, self._index))
-
-
-class Normalization(NamedTuple):
-    """What one of MMPose's preprocessors makes of pixels.
-
-    Attributes:
-        turned: Whether it exchanges the first and the last channel.
-        mean: (3, 1, 1), on the CPU; 0 where it does not normalize.
-        std: Likewise; 1 where it does not.
-    """
-    turned: bool
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, preprocessor: nn.Module) -> 'Normalization':
-        """Look at a preprocessor, or at one around it that serves each branch."""
-        inner = getattr(preprocessor, 'data_preprocessor', preprocessor)
-        return cls(bool(getattr(inner, '_channel_conversion', False)), *(
-            getattr(inner, name, torch.full((3, 1, 1), value)).float().cpu()
-            for name, value in (('mean', 0.), ('std', 1.))))
-
-    def same_as(self, other: 'Normalization') -> bool:
-        """Tell whether both make the same of pixels."""
-        return self.turned == other.turned and self.mean.equal(other.mean) and (
-            self.std.equal(other.std))
-
-    def into(self, other: 'Normalization', images: Tensor) -> Tensor:
-        """Normalize images as another one does; pixels are integers, so that nothing is lost.
-
-        Args:
-            other (Normalization): The other one.
-            images (Tensor): (B, 3, H, W), normalized by this one.
-
-        Returns:
-            Tensor: float32 (B, 3, H, W).
-        """
-        mean, std, new_mean, new_std = (
-            x.to(images.device, non_blocking=True) for x in (*self[1:], *other[1:]))
-        pixels = (images.float() * std + mean).round()
-        return ((pixels if self.turned == other.turned else pixels.flip(1)) - new_mean) / new_std
 
 
 def _settled(node: Any) -> Any:

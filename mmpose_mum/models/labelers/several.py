@@ -7,6 +7,7 @@ from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
 from ...functional.agreement import average_by_agreement
+from ...functional.warp import longer_sides
 from .base import Labeler, Seen
 
 
@@ -50,6 +51,5 @@ class SeveralLabelers(Labeler):
 def box_sizes(samples: SampleList) -> Tensor:
     """Return the longer sides (B,) of people's boxes in pixels of their views, on the CPU."""
     boxes = np.concatenate([sample.gt_instances.bboxes for sample in samples])
-    linear = np.stack([sample.metainfo['warp_mat'] for sample in samples])[:, :2, :2]
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(1) * np.sqrt(np.abs(np.linalg.det(linear)))
-    return torch.from_numpy(sides).float()
+    matrices = np.stack([sample.metainfo['warp_mat'] for sample in samples])
+    return longer_sides(torch.from_numpy(boxes), torch.from_numpy(matrices)).float()

@@ -98,9 +98,9 @@ class HeatmapTargetMaker(TargetMaker):
         height, width = heatmaps.shape[2:]
         matrix = compose_affine(self.to_heatmap, matrix, self.from_heatmap)
         mirrored = mirrored.to(heatmaps.device, non_blocking=True)
-        heatmaps = swap_left_right(heatmaps, flip_indices, mirrored)
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
-        peaks, scores = self._peaks(heatmaps)
+        peaks, scores = (
+            swap_left_right(x, flip_indices, mirrored) for x in self._peaks(heatmaps))
         peaks = warp_keypoints(peaks, matrix.to(heatmaps.device, non_blocking=True))
         weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
         return PseudoTargets(self._in_input(peaks), scores, weights, maps, valid)

@@ -96,6 +96,32 @@ def test_a_resume_that_has_nothing_left_to_train_is_told(tmp_path, monkeypatch):
     assert same(straight, resumed) and not any(map(len, read(resumed)))
 
 
+def test_the_model_trains_again_after_each_validation(tmp_path):
+    seen = []
+
+    class Modes(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            seen.append(runner.model.training)
+
+    run(tmp_path, 8, scores=[1, 2, 3], val_interval=3, hooks=[Modes()])
+    assert seen == [True] * 8
+
+
+def test_each_process_draws_its_own_random_numbers(tmp_path, monkeypatch):
+    runs = []
+    for rank in (0, 1):
+        monkeypatch.setattr(train_loop, 'get_rank', lambda rank=rank: rank)
+        runs.append(run(tmp_path / str(rank), 6))
+    assert not same(*runs)
+
+
+def test_validations_begin_and_grow_frequent_when_the_config_says(tmp_path):
+    runner = build(tmp_path, 12, scores=[1, 2, 3, 4, 5], val_interval=4)
+    runner._train_loop.update(val_begin=6, dynamic_intervals=[(9, 1)])
+    runner.train()
+    assert runner.val_evaluator.metrics[0].asked == 5  # after 8 iterations, and after 9 to 12
+
+
 def test_accumulated_gradients_resume_between_two_steps(tmp_path):
     straight = run(tmp_path / 'a', 12, accumulate=STOP)
     with pytest.raises(Stop):

@@ -296,3 +296,24 @@ def test_on_the_meta_device_and_under_autocast(name):
     made = targets(found, first, second, FLIP_INDICES)
     targets.loss(found, made).backward()
     assert made.keypoints.is_meta and all(x.is_meta for x in targets.distance(found, made))
+
+
+def test_an_unlabeled_step_leaves_the_labeled_loss_of_a_head_as_it_is():
+    head = build('rle unweighted')
+    targets = target_maker_for(head)
+    found = as_output(ideal('rle unweighted', head, seen_twice(0, spread=40)[2]))
+    targets.loss(found, targets(found, *[identity_views(4)] * 2, FLIP_INDICES))
+    assert not head.loss_module.use_target_weight
+
+
+@pytest.mark.parametrize('name', ['rtmcc', 'rtmw'])
+def test_a_carried_distribution_is_no_surer_than_the_teacher(name):
+    """What the loss makes of the label is compared with what it makes of the teacher's output."""
+    head = build(name)
+    loss = head.loss_module
+    output = ideal(name, head, np.full((1, 6, 2), 40., np.float32))
+    made = target_maker_for(head)(
+        tuple(output), identity_views(), identity_views(), FLIP_INDICES)
+    for label, seen in zip(made.maps, output):
+        taught, own = (label * loss.label_beta).softmax(-1), (seen * loss.beta).softmax(-1)
+        assert (taught.amax(-1) <= own.amax(-1) + 1e-4).all()

@@ -1,0 +1,52 @@
+"""A resume that goes on with another schedule than the config's is told."""
+import pytest
+import torch
+from mmengine.optim.scheduler import LinearLR, MultiStepLR
+
+from mmpose_mum.checkpoint import schedule
+from mmpose_mum.checkpoint.schedule import check_schedule
+
+
+def optimizer(lr=.1):
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+
+
+def warm_up(end=9, **options):
+    return LinearLR(optimizer(**options), end=end, by_epoch=False)
+
+
+def steps(*milestones):
+    return MultiStepLR(optimizer(), milestones=milestones, by_epoch=False)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What is logged."""
+    texts = []
+    monkeypatch.setattr(schedule, 'print_log', lambda text, *_: texts.append(text))
+    return texts
+
+
+def check(before, now):
+    check_schedule(dict(param_schedulers=[one.state_dict() for one in before]), now)
+
+
+@pytest.mark.parametrize('before, now, said', [
+    ([warm_up()], [warm_up(lr=.2)], 'base_values was [0.1] and is [0.2]'),
+    ([warm_up()], [warm_up(end=19)], 'LinearLR: end was 9 and is 19'),
+    ([warm_up(), steps(30, 40)], [warm_up(), steps(30, 50)],
+     'MultiStepLR: milestones was [30, 40] and is [30, 50]'),
+    ([warm_up()], [warm_up(), steps(30)], 'there were 1 schedulers and are 2')])
+def test_what_differs_is_told(before, now, said, told):
+    check(before, now)
+    assert len(told) == 1 and said in told[0]
+
+
+def test_the_same_settings_are_no_news_wherever_they_stand(told):
+    before = [warm_up(), steps(3, 4)]
+    for _ in range(5):
+        for scheduler in before:
+            scheduler.optimizer.step()
+            scheduler.step()
+    check(before, [warm_up(), steps(3, 4)])
+    assert not told

@@ -2,7 +2,7 @@ r"""Add corrected labels to the old ones.
 
     mmpose-mum merge corrected.json --images next/images --suggested next/people.json \
         --labels train.json --label-images images/train --unlabeled train-unlabeled.json \
-        --out round2/
+        --unlabeled-images images/train --out round2/
 
 `corrected.json` is what the annotation tool exported (COCO keypoints) of the people that
 `mmpose-mum suggest` chose. The folder gets `labeled.json`, and with --unlabeled, `unlabeled.json`.
@@ -30,6 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--labels', required=True, help='json of the old labels')
     parser.add_argument('--label-images', required=True, help='folder of their images')
     parser.add_argument('--unlabeled', help="json of the unlabeled people, in COCO's layout")
+    parser.add_argument('--unlabeled-images', help='folder of their images: people leave the '
+                        'unlabeled ones by the content of their image, not by its name alone')
     parser.add_argument('--suggested', help="suggest's people.json: gives people the boxes back "
                         'that the annotation tool did not keep, and an error names each person '
                         'that the corrected json lacks')
@@ -56,8 +58,9 @@ def run(args: Namespace) -> None:
     )
     from ..files.video import VIDEO_SUFFIXES
     from ..files.whole import write_whole
-    for folder in (args.images, args.label_images):
-        if not Path(folder).is_dir():
+    from ..suggest.known import is_copy
+    for folder in (args.images, args.label_images, args.unlabeled_images):
+        if folder and not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder!r}')
     unlabeled_path = Path(args.unlabeled or '')
     if args.unlabeled and (unlabeled_path.is_dir() or is_list(args.unlabeled)
@@ -65,6 +68,9 @@ def run(args: Namespace) -> None:
         raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
                          'none. Leave it out: a folder, a video or a detector\'s json stays as it '
                          'is, and suggest leaves out people who have labels')
+    if args.unlabeled_images and not args.unlabeled:
+        raise ValueError('--unlabeled-images is the folder of the images of --unlabeled, a json '
+                         'that is missing: give both or none of them')
     if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
         raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
                          'them in an annotation tool, and give the json that it exports')
@@ -96,10 +102,13 @@ def run(args: Namespace) -> None:
     written = {'labeled.json': labeled}
     taken = 0
     if args.unlabeled:
-        unlabeled = LabelFile(read_coco(args.unlabeled), '')
+        unlabeled = LabelFile(read_coco(args.unlabeled), args.unlabeled_images or '')
+        if args.unlabeled_images:
+            check_images(unlabeled)
         if not unlabeled.coco.annotations:
             raise ValueError(f'--unlabeled: {args.unlabeled!r} has no annotation. Leave it out')
-        written['unlabeled.json'], taken = without(unlabeled, corrected)
+        written['unlabeled.json'], taken = without(
+            unlabeled, corrected, is_copy if args.unlabeled_images else None)
     for name in written:
         keep_existing(args.out / name, args.force)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -109,18 +118,26 @@ def run(args: Namespace) -> None:
     new = sum(labeled_keypoints(person) > 0 for person in people)
     print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} old people and '
           f'{new} new ones')
+    for category in labeled['categories'][len(old.coco.categories):]:
+        print(f'the labels have the category {category["name"]!r} now, beside '
+              f'{len(old.coco.categories)} others: nobody has said which of them these are')
     if new < len(people):
         print(f'left out {len(people) - new} people without any labeled keypoint')
     if args.unlabeled:
         remain = len(written['unlabeled.json']['annotations'])
         print(f'wrote {args.out / "unlabeled.json"}: {remain} people remain, {taken} have labels '
               'now')
+        if taken and not args.unlabeled_images:
+            print('They were found by the names of their images. If images of other sets have the '
+                  'same names, give --unlabeled-images, too')
     place = osp.abspath(args.out)  # as in a config any data_root may stand before it
     print('Put into the config of the next training\n'
           f'    labeled=dict(ann_file={osp.join(place, "labeled.json")!r}, '
           f'data_prefix=dict(img={root!r}), indices=None)')
     if args.unlabeled:
+        images = osp.abspath(args.unlabeled_images) if args.unlabeled_images else (
+            'the folder of its images')
         print(f'    unlabeled=dict(_delete_=True, ann_file={osp.join(place, "unlabeled.json")!r}, '
-              "data_prefix=dict(img='the folder of its images'))")
+              f'data_prefix=dict(img={images!r}))')
     places = [shlex.quote(str(place)) for place in (args.out / 'labeled.json', root)]
     print('Give the next merge\n    --labels {} --label-images {}'.format(*places))

@@ -17,6 +17,7 @@ from ..files.images import missing_images
 from ..files.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (
+    CROWD,
     CocoJson,
     Field,
     category_counts,
@@ -53,7 +54,6 @@ _PERSON_FIELDS = [
           isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
     Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
           number is None or is_number(number))]
-_CROWD = Field('iscrowd', '0 or 1, or left out', lambda crowd: crowd in (0, 1))
 _METRIC_FIELDS = [
     Field('keypoints', 'a list of numbers, which CocoMetric reads of every annotation: take out '
           'those that are no people', lambda points: isinstance(points, list) and all(
@@ -135,7 +135,7 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         images = [image for key, image in coco.images.items() if key in used]
         require(path, 'image', images, _SIZE_FIELDS)
         require(path, 'annotation', people, _PERSON_FIELDS)
-        require(path, 'annotation', [p for p in people if 'iscrowd' in p], [_CROWD])
+        require(path, 'annotation', [p for p in people if 'iscrowd' in p], [CROWD])
         names = [name for _, name in sorted(dataset.metainfo['keypoint_id2name'].items())]
         if own_metainfo:  # in MMPose's own of DeepFashion2 some names do not match
             check_flips(dataset.metainfo)

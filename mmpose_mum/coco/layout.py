@@ -26,6 +26,9 @@ class Field(NamedTuple):
     right: Callable[[Any], bool]
 
 
+CROWD = Field('iscrowd', '0 or 1, or left out', lambda crowd: crowd in (0, 1))
+
+
 class CocoJson(NamedTuple):
     """A json in COCO's layout.
 

@@ -2,7 +2,7 @@
 import os
 import os.path as osp
 from collections import Counter
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -155,6 +155,8 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
     # Old annotations without keypoints, such as balls, are passed on: a training leaves them out.
     _check_people(old.coco, corrected=False)
     _check_people(corrected.coco, corrected=True)
+    old = old._replace(coco=old.coco._replace(categories={
+        **old.coco.categories, **_new_categories(old.coco, corrected.coco)}))
     _check_twice(old, corrected)
     root = osp.commonpath([osp.abspath(old.images), osp.abspath(corrected.images)])
     images: Dict[str, dict] = {}  # by path: an image may have people in both
@@ -190,13 +192,16 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
                 categories=list(old.coco.categories.values())), root
 
 
-def without(unlabeled: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], int]:
+def without(unlabeled: LabelFile, corrected: LabelFile,
+            is_copy: Optional[Callable[[str, str], bool]] = None) -> Tuple[Dict[str, Any], int]:
     """Take corrected people out of an unlabeled json.
 
     Args:
         unlabeled (LabelFile): Boxes of people.
         corrected (LabelFile): What came back. Its images may be copies: their names count, from
             their ends.
+        is_copy (callable, optional): Tells whether the second path's file is the first's image, or
+            a copy. Defaults to names alone, which images of several sets may have in common.
 
     Returns:
         tuple[dict, int]: The json of those who remain, and how many were taken out.
@@ -206,7 +211,9 @@ def without(unlabeled: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any],
     names = unlabeled.coco._replace(images={
         key: dict(entry, file_name=saved_frame_name(entry['file_name']))
         for key, entry in unlabeled.coco.images.items()})
-    taken = {id(before) for _, before, person in _pairs(names, labels, twice=True) if person}
+    same = is_copy and (lambda key, other: is_copy(
+        _path(unlabeled, unlabeled.coco.images[key]), _path(corrected, labels.images[other])))
+    taken = {id(before) for _, before, person in _pairs(names, labels, True, same) if person}
     kept = [person for person in unlabeled.coco.annotations if id(person) not in taken]
     used = {person.get('image_id') for person in kept}
     return dict(images=[image for key, image in unlabeled.coco.images.items() if key in used],
@@ -269,7 +276,8 @@ def _has_area(box: Any) -> bool:
     return _is_box(box) and min(box[2:]) > 0
 
 
-def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
+def _pairs(before: CocoJson, after: CocoJson, twice: bool = False,
+           same_images: Optional[Callable[[Any, Any], bool]] = None
            ) -> Iterator[Tuple[str, dict, Optional[dict]]]:
     """Find people of one json in another, by image and place.
 
@@ -277,6 +285,7 @@ def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
         before (CocoJson): With boxes.
         after (CocoJson): With keypoints.
         twice (bool): Whether a person's box may be there twice, as a detector's may.
+        same_images (callable, optional): Tells of two ids whether images whose names fit are one.
 
     Yields:
         tuple: Of each person of ``before`` whose image is known, in the order of the images: the
@@ -300,7 +309,8 @@ def _pairs(before: CocoJson, after: CocoJson, twice: bool = False
         for other in images.get(osp.basename(name), ()):
             found_name = after.images[other]['file_name']
             # one/0.jpg may be the end of a longer name, unless there is a one/0.jpg itself.
-            if name == found_name or found_name not in names and same_name(name, found_name):
+            fits = name == found_name or found_name not in names and same_name(name, found_name)
+            if fits and (same_images is None or same_images(key, other)):
                 others += people[other]
         likeness = np.array([[_likeness(one.get('bbox'), other) for other in others]
                              for one in ones]).reshape(len(ones), len(others))
@@ -386,6 +396,23 @@ def _check_categories(old: CocoJson, corrected: CocoJson) -> None:
         what = 'in another order' if mismatch.misplaced else 'others'
         raise ValueError(f'the keypoints of the corrected labels are {what}: {both}. Export them '
                          'with the skeleton of the labels')
+
+
+def _new_categories(old: CocoJson, corrected: CocoJson) -> Dict[Any, dict]:
+    """Return categories of corrected people that the old labels need, by their new ids.
+
+    Of people in a folder nobody knows which of the labels' categories they are, if there are
+    several, such as animals' with one skeleton. They have been suggested with another one. Beside a
+    single category, another name is a mistake.
+    """
+    if sum(bool(entry.get('keypoints')) for entry in old.categories.values()) < 2:
+        return {}
+    known = {entry.get('name') for entry in old.categories.values()}
+    used = {person['category_id'] for person in corrected.annotations if labeled_keypoints(person)}
+    new = [entry for key, entry in corrected.categories.items()
+           if key in used and entry.get('keypoints') and entry.get('name') not in known]
+    first = _next_id(old.categories)
+    return {number: dict(entry, id=number) for number, entry in enumerate(new, first)}
 
 
 def _old_category(old: CocoJson, corrected: CocoJson, number: Any) -> Any:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
+from ..coco.layout import CROWD, Field, is_number
 from ..files.json_text import decode_json_text, decode_text, explain_json_error, refuse_constant
 
 # To be raised whenever the same arguments give other ids, or the text's header changes.
@@ -31,13 +32,23 @@ def is_usable(annotation: dict) -> bool:
 
 
 def _check_usable(annotation: dict) -> bool:
-    try:
-        return is_usable(annotation)
-    except TypeError as error:
-        wanted = dict(bbox='4 numbers', area='a number', keypoints='x, y, v of each keypoint')
-        raise ValueError(f'the annotation {annotation["id"]} needs ' + '; '.join(
-            f'"{key}", {what}, and has {json.dumps(annotation[key])[:60]}'
-            for key, what in wanted.items() if key in annotation)) from error
+    for field in _FIELDS:
+        value = annotation.get(field.name)
+        if field.name in annotation and not field.right(value):
+            raise ValueError(f'`{field.name}` of the annotation {annotation["id"]} is '
+                             f'{json.dumps(value)[:60]}, but must be {field.needed}')
+    return is_usable(annotation)
+
+
+def _are_numbers(values: Any) -> bool:
+    return values is None or isinstance(values, list) and all(map(is_number, values))
+
+
+_FIELDS = [
+    Field('bbox', '4 numbers, x, y, width and height', _are_numbers),
+    Field('area', 'a number, or left out', is_number),
+    Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', _are_numbers),
+    CROWD]
 
 
 def scan_json(text: str, listed):
@@ -135,7 +146,8 @@ class Source:
             what = ('it is a list, but no object with "images" and "annotations"'
                     if self.text.lstrip().startswith('[') else
                     explain_json_error(error, self.text))
-            raise ValueError(f"{path} is not a json in COCO's layout: {what}") from error
+            raise ValueError(f"{path} is not a json in COCO's layout that can be read: {what}"
+                             ) from error
         missing = [key for key in ('images', 'annotations') if key not in self.members]
         if missing:
             raise ValueError(

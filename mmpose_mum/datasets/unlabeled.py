@@ -11,7 +11,16 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..coco.labels import check_category_names
-from ..coco.layout import CocoJson, category_counts, category_name, find_entry, is_beyond, read_coco
+from ..coco.layout import (
+    CROWD,
+    CocoJson,
+    category_counts,
+    category_name,
+    find_entry,
+    is_beyond,
+    read_coco,
+    require,
+)
 from ..files.images import folder_of, image_finder, list_images, missing_images
 from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
@@ -178,6 +187,9 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             names = self.metainfo['keypoint_id2name']
             check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
         counted = self._categories_of(coco)
+        # As text, a 0 would be as true as a 1.
+        require(self.ann_file, 'annotation', [
+            a for a in coco.annotations if a.get('iscrowd') is not None], [CROWD])
         people, seen, stray, beyond = [], set(), None, 0
         left_out: Counter = Counter()
         for annotation in coco.annotations:

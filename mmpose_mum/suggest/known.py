@@ -71,6 +71,18 @@ def _size(path: str) -> int:
         return -1
 
 
+def is_copy(path: str, other: str) -> bool:
+    """Tell whether a file is an image, a copy of it, or was written of it if it is a frame.
+
+    Args:
+        path (str): Absolute path of an image, or a frame of a video.
+        other (str): Absolute path of the file.
+    """
+    if split_frame_name(path) is None:
+        return same_image(path, other)
+    return is_of(read_image(path), other)
+
+
 def is_of(frame: np.ndarray, path: str) -> bool:
     """Tell whether a file was written of a frame."""
     if not osp.isfile(path):

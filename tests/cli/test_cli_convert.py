@@ -56,13 +56,20 @@ def test_a_written_config_trains(demo, tmp_path, capsys):
 
 def test_a_labelers_view_and_files_are_written_and_it_labels(demo, tmp_path, capsys):
     labeler, out = write_labeler(tmp_path / 'labeler', 'simcc', of_coco=True), tmp_path / 'semi.py'
+    config = Path(labeler['config'])
+    steps = dict(GetBBoxCenterScale="'padding': 1.5", TopdownAffine="'use_udp': True")
+    text = config.read_text()
+    for step, more in steps.items():
+        text = text.replace(f"'type': '{step}'", f"'type': '{step}', {more}")
+    config.write_text(text)
     make_with(demo, out, '--batch-size', 4, '--max-iters', 2, '--labeler', *labeler.values(),
               '--sites', 'input', '--val', demo['val'], '--val-images', demo['val_images'])
     assert f"labeler   {labeler['config']}, with {labeler['checkpoint']}" in capsys.readouterr().out
     cfg = Config.fromfile(str(out))
     assert cfg.model.labeler == labeler and cfg.model.burn_in == 0
-    assert cfg.train_dataloader.dataset.weak.input_size == (96, 128)
-    assert 'input_size' not in cfg.train_dataloader.dataset.strong
+    assert cfg.train_dataloader.dataset.weak == dict(
+        input_size=(96, 128), padding=1.5, use_udp=True)
+    assert not {'input_size', 'padding', 'use_udp'} & set(cfg.train_dataloader.dataset.strong)
     cfg.merge_from_dict({
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
         'default_hooks.logger.interval': 1, 'val_dataloader': None, 'val_evaluator': None,

@@ -204,6 +204,32 @@ def test_two_rounds(project, capsys):
         assert (project.root / image['file_name']).is_file()
 
 
+def test_people_of_another_set_whose_images_have_the_same_names_stay(project, capsys):
+    """Every camera's folder may have a 0.jpg."""
+    made = content({1: '0.jpg', 2: '1.jpg'}, [person(1, 1), person(2, 2)])
+    for camera in ('camera', 'next/images/one'):
+        project.write('unlabeled.json', made, camera)
+    project.write('corrected.json', exported(content({1: 'one/0.jpg'}, [person(1, 1)])))
+    options = ('--unlabeled', project.root / 'unlabeled.json')
+
+    def remaining(out, *more):
+        written = project.merge(*options, *more, out=out)['unlabeled']
+        return [image['file_name'] for image in written['images']]
+
+    folders = {name: ('--unlabeled-images', project.root / name)
+               for name in ('camera', 'next/images/one')}
+    assert remaining('a', *folders['camera']) == ['0.jpg', '1.jpg']
+    assert f"data_prefix=dict(img='{project.root}/camera')" in capsys.readouterr().out
+    assert remaining('b', *folders['next/images/one']) == ['1.jpg']
+    assert 'by the names of their images' not in capsys.readouterr().out
+    assert remaining('c') == ['1.jpg']
+    assert 'They were found by the names of their images.' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="do not exist: .*/images' must be the folder"):
+        remaining('d', '--unlabeled-images', project.root / 'images')
+    with pytest.raises(SystemExit, match='--unlabeled, a json that is missing'):
+        project.merge(*folders['camera'], out='e')
+
+
 def test_without_suggested_people_tight_boxes_leave_the_unlabeled_too(project):
     project.write('unlabeled.json', project.suggested)
     made = project.merge('--unlabeled', project.root / 'unlabeled.json')

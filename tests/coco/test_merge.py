@@ -226,6 +226,20 @@ def test_categories_may_share_keypoints(write, tmp_path):
         merge(write('o.json', animals('a.jpg')), write('n.json', new))
 
 
+def test_a_category_that_several_of_the_labels_could_be_is_added(write, tmp_path):
+    """What `suggest` calls animals of a folder, whose kind nobody has told."""
+    old, new = content(['a.jpg'], category='dog'), content(['b.jpg'], category='animals', key=3)
+    old['categories'].append(dict(old['categories'][0], id=2, name='cat'))
+    new['categories'].append(dict(new['categories'][0], id=5, name='nobody'))
+    coco, _ = merged(tmp_path, write('o.json', old), write('n.json', new))
+    assert {key: entry['name'] for key, entry in coco.cats.items()} == {
+        1: 'dog', 2: 'cat', 3: 'animals'}
+    assert [animal['category_id'] for animal in coco.anns.values()] == [1, 3]
+    old['categories'].append(dict(id=3, name='ball'))  # the number is taken
+    coco, _ = merged(tmp_path, write('o.json', old), write('n.json', new))
+    assert [animal['category_id'] for animal in coco.anns.values()] == [1, 4]
+
+
 def test_new_ids_come_after_those_that_are_written_as_floats(write):
     old = content(['a.jpg'])
     old['images'][0]['id'] = old['annotations'][0]['image_id'] = old['annotations'][0]['id'] = 1.0

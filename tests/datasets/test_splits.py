@@ -195,8 +195,12 @@ def test_an_image_that_is_partly_beyond_the_number_keeps_the_first_people(read):
     (coco([1], [person(1, 1, keypoints=[0, 0, 0])]), 'nobody to label in 1 annotations'),
     (coco([1], [person(1, 2)]), 'nobody to label in 0 annotations'),
     (coco([1], [person(1, '1')]), r'The `image_id` of 1 others is no `id`.* the same as its text'),
-    (coco([1], [person(1, 1, area=None)]), 'annotation 1 needs .*"area", a number, and has null'),
-    (coco([1], [person(1, 1, bbox=[1, 2, '3', 4])]), r'annotation 1 .* has \[1, 2, "3", 4\]'),
+    (coco([1], [person(1, 1, area=None)]),
+     '`area` of the annotation 1 is null, but must be a number, or left out'),
+    (coco([1], [person(1, 1, iscrowd='0')]),
+     '`iscrowd` of the annotation 1 is "0", but must be 0 or 1, or left out'),
+    (coco([1], [person(1, 1, bbox=[1, 2, 3, '4'])]),
+     r'`bbox` of the annotation 1 is \[1, 2, 3, "4"\], but must be 4 numbers'),
     (coco([1], [person(1, 1, bbox=[1, 2, float('nan'), 4])]), 'holds NaN'),
 ])
 def test_what_is_not_such_a_json_is_an_error(read, content, message):

@@ -59,6 +59,17 @@ def test_a_folders_sample_gets_through_its_views(tmp_path):
     assert sample['inputs']['unsup_student'].shape == (3, 64, 48)
 
 
+def test_a_strong_view_tells_the_keypoints_weights_if_asked(tmp_path):
+    image_file(tmp_path / 'a.png')
+    dataset = DATASETS.build(dict(
+        type='UnlabeledPoseDataset', data_prefix=dict(img=str(tmp_path)), pipeline=[
+            dict(type='LoadUnlabeledImage'),
+            dict(type='StrongView', input_size=(48, 64), use_dataset_keypoint_weights=True)]))
+    weights = dataset[0]['data_samples'].metainfo['dataset_keypoint_weights']
+    np.testing.assert_array_equal(weights, dataset.metainfo['dataset_keypoint_weights'])
+    assert len(set(weights.tolist())) > 1  # COCO's wrists count more than its nose
+
+
 def test_a_json_needs_no_keypoints_and_never_reads_them(tmp_path):
     dataset = UnlabeledPoseDataset(**coco(tmp_path, [
         dict(bbox=[10, 5, 30, 20]),
@@ -69,6 +80,14 @@ def test_a_json_needs_no_keypoints_and_never_reads_them(tmp_path):
     assert first['img_path'] == str(tmp_path / 'images' / 'a.png') and first['img_id'] == 1
     assert second['category_id'] == 3 and 'keypoints' not in second
     assert (first['id'], second['id']) == (0, 1)
+
+
+def test_a_crowd_is_told_by_a_number(tmp_path):
+    people = [dict(bbox=[10, 5, 30, 20], iscrowd=crowd) for crowd in (0, None, '0')]
+    assert len(UnlabeledPoseDataset(**coco(tmp_path, people[:2] + [
+        dict(bbox=[1, 1, 20, 20])]))) == 2  # the first two are one person
+    with pytest.raises(ValueError, match="`iscrowd` of the annotation .* is '0', but must be 0 or"):
+        UnlabeledPoseDataset(**coco(tmp_path, people))
 
 
 @pytest.mark.parametrize('annotation', [

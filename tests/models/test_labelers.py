@@ -455,6 +455,18 @@ def test_without_scores_labeled_keypoints_are_sure(tmp_path):
     assert seen.scores.tolist() == seen.weights.tolist() == [[1, 0, 1, 1, 1, 1]]
 
 
+def test_only_the_labelers_view_may_have_another_size_than_the_student(tmp_path):
+    model = build(write_labeler(tmp_path), unsup_weight=0.)
+    batch = tiny_batch(model, num_keypoints=6)
+    larger = {name: torch.nn.functional.interpolate(batch['inputs'][name], (128, 96))
+              for name in ('unsup_teacher', 'unsup_student')}
+    batch['inputs']['unsup_teacher'] = larger['unsup_teacher']
+    model.loss(**batch)
+    batch['inputs']['unsup_student'] = larger['unsup_student']
+    with pytest.raises(ValueError, match=r'an unlabeled view has the size \(96, 128\)'):
+        model.loss(**batch)
+
+
 def test_a_data_sets_keypoint_weights_count_for_a_labelers_targets_too(tmp_path):
     model, data = build(write_labeler(tmp_path)), two_views(PEOPLE[:2])
     plain, weights = teach(model, data)[1].weights, [1., 0., 1.5, 2., 1., 1.]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmpose_mum.files.video import read_frame
-from mmpose_mum.suggest.known import have_labels
+from mmpose_mum.suggest.known import have_labels, is_copy
 
 SIZE = (100, 80)
 
@@ -99,5 +99,7 @@ def test_frames_of_videos_by_the_files_that_were_written_of_them(root):
     cv2.imwrite(str(copies / 'clip.avi_000008.png'), read_frame(str(root / 'one/clip.avi'), 8))
     frames = [(f'{root}/{folder}/clip.avi#{number:06d}', box)
               for folder, number in (('one', 7), ('one', 8), ('two', 8))]
-    assert ask(frames, (copies / 'clip.avi_000008.png', box)) == [False, True, False]
+    saved = copies / 'clip.avi_000008.png'
+    assert ask(frames, (saved, box)) == [False, True, False]
+    assert [is_copy(frame, str(saved)) for frame, _ in frames] == [False, True, False]
     assert ask(frames, (copies / 'gone/clip.avi_000008.png', box)) == [False] * 3

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from helpers.hidden_people import KEYPOINTS, META, NAMES, FakeRunner, with_hidden
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
+from mmpose_mum.engine.hooks import hidden_label_hook
 from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_keypoints
 from mmpose_mum.functional.branches import BRANCHES
 from mmpose_mum.models.labelers.base import Seen
@@ -98,6 +99,14 @@ def test_a_perfect_teacher_reaches_one_and_a_mirrored_one_does_not(view):
     assert [perfect[f'hidden/PCK_{name}'] for name in NAMES] == [1] * 4
     mirrored = measure([loader_batch(**view)], Oracle(lambda heat: heat[:, FLIP_INDICES]))
     assert mirrored['hidden/PCK'] == 0
+
+
+def test_the_other_processes_keypoints_count(monkeypatch):
+    def all_reduce(counts):
+        counts[1] *= 2  # another process has had as many keypoints, all of them wrong
+
+    monkeypatch.setattr(hidden_label_hook, 'all_reduce', all_reduce)
+    assert measure([loader_batch()], Oracle())['hidden/PCK'] == .5
 
 
 def test_the_keypoints_lie_where_mmpose_puts_them_and_those_outside_do_not_count():

@@ -124,6 +124,22 @@ def test_a_teacher_that_sees_nothing(tmp_path, said):
     assert 'collapse to background: teacher_confidence is 0.008' in text and 'burn_in' in text
 
 
+def test_all_processes_judge_by_the_same_numbers(tmp_path, said, monkeypatch):
+    """Else one could stop while the others wait for it."""
+    own = []
+
+    def all_reduce(values, op='sum'):  # the other process's teacher sees nothing
+        own.append(values.clone())
+        values.copy_(values.new_tensor([0, 1, 0, 0]) if op == 'mean' else values)
+
+    monkeypatch.setattr(monitor_hook, 'all_reduce', all_reduce)
+    train(tmp_path, monitor(), answer=varied)
+    assert any('no signal' in text for text in said)
+    looks, means = ([value for value in own if (value.shape == (4, )) == is_mean]
+                    for is_mean in (False, True))
+    assert len(looks) >= len(means) > 0 and all(mean[3] > 0 for mean in means)
+
+
 def test_views_that_do_not_overlap(tmp_path, said):
 
     def shift(batch):

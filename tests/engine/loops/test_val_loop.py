@@ -121,6 +121,18 @@ def test_metrics_are_those_of_two_passes_to_the_bit(runner):
     assert again == found
 
 
+def test_both_models_predict_in_evaluation_mode_and_without_gradients(runner, monkeypatch):
+    expected, *_ = validate(runner, ONE_PASS)
+    recorded = []
+    for model in (runner.model.teacher, runner.model.student):
+        forward = model.backbone.forward
+        monkeypatch.setattr(model.backbone, 'forward', lambda x, forward=forward: recorded.append(
+            torch.is_grad_enabled()) or forward(x))
+    runner.model.train()
+    assert validate(runner, ONE_PASS)[0] == expected
+    assert recorded and not any(recorded)
+
+
 @pytest.mark.parametrize('predict_on', ['teacher', 'student'])
 def test_hooks_are_called_as_by_mmengines_loop_with_the_chosen_models_outputs(runner, predict_on):
     settings = runner.model.semi_test_cfg

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+from ..configs.components import name_of
 from ..configs.datasets import leaves
 from ..files.images import missing_images
 from ..files.sizes import check_sizes
@@ -234,8 +235,7 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
         ValueError: If an annotation lacks what the metric needs. The message names it.
     """
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
-    metric = next((metric for metric in metrics if isinstance(metric, dict) and str(
-        metric.get('type')).rpartition('.')[2] == 'CocoMetric'), None)
+    metric = next((metric for metric in metrics if name_of(metric) == 'CocoMetric'), None)
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
     for path, coco in checked.items():

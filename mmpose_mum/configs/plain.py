@@ -9,6 +9,7 @@ import mmpose.visualization  # it registers the visualizers
 from mmengine.config import Config
 from mmengine.registry import Registry
 
+from .components import name_of
 from .datasets import leaves
 from .printer import assignment
 
@@ -221,8 +222,8 @@ def plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
 
 def _plain_visualizer(training: Optional[Dict[str, Any]]) -> Dict[str, Any]:
     """Draw as the training did, in 2D or 3D, if by a visualizer of MMPose's, and into files."""
-    mmposes = _type(training) in _types_below('mmpose.visualization')
-    return dict(type=_type(training) if mmposes else 'PoseLocalVisualizer',
+    mmposes = name_of(training) in _types_below('mmpose.visualization')
+    return dict(type=name_of(training) if mmposes else 'PoseLocalVisualizer',
                 vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
 
 
@@ -260,21 +261,17 @@ def _types_below(module: str) -> set:
             if f'{found.__module__}.'.startswith(f'{module}.')}
 
 
-def _type(node: Any) -> str:
-    return str(node.get('type')).rpartition('.')[2] if isinstance(node, dict) else ''
-
-
 def _types(node: Any) -> set:
     items = node.values() if isinstance(node, dict) else node
-    found = {_type(node)}
+    found = {name_of(node)}
     return found.union(*map(_types, items)) if isinstance(node, (dict, list, tuple)) else found
 
 
 def _without_plugin(node: Any, left_out: List[str]) -> Any:
     """Leave out the components, here or among the items, that need the plugin, and note them."""
     def ours(item: Any) -> bool:
-        found = _type(item) in _types_below(PLUGIN)
-        left_out.extend([_type(item)] if found else [])
+        found = name_of(item) in _types_below(PLUGIN)
+        left_out.extend([name_of(item)] if found else [])
         return found
 
     if ours(node):

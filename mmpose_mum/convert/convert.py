@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
-from ..datasets.short_form import name_of
+from ..configs.components import name_of
 from .data import data_overrides
 from .model import model_overrides
 from .options import Options

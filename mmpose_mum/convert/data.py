@@ -4,11 +4,12 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from mmengine.config import Config
 
+from ..configs.components import name_of
 from ..configs.datasets import find_owner, image_folder
 from ..configs.metainfo import metainfo_of
 from ..configs.plain import read_config
 from ..configs.shipped import find_config
-from ..datasets.short_form import name_of, places_of
+from ..datasets.short_form import places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 

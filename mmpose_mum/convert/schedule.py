@@ -3,7 +3,7 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config
 
-from ..datasets.short_form import name_of
+from ..configs.components import name_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
 
@@ -62,7 +62,7 @@ def _more_default_hooks(cfg: Config) -> Dict[str, Any]:
     """Treat hooks that were put into ``default_hooks`` as those of ``custom_hooks``."""
     hooks: Dict[str, Any] = {}
     for name, hook in (cfg.get('default_hooks') or {}).items():
-        kind = name_of(hook) if hook and 'type' in hook else ''
+        kind = name_of(hook)
         if kind == 'EMAHook':
             # One that does nothing: MMEngine takes None under its own names alone.
             hooks[name] = dict(_delete_=True, type='EmptyCacheHook', after_epoch=False)

@@ -3,8 +3,8 @@ from typing import Any, Dict
 
 from mmengine.config import Config
 
+from ..configs.components import name_of
 from ..configs.datasets import image_folder
-from ..datasets.short_form import name_of
 from .data import owner_of, replaced
 from .options import Options
 from .references import Base, Changed, shortest

@@ -5,9 +5,9 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config
 
+from ..configs.components import name_of
 from ..configs.printer import assignment
 from ..configs.shipped import find_config, shipped_configs
-from .schedule import name_of
 
 
 def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from mmengine.config import ConfigDict
 
 from ..coco.layout import is_list
+from ..configs.components import name_of
 from ..configs.datasets import find_owner, image_folder, with_parts
 from ..configs.metainfo import metainfo_of
 from ..functional.branches import BRANCHES
@@ -135,11 +136,6 @@ def places_of(path: str, images: str) -> Dict[str, Any]:
     if not path.lower().endswith('.json'):
         return dict(data_prefix=dict(img=path))
     return {'bbox_file' if is_list(path) else 'ann_file': path, 'data_prefix': dict(img=images)}
-
-
-def name_of(component: dict) -> str:
-    """Return a component's type without its scope."""
-    return str(component['type']).rpartition('.')[2]
 
 
 def _owner_of(dataset: dict) -> dict:

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
+from ..configs.components import name_of
 from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
 from ..configs.metainfo import keypoints_of, metainfo_of, told_keypoints
 from ..configs.plain import plain_config
@@ -398,7 +399,7 @@ def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
     owner = find_owner(test, 'pipeline')
     steps = []
     for step in owner[1]['pipeline'] if owner else []:
-        name = str(step['type']).rpartition('.')[2]
+        name = name_of(step)
         if name == 'LoadImage':
             step = dict(step, type='LoadUnlabeledImage')
         elif name == 'PackPoseInputs' and 'meta_keys' in step:

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from mmengine.config import Config
 
+from ..configs.components import name_of
 from ..configs.plain import find_config, read_config
 from ..visualization.compare import find_checkpoint
 from ..visualization.run_plot import Series, sorted_run
@@ -163,4 +164,4 @@ def panels_of(run: Run) -> Dict[int, List[Path]]:
 def hook_of(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
     """Return the options of a config's hook, None if it has no such hook."""
     return next((hook for hook in cfg.get('custom_hooks') or ()
-                 if str(hook.get('type')).rpartition('.')[2] == name), None)
+                 if name_of(hook) == name), None)

@@ -68,8 +68,9 @@ def test_a_labelers_view_and_files_are_written_and_it_labels(demo, tmp_path, cap
     cfg = Config.fromfile(str(out))
     assert cfg.model.labeler == labeler and cfg.model.burn_in == 0
     of_labeler = dict(input_size=(96, 128), padding=1.5, use_udp=True)
-    assert of_labeler.items() <= cfg.train_dataloader.dataset.weak.items()
-    assert not set(of_labeler) & set(cfg.train_dataloader.dataset.strong)
+    views = cfg.train_dataloader.dataset
+    assert {key: views.weak.get(key) for key in of_labeler} == of_labeler
+    assert not set(of_labeler) & set(views.strong)
     cfg.merge_from_dict({
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
         'default_hooks.logger.interval': 1, 'val_dataloader': None, 'val_evaluator': None,

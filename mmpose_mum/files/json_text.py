@@ -123,10 +123,11 @@ def parse_json(text: str, path) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ValueError(f'{path} cannot be read as a json: '
+        raise ValueError(f'{path} is not a json that can be read: '
                          f'{explain_json_error(error, text)}') from error
     except RecursionError as error:
-        raise ValueError(f'{path} cannot be read as a json: it is nested too deeply') from error
+        raise ValueError(f'{path} is not a json that can be read: it is nested too deeply'
+                         ) from error
 
 
 def explain_json_error(error: ValueError, text: str) -> str:

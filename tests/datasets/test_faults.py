@@ -304,7 +304,7 @@ def test_any_json_of_detections_is_a_set_or_an_error_that_names_it(content, with
 
 
 @pytest.mark.parametrize('content, words', [
-    ('{"images": [', 'cannot be read as a json'),
+    ('{"images": [', 'is not a json that can be read'),
     ('', 'is empty'),
     ([1], 'which has "images".*it is a list'),
     (dict(images={}), '"images" must be a list'),

@@ -206,6 +206,11 @@ def longer_sides(boxes: Tensor, matrix: Tensor) -> Tensor:
 
     Returns:
         Tensor: (B,), the longer sides in pixels of the views.
+
+    Example:
+        >>> half = torch.tensor([[[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]])  # of the image's size
+        >>> longer_sides(torch.tensor([[10., 20, 50, 40]]), half)
+        tensor([20.])
     """
     a, b, c, d = matrix[:, :2, :2].flatten(1).unbind(1)
     return (boxes[:, 2:] - boxes[:, :2]).amax(1) * (a * d - b * c).abs().sqrt()

@@ -16,6 +16,7 @@ from mmpose_mum.functional.warp import (
     heatmap_peaks,
     inside_view,
     invert_affine,
+    longer_sides,
     refine_peaks,
     swap_left_right,
     view_to_view,
@@ -337,3 +338,12 @@ def test_a_distribution_that_has_left_the_view_is_even_and_never_nan():
     assert torch.isfinite(found_x).all() and found_x.sum() == pytest.approx(1)
     assert found_x.max() < 2 * found_x.min()
     assert found_y[0, 0].argmax() == 40 * BINS
+
+
+def test_boxes_are_as_long_as_their_sides_in_the_view():
+    turn, (scale_x, scale_y) = math.radians(30), (-.5, .5)  # mirrored, and half as large
+    matrix = torch.tensor([[
+        [scale_x * math.cos(turn), -scale_y * math.sin(turn), 3],
+        [scale_x * math.sin(turn), scale_y * math.cos(turn), 7], [0, 0, 1]]] * 2)
+    boxes = torch.tensor([[10., 20, 50, 40], [10, 20, 30, 100]])
+    torch.testing.assert_close(longer_sides(boxes, matrix), torch.tensor([20., 40]))

@@ -19,6 +19,7 @@ from typing import Any, Dict, Tuple
 
 import cv2
 import numpy as np
+from mmengine.config import Config
 from mmengine.utils import track_iter_progress
 from scipy.io import loadmat
 
@@ -26,16 +27,11 @@ from mmpose_mum.files.decoding import decode
 from mmpose_mum.files.whole import write_whole
 
 SETS = Path(__file__).with_name('lspet_mini.json')
+METAINFO = Path(__file__).parents[1] / 'configs/_base_/lspet.py'
 LONGEST = 192  # pixels of the longer side of a crop
 MARGIN = 0.6  # around the keypoints in the crop, of their longer side
 BOX_MARGIN = 0.15  # around the keypoints in the person's box
 QUALITY = 88  # JPEG's
-KEYPOINTS = [
-    'right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle', 'right_wrist',
-    'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist', 'neck', 'head_top'
-]
-SKELETON = [[1, 2], [2, 3], [4, 5], [5, 6], [3, 4], [7, 8], [8, 9], [10, 11], [11, 12], [9, 13],
-            [10, 13], [13, 14], [9, 3], [10, 4]]
 
 
 def crop(img: np.ndarray, keypoints: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,6 +75,15 @@ def annotation(number: int, keypoints: np.ndarray, box: np.ndarray) -> Dict[str,
         keypoints=[round(value, 2) for value in keypoints.ravel().tolist()])
 
 
+def category() -> Dict[str, Any]:
+    """Return COCO's entry for the people, by the metainfo that the configs have."""
+    info = Config.fromfile(METAINFO).dataset_info
+    names = [keypoint['name'] for _, keypoint in sorted(info.keypoint_info.items())]
+    links = [limb['link'] for _, limb in sorted(info.skeleton_info.items())]
+    return dict(id=1, name='person', supercategory='person', keypoints=names,
+                skeleton=[[names.index(name) + 1 for name in link] for link in links])
+
+
 def make(source: Path, out: Path, sets: Dict[str, Dict[str, Tuple[int, int]]]) -> int:
     """Write the images and the annotations of each set.
 
@@ -94,7 +99,7 @@ def make(source: Path, out: Path, sets: Dict[str, Dict[str, Tuple[int, int]]]) -
         FileNotFoundError: If a file is missing.
         ValueError: If ``joints.mat`` has another shape, or an image cannot be read.
     """
-    joints = loadmat(source / 'joints.mat')['joints']
+    joints = loadmat(source / 'joints.mat').get('joints', np.empty(0))
     numbers = [int(number) for images in sets.values() for number in images]
     if joints.ndim != 3 or joints.shape[:2] != (14, 3) or joints.shape[2] < max(numbers):
         raise ValueError(
@@ -116,12 +121,10 @@ def make(source: Path, out: Path, sets: Dict[str, Dict[str, Tuple[int, int]]]) -
             write_whole(coded.tobytes(), out / 'images' / name / file_name)
             images.append(dict(id=number, file_name=file_name, height=height, width=width))
             people.append(annotation(number, keypoints, box))
-        category = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS,
-                        skeleton=SKELETON)
         description = 'crops of Leeds Sports Pose Extended; S. Johnson and M. Everingham, CVPR 2011'
         write_whole(json.dumps(dict(
             info=dict(description=description), licenses=[], images=images, annotations=people,
-            categories=[category])), out / 'annotations' / f'{name}.json')
+            categories=[category()])), out / 'annotations' / f'{name}.json')
     return others
 
 

@@ -24,6 +24,17 @@ Annotation = collections.namedtuple('Annotation', 'id image_id start end usable 
 Split = collections.namedtuple('Split', 'name drawn kind ids')
 
 
+def _are_numbers(values: Any) -> bool:
+    return values is None or isinstance(values, list) and all(map(is_number, values))
+
+
+_FIELDS = [
+    Field('bbox', '4 numbers, x, y, width and height', _are_numbers),
+    Field('area', 'a number, or left out', is_number),
+    Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', _are_numbers),
+    CROWD]
+
+
 def is_usable(annotation: dict) -> bool:
     """Tell whether a person can be trained on: no crowd, an area, a box, a labeled keypoint."""
     box, keypoints = annotation.get('bbox') or [], annotation.get('keypoints') or []
@@ -38,17 +49,6 @@ def _check_usable(annotation: dict) -> bool:
             raise ValueError(f'`{field.name}` of the annotation {annotation["id"]} is '
                              f'{json.dumps(value)[:60]}, but must be {field.needed}')
     return is_usable(annotation)
-
-
-def _are_numbers(values: Any) -> bool:
-    return values is None or isinstance(values, list) and all(map(is_number, values))
-
-
-_FIELDS = [
-    Field('bbox', '4 numbers, x, y, width and height', _are_numbers),
-    Field('area', 'a number, or left out', is_number),
-    Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', _are_numbers),
-    CROWD]
 
 
 def scan_json(text: str, listed):

@@ -1,4 +1,4 @@
-"""What a preprocessor makes of pixels, and images as another one would have made them."""
+"""How a preprocessor normalizes images, and its images as another one normalizes them."""
 from typing import NamedTuple
 
 import torch

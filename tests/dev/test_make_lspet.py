@@ -46,6 +46,9 @@ def test_people_are_cropped_and_their_keypoints_stay_where_they_were(source, tmp
     for name, numbers in dict(train=[4, 1], val=[3]).items():
         made = json.loads((tmp_path / f'out/annotations/{name}.json').read_text())
         assert [image['id'] for image in made['images']] == numbers  # the order is kept
+        category, = made['categories']
+        assert category['keypoints'][:2] == ['right_ankle', 'right_knee']
+        assert len(category['keypoints']) == 14 and category['skeleton'][0] == [1, 2]
         for image, person in zip(made['images'], made['annotations']):
             img = cv2.imread(str(tmp_path / 'out/images' / name / image['file_name']))
             assert img.shape[:2] == (image['height'], image['width'])

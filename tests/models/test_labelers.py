@@ -8,7 +8,6 @@ import torch
 from mmengine.logging import MessageHub
 from mmpose.apis import inference_topdown, init_model
 from mmpose.registry import MODELS
-from mmpose.structures import PoseDataSample
 
 import mmpose_mum  # noqa: F401
 from helpers import tiny_estimators
@@ -27,7 +26,6 @@ from helpers.target_views import FLIP_INDICES
 from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
-from mmpose_mum.functional.normalization import Normalization
 from mmpose_mum.models.labelers import Seen, base
 from mmpose_mum.testing import tiny_batch, tiny_config
 
@@ -283,20 +281,6 @@ def test_a_training_without_names_is_an_error(tmp_path, hub):
     hub.runtime_info.pop('dataset_meta')
     with pytest.raises(ValueError, match='matched by name'):
         build(equal_size(tmp_path)).load_labeler()
-
-
-@pytest.mark.parametrize('turned', [False, True])
-def test_another_normalization_gets_the_very_pixels(turned):
-    images = torch.randint(0, 256, (2, 3, 8, 8)).float()
-    first = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
-    others = dict(mean=[1., 2., 3.], std=[4., 5., 6.], bgr_to_rgb=turned)
-    done, wanted = (MODELS.build(dict(type='PoseDataPreprocessor', **options))
-                    for options in (first, others))
-    made, expected = (x(dict(inputs=list(images), data_samples=[PoseDataSample()] * 2))['inputs']
-                      for x in (done, wanted))
-    done, wanted = map(Normalization.of, (done, wanted))
-    assert done.into(wanted, made).equal(expected)
-    assert done.same_as(done) and not done.same_as(wanted)
 
 
 def test_the_metainfo_of_the_helpers_is_mirrored_as_the_views_are():

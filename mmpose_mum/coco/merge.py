@@ -401,9 +401,9 @@ def _check_categories(old: CocoJson, corrected: CocoJson) -> None:
 def _new_categories(old: CocoJson, corrected: CocoJson) -> Dict[Any, dict]:
     """Return categories of corrected people that the old labels need, by their new ids.
 
-    Of people in a folder nobody knows which of the labels' categories they are, if there are
-    several, such as animals' with one skeleton. They have been suggested with another one. Beside a
-    single category, another name is a mistake.
+    Labels may have several categories with one skeleton, such as kinds of animals. `suggest` cannot
+    know which kind an image from a folder shows, and gives it a category of its own. Beside a
+    single category, another name is a mistake, and nothing is returned.
     """
     if sum(bool(entry.get('keypoints')) for entry in old.categories.values()) < 2:
         return {}

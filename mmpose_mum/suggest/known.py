@@ -72,7 +72,7 @@ def _size(path: str) -> int:
 
 
 def is_copy(path: str, other: str) -> bool:
-    """Tell whether a file is an image, a copy of it, or was written of it if it is a frame.
+    """Tell whether a file is an image or a copy of it, or was saved from it if it is a frame.
 
     Args:
         path (str): Absolute path of an image, or a frame of a video.

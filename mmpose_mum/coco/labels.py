@@ -319,11 +319,11 @@ def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) 
     folder = dataset.data_prefix.get('img') or ''
     found = [dict(path=osp.join(folder, image['file_name']), width=image['width'],
                   height=image['height']) for image in images]
-    missing = missing_images([image['path'] for image in found], _LOOKED_FOR)
+    missing, _ = missing_images([image['path'] for image in found],
+                                f'the {what} set {dataset.ann_file!r}', _LOOKED_FOR)
     if missing:
-        raise ValueError(f'{missing} of the {what} set {dataset.ann_file!r} do not exist. The '
-                         f'folder is {folder!r}: set data_root and data_prefix (or, for the '
-                         f'converter, --{what}-images)')
+        raise ValueError(f'{missing}. The folder is {folder!r}: set data_root and data_prefix '
+                         f'(or, for the converter, --{what}-images)')
     check_sizes(found, f'the {what} set {dataset.ann_file!r}')
 
 

@@ -93,11 +93,11 @@ def check_images(file: LabelFile, most: int = 2000) -> None:
     """Raise ValueError if images of people are not in the folder; of many, some are looked for."""
     used = {key for key in (person.get('image_id') for person in file.coco.annotations)
             if find_entry(file.coco.images, key)}
-    missing = missing_images([_path(file, entry) for key, entry in file.coco.images.items()
-                              if key in used], most)
+    missing, _ = missing_images([_path(file, entry) for key, entry in file.coco.images.items()
+                                 if key in used], repr(file.coco.path), most)
     if missing:
-        raise ValueError(f'{missing} of {file.coco.path!r} do not exist: {file.images!r} must be '
-                         'the folder that its file names are relative to')
+        raise ValueError(f'{missing}. {file.images!r} must be the folder that its file names are '
+                         'relative to')
 
 
 def check_keypoints(coco: CocoJson) -> None:

@@ -21,12 +21,16 @@ class ImagePlace(NamedTuple):
         """Tell whether an absolute path leads to this image or to a copy, maybe moved, of it."""
         if path == self.path:
             return True
-        parts = tuple(part for part in Path(self.name).parts if part != '..')
-        if Path(path).parts[-len(parts):] != parts:
+        if not self.may_be_at(path):
             return False
         own = self.path and _file_of(self.path)
         # Every camera's folder may have a 0001.jpg.
         return not own or not osp.isfile(own) or same_image(own, _file_of(path))
+
+    def may_be_at(self, path: str) -> bool:
+        """Tell, by the names alone, whether a path may lead to this image or to a copy of it."""
+        parts = tuple(part for part in Path(self.name).parts if part != '..')
+        return path == self.path or Path(path).parts[-len(parts):] == parts
 
 
 def _file_of(path: str) -> str:

@@ -65,6 +65,23 @@ def leaves(dataset: Any) -> Iterator[Any]:
     return (part for _, part in walk(dataset) if not parts_of(part))
 
 
+def branches_of(dataset: Any, name: str) -> Iterator[Tuple[Any, Dict[str, Any]]]:
+    """Yield what fills a branch of the batches: the datasets whose ``PoseMultiBranch`` has it.
+
+    Args:
+        dataset (Dataset): Built.
+        name (str): The branch, such as ``'sup'``.
+
+    Yields:
+        tuple: The dataset, and its pipelines by branch, which may be replaced there.
+    """
+    for _, part in walk(dataset):
+        for step in getattr(getattr(part, 'pipeline', None), 'transforms', ()):
+            branches = getattr(step, 'branch_pipelines', {})
+            if name in branches:
+                yield part, branches
+
+
 def map_leaves(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[str, Any]:
     """Rewrite the datasets that read files, within what wraps and combines them.
 

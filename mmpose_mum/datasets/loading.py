@@ -14,6 +14,8 @@ from .boxes import clipped_box
 
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
+_NAMED = 20  # images that are left out, in a row
+_REST = f' (from here on, one in {_NAMED} is named)'
 
 
 @TRANSFORMS.register_module()
@@ -22,12 +24,12 @@ class LoadUnlabeledImage(LoadImage):
 
     The image may be a frame of a video: an ``img_path`` such as ``clip.mp4#000120``.
 
-    Each failure gives one warning per file, with this worker's count. The dataset then draws
-    another sample, and gives up after ``max_refetch`` tries. (In the labeled set, MMPose's
-    ``LoadImage`` raises, as a missing image is a mistake there.) A sample without a ``bbox`` gets
-    one that covers the image. A box is clipped to the image. The sample is skipped if less than a
-    pixel is left, or if the json's ``stated_size`` belongs to another image: see
-    :func:`wrong_size`.
+    Each failure gives one warning per file, with this worker's count; after 20 files, every 20th
+    gives one. The dataset then draws another sample, and gives up after ``max_refetch`` tries. (In
+    the labeled set, MMPose's ``LoadImage`` raises, as a missing image is a mistake there.) A sample
+    without a ``bbox`` gets one that covers the image. A box is clipped to the image. The sample is
+    skipped if less than a pixel is left, or if the json's ``stated_size`` belongs to another image:
+    see :func:`wrong_size`.
 
     Images are upright, rotated by their EXIF data (or a video's).
 
@@ -128,8 +130,11 @@ class LoadUnlabeledImage(LoadImage):
     def _leave_out(self, why: str, path: str, error: object) -> None:
         if path not in self._left_out:
             self._left_out.add(path)
-            warnings.warn(f'skipped an unlabeled image {why}, number {len(self._left_out)} in '
-                          f'this process: {path} ({error})', stacklevel=4)
+            number = len(self._left_out)
+            if number <= _NAMED or number % _NAMED == 0:
+                warnings.warn(f'skipped an unlabeled image {why}, number {number} in this process'
+                              f'{_REST if number >= _NAMED else ""}: {path} ({error})',
+                              stacklevel=4)
 
 
 def read_image(path: str) -> np.ndarray:

@@ -26,6 +26,8 @@ from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
 from .views import PIPELINE_METAINFO
 
+_FOLDER = "set data_root and data_prefix=dict(img='…') (or, for a command, --unlabeled-images)"
+
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
@@ -68,7 +70,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         **kwargs: As for MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
-        FileNotFoundError: If a json, the folder or the video does not exist.
+        FileNotFoundError: If a json, the folder or the video does not exist; or none of 20 images,
+            where the pipeline loads them from the disk.
         ValueError: If no person is found in them, a json is not in its layout, an argument is out
             of its range, or ``keep_hidden`` is set without a json that holds every person's
             keypoints.
@@ -124,10 +127,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             person.update(id=i, img_path=osp.join(folder, person.pop('file_name')))
             person.setdefault('bbox_score', np.ones(1, dtype=np.float32))
         print_log(f'{len(people)} unlabeled people in {origin}', 'current')
-        missing = missing_images([person['img_path'] for person in people])
+        missing, all_are = missing_images(
+            [person['img_path'] for person in people], f'the people in {origin}')
+        if all_are and self._loads_from_disk():
+            raise FileNotFoundError(f'{missing}. The folder is {folder!r}: {_FOLDER}')
         if missing:
-            print_log(f'{missing} do not exist, of people in {origin}: see that data_root and '
-                      'data_prefix are right', 'current', logging.WARNING)
+            print_log(f'{missing}. They will be skipped', 'current', logging.WARNING)
         self._warn_of_corners(people, origin)
         check_sizes([
             dict(path=person['img_path'], box=person['bbox'][0].tolist(),
@@ -135,6 +140,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             for person in evenly(people) if person.get('stated_size')
         ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
+
+    def _loads_from_disk(self) -> bool:
+        return any(getattr(step, 'backend_args', {}) in (None, dict(backend='local'))
+                   for step in self.pipeline.transforms)
 
     def _warn_of_corners(self, people: List[dict], origin: str) -> None:
         """Warn if a detector's boxes may be corners, by the images of some of them."""

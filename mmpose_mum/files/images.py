@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 from mmengine.logging import print_log
 
@@ -148,22 +148,26 @@ def image_finder(root: str) -> Callable[[str], bool]:
     return lru_cache(None)(exists)
 
 
-def missing_images(paths: Sequence[str], most: int = 20) -> str:
+def missing_images(paths: Sequence[str], owner: str, most: int = 20) -> Tuple[str, bool]:
     """Look for a few of the files of images, and describe those that are not there.
 
     Args:
         paths (Sequence[str]): Paths of images and of frames. Those with a scheme, such as
             ``s3://``, are not looked for.
+        owner (str): Whose images they are, in words.
         most (int): How many to look for, evenly from the first to the last.
 
     Returns:
-        str: How many, and the first; empty if there is nothing to tell.
+        tuple[str, bool]: How many, and the first; empty if there is nothing to tell. Whether all
+        that were looked for are missing.
     """
     few = evenly(paths, most)
     missing = [path for path in few if not _ADDRESS.match(path)
                and not osp.exists((split_frame_name(path) or [path])[0])]
-    return missing and (f'{len(missing)} of {len(few)} images, such as {missing[0]!r}'
-                        f'{similar_name(missing[0])},') or ''
+    if not missing:
+        return '', False
+    return (f'{len(missing)} of {len(few)} images of {owner} do not exist, such as '
+            f'{missing[0]!r}{similar_name(missing[0])}'), len(missing) == len(few)
 
 
 def same_image(path: str, other: str) -> bool:

@@ -226,6 +226,20 @@ class SemiSupervisedPoseEstimator(BaseModel):
             if names is None:
                 remember(self.labeler, hub)
 
+    def check_people(self, dataset: Any) -> None:
+        """Read the labeler, and check that it knows the unlabeled people; for a training's start.
+
+        Args:
+            dataset (Dataset): The training's, built.
+
+        Raises:
+            FileNotFoundError: As :meth:`load_labeler`.
+            ValueError: As :meth:`load_labeler`, or if a labeler's json lacks a person.
+        """
+        if self.labeler is not None:
+            self.load_labeler()
+            self.labeler.check_people(dataset)
+
     @staticmethod
     def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
         """Give a plain model's weights to student and teacher alike."""

@@ -1,7 +1,7 @@
 """Charts in a page: inline SVG, with text that stays text."""
 import io
 import re
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import matplotlib
 import numpy as np
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from ..visualization.hidden_plot import CONFIDENCE, KEYPOINT, PCK, SHARE, names_below
+from ..visualization import hidden_plot
 from ..visualization.run_plot import PAIRS, TIME, Series, below, by_confidence, by_keypoint
 from .people import Judged
 from .run import Run
@@ -108,7 +108,7 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
                     color=_MANY[i % len(_MANY)] if one else COLORS[number % len(COLORS)],
                     linestyle='-' if one else _LINES[i % len(_LINES)],
                     label=_label(key) if one else ', '.join(
-                        filter(None, (_shown(run.name), _label(key)))),
+                        filter(None, (hidden_plot.shown(run.name), _label(key)))),
                     **(dict(marker='o', markersize=3) if len(points) < 30 else {}))
         if logarithmic and low > 0:
             axes.set_yscale('log')
@@ -126,10 +126,6 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
 
 def _label(key: str) -> str:
     return {'': '', 'unsup/agreement': 'student agrees'}.get(key, key.replace('_', ' '))
-
-
-def _shown(run: str) -> str:
-    return f' {run}' if run.startswith('_') else run  # which Matplotlib hides
 
 
 def _legend(axes) -> None:
@@ -172,29 +168,19 @@ def accuracy(judged: Dict[str, Judged], runs: List[str]) -> Optional[Chart]:
     return _bars('Right keypoints, by keypoint', shares, runs) if any(shares.values()) else None
 
 
-def _color(name: str, runs: List[str]) -> str:
-    return COLORS[runs.index(name) % len(COLORS)]
+def _colors(drawn: Iterable[str], runs: List[str]) -> List[str]:
+    return [COLORS[runs.index(name) % len(COLORS)] for name in drawn]
 
 
 def _bars(title: str, shares: Dict[str, Dict[str, float]], runs: List[str]) -> Chart:
-    names = list(dict.fromkeys(name for found in shares.values() for name in found))
-
     def draw(axes):
-        for number, (run, found) in enumerate(shares.items()):
-            places = np.arange(len(names)) + .8 * ((number + .5) / len(shares) - .5)
-            bars = axes.barh(places, [found.get(name, np.nan) for name in names],
-                             .8 / len(shares), color=_color(run, runs), label=_shown(run))
-            axes.bar_label(bars, [f'{found[name]:.0%}' if name in found else '' for name in names],
-                           fontsize=7, padding=2, color='#4b5563')
-        axes.set(xlim=(0, 1.08), xticks=np.linspace(0, 1, 6), yticks=range(len(names)),
-                 ylim=(len(names) - .4, -.6))
-        axes.set_yticklabels(names)
-        axes.xaxis.set_major_formatter('{x:.0%}')
+        hidden_plot.by_keypoint(axes, shares, _colors(shares, runs))
         axes.grid(axis='y', alpha=0)
         if len(runs) > 1:
             _legend(axes)
 
-    return Chart(title, svg(draw, title, (_SIZE[0], _height(len(names) * (1 + len(shares)) / 2))))
+    rows = len({name for found in shares.values() for name in found}) * (1 + len(shares)) / 2
+    return Chart(title, svg(draw, title, (_SIZE[0], _height(rows))))
 
 
 def _height(rows: float) -> float:
@@ -210,34 +196,18 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
         runs (list[str]): See :func:`accuracy`.
     """
     last = {name: found[max(found)] for name, found in readouts.items()}
+    colors = _colors(readouts, runs)
 
-    def over_time(axes):
-        for name, found in readouts.items():
-            axes.plot(list(found), [values[PCK] for values in found.values()], marker='o',
-                      markersize=3, color=_color(name, runs), label=_shown(name))
-        axes.set(xlabel=TIME, xlim=(0, None), ylim=(0, None))
-        axes.yaxis.set_major_formatter('{x:.0%}')
+    def draw_over_time(axes):
+        hidden_plot.over_time(axes, readouts, colors)
         if len(runs) > 1:
             _legend(axes)
 
-    def by_score(axes):
-        for number, (name, values) in enumerate(last.items()):
-            shares = names_below(SHARE, [values])
-            ends = np.array([[float(x) for x in share.split('-')] for share in shares])
-            middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(last)
-            color = _color(name, runs)
-            name = f'{_shown(name)}: ' if len(runs) > 1 else ''
-            axes.bar(middle + (number - (len(last) - 1) / 2) * width,
-                     [values[SHARE + share] for share in shares], width, color=color, alpha=.3,
-                     label=f'{name}share of all')
-            axes.plot(middle, [values.get(CONFIDENCE + share, np.nan) for share in shares],
-                      marker='o', markersize=3, color=color, label=f'{name}right')
-        axes.set(xlabel="teacher's confidence", xlim=(0, 1), ylim=(0, 1.02))
-        axes.yaxis.set_major_formatter('{x:.0%}')
+    def draw_by_confidence(axes):
+        hidden_plot.by_confidence(axes, last, colors)
         _legend(axes)
 
-    yield Chart('Right pseudo-labels over time', svg(over_time, 'over time'))
-    yield Chart('Right pseudo-labels by confidence', svg(by_score, 'by score'))
+    yield Chart('Right pseudo-labels over time', svg(draw_over_time, 'over time'))
+    yield Chart('Right pseudo-labels by confidence', svg(draw_by_confidence, 'by score'))
     yield _bars('Right pseudo-labels, by keypoint', {
-        name: {key: values[KEYPOINT + key] for key in names_below(KEYPOINT, [values])}
-        for name, values in last.items()}, runs)
+        name: hidden_plot.of_keypoints(values) for name, values in last.items()}, runs)

@@ -1,10 +1,11 @@
 """Draw how right the teacher's targets were in runs with a HiddenLabelHook."""
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from .run_plot import TIME
 from .scalars import read_scalars
 
 PCK = 'hidden/PCK'
@@ -55,37 +56,85 @@ def names_below(prefix: str, readouts: List[Dict[str, float]]) -> List[str]:
         key[len(prefix):] for readout in readouts for key in readout if key.startswith(prefix)))
 
 
-def draw(runs: Dict[str, Readouts], path: Path) -> None:
-    """Draw the three panels as a PNG."""
-    last = {name: readouts[max(readouts)] for name, readouts in runs.items()}
-    keypoints = names_below(KEYPOINT, list(last.values()))
-    height = max(4., .09 * len(keypoints) * (len(runs) + 1) + 1)
-    figure = Figure(figsize=(15, height), constrained_layout=True)
-    over_time, by_score, by_keypoint = figure.subplots(1, 3)
-    for number, (name, readouts) in enumerate(runs.items()):
-        color, readout = f'C{number % 10}', last[name]
-        label = f'{name} ({readout[PCK]:.1%} at {max(readouts)})'
-        over_time.plot(list(readouts), [r[PCK] for r in readouts.values()], marker='o',
-                       markersize=3, color=color, label=label)
+def shown(run: str) -> str:
+    """Return a run's name for a legend, from which Matplotlib would leave out ``_name``."""
+    return f' {run}' if run.startswith('_') else run
+
+
+def over_time(axes, runs: Dict[str, Readouts], colors: Sequence[str]) -> None:
+    """Draw the share of right keypoints at each readout, a line for each run."""
+    for color, (name, readouts) in zip(colors, runs.items()):
+        axes.plot(list(readouts), [readout[PCK] for readout in readouts.values()], marker='o',
+                  markersize=3, color=color, label=shown(name))
+    axes.set(xlabel=TIME, xlim=(0, None), ylim=(0, None))
+    axes.yaxis.set_major_formatter('{x:.0%}')
+
+
+def by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
+    """Draw one readout of each run: how many keypoints have a confidence, and how many are right.
+
+    Args:
+        axes (Axes): Matplotlib's.
+        runs (dict): Run → scalar → value.
+        colors (Sequence[str]): Of the runs.
+    """
+    for number, (color, (name, readout)) in enumerate(zip(colors, runs.items())):
+        name = f'{shown(name)}: ' if len(runs) > 1 else ''
         shares = names_below(SHARE, [readout])
         ends = np.array([[float(x) for x in share.split('-')] for share in shares])
         middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(runs)
-        right = [readout.get(CONFIDENCE + share, np.nan) for share in shares]
-        by_score.bar(middle + (number - (len(runs) - 1) / 2) * width,
-                     [readout[SHARE + share] for share in shares], width, color=color, alpha=.25)
-        by_score.plot(middle, right, marker='o', color=color, label=name)
-        places = np.arange(len(keypoints)) + .8 * ((number + .5) / len(runs) - .5)
-        right = [readout.get(KEYPOINT + keypoint, np.nan) for keypoint in keypoints]
-        by_keypoint.barh(places, right, .8 / len(runs), color=color, label=name)
-    over_time.set(xlabel='iterations', ylabel='right keypoints', ylim=(0, None),
-                  title="the teacher's targets")
-    by_score.set(xlabel="the teacher's confidence", xlim=(0, 1), ylim=(0, 1.02),
-                 title='right keypoints (line), share of all (bars)')
-    by_keypoint.set(xlabel='right keypoints', yticks=range(len(keypoints)), xlim=(0, 1),
-                    title='by keypoint')
-    by_keypoint.set_yticklabels(keypoints)
-    by_keypoint.invert_yaxis()
-    over_time.legend()
-    for axes in (over_time, by_score, by_keypoint):
+        axes.bar(middle + (number - (len(runs) - 1) / 2) * width,
+                 [readout[SHARE + share] for share in shares], width, color=color, alpha=.3,
+                 label=f'{name}share of all')
+        axes.plot(middle, [readout.get(CONFIDENCE + share, np.nan) for share in shares],
+                  marker='o', markersize=3, color=color, label=f'{name}right')
+    axes.set(xlabel="teacher's confidence", xlim=(0, 1), ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter('{x:.0%}')
+
+
+def by_keypoint(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
+    """Draw the share of right keypoints by keypoint, from the top, a bar for each run.
+
+    Args:
+        axes (Axes): Matplotlib's.
+        runs (dict): Run → keypoint → share; one may be missing.
+        colors (Sequence[str]): Of the runs.
+    """
+    names = list(dict.fromkeys(name for shares in runs.values() for name in shares))
+    for number, (color, (run, shares)) in enumerate(zip(colors, runs.items())):
+        places = np.arange(len(names)) + .8 * ((number + .5) / len(runs) - .5)
+        bars = axes.barh(places, [shares.get(name, np.nan) for name in names], .8 / len(runs),
+                         color=color, label=shown(run))
+        axes.bar_label(bars, [f'{shares[name]:.0%}' if name in shares else '' for name in names],
+                       fontsize=7, padding=2, color='#4b5563')
+    axes.set(xlim=(0, 1.08), xticks=np.linspace(0, 1, 6), yticks=range(len(names)),
+             ylim=(len(names) - .4, -.6))
+    axes.set_yticklabels(names)
+    axes.xaxis.set_major_formatter('{x:.0%}')
+
+
+def of_keypoints(readout: Dict[str, float]) -> Dict[str, float]:
+    """Pick the share of right keypoints of each keypoint."""
+    return {name: readout[KEYPOINT + name] for name in names_below(KEYPOINT, [readout])}
+
+
+def draw(runs: Dict[str, Readouts], path: Path) -> None:
+    """Draw the three panels as a PNG."""
+    last = {name: readouts[max(readouts)] for name, readouts in runs.items()}
+    told = {f'{name} ({last[name][PCK]:.1%} at {max(readouts)})': readouts
+            for name, readouts in runs.items()}
+    shares = {name: of_keypoints(readout) for name, readout in last.items()}
+    colors = [f'C{number % 10}' for number in range(len(runs))]
+    rows = max(map(len, shares.values())) * (len(runs) + 1)
+    figure = Figure(figsize=(15, max(4., .09 * rows + 1)), constrained_layout=True)
+    panels = figure.subplots(1, 3)
+    over_time(panels[0], told, colors)
+    by_confidence(panels[1], last, colors)
+    by_keypoint(panels[2], shares, colors)
+    for axes, title in zip(panels, (
+            "the teacher's right keypoints", 'by confidence', 'by keypoint')):
+        axes.set_title(title)
         axes.grid(alpha=.3)
+    for axes in panels[:2]:
+        axes.legend()
     figure.savefig(path, dpi=110, format=path.suffix[1:] or 'png')

@@ -368,8 +368,8 @@ def test_missing_images_are_told_when_the_set_is_built(tmp_path, monkeypatch):
     images = [dict(id=i, file_name=f'{i}.png') for i in range(100)]
     annotations = [dict(image_id=i, bbox=[1, 2, 30, 40]) for i in range(100)]
     UnlabeledPoseDataset(**write(tmp_path, coco(images, annotations)))
-    assert '19 of 20 images, such as' in said[1] and '5.png' in said[1]
-    assert 'people.json' in said[1] and 'data_prefix' in said[1]
+    assert re.match(r'19 of 20 images of the people in .*people.json do not exist, such as '
+                    r"'.*5\.png'\. They will be skipped$", said[1])
     said.clear()
     UnlabeledPoseDataset(**write(tmp_path, coco(images[:1], annotations[:1])))
     for i in range(100):
@@ -377,6 +377,24 @@ def test_missing_images_are_told_when_the_set_is_built(tmp_path, monkeypatch):
     UnlabeledPoseDataset(**{**write(tmp_path, coco(images, annotations)),
                             'data_prefix': dict(img='')})
     assert not any('do not exist' in text for text in said)
+
+
+@pytest.mark.parametrize('backend, refused', [(None, True), ('local', True), ('petrel', False)])
+def test_a_set_without_one_image_is_refused_if_they_would_be_on_the_disk(
+        tmp_path, backend, refused):
+    (tmp_path / 'below').mkdir()
+    cv2.imwrite(str(tmp_path / 'below' / '0.png'), make_image())
+    content = coco([dict(id=i, file_name=f'{i}.png') for i in range(30)],
+                   [dict(image_id=i, bbox=[1, 2, 30, 40]) for i in range(30)])
+    load = dict(type='LoadUnlabeledImage', backend_args=backend and dict(backend=backend))
+    config = dict(write(tmp_path, content), pipeline=[load])
+    if refused:
+        with pytest.raises(FileNotFoundError, match=r"^20 of 20 images of the people in .* do not "
+                                                    r"exist, such as .*0\.png'; there is '.*below"
+                                                    r".*\. The folder is '.*': set data_root"):
+            UnlabeledPoseDataset(**config)
+    else:
+        assert len(UnlabeledPoseDataset(**config)) == 30
 
 
 @pytest.mark.parametrize('wrong, words', [

@@ -1,4 +1,5 @@
 """Images are loaded whole, reduced, cached or from videos; those that cannot be read are told."""
+import re
 import warnings
 
 import cv2
@@ -31,6 +32,18 @@ def test_unlabeled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
         with warnings.catch_warnings():  # once a file
             warnings.simplefilter('error')
             assert load(dict(img_path=path)) is None
+
+
+def test_of_many_images_that_cannot_be_read_some_are_named(tmp_path):
+    load = LoadUnlabeledImage()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        for i in range(1, 75):
+            load(dict(img_path=str(tmp_path / f'{i}.jpg')))
+    named = [int(re.search(r'(\d+)\.jpg \(', str(warning.message))[1]) for warning in told]
+    assert named == [*range(1, 21), 40, 60]
+    follow = ['one in 20 is named' in str(warning.message) for warning in told]
+    assert follow == [False] * 19 + [True] * 3
 
 
 @pytest.mark.parametrize('name', ['empty.jpg', 'truncated.jpg', 'text.png', 'missing.jpg'])

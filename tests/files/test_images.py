@@ -102,6 +102,7 @@ def test_the_finder_knows_files_and_no_frames_of_broken_videos(folder):
 @pytest.mark.parametrize('place', [0, -1])
 def test_the_look_for_missing_images_reaches_from_the_first_to_the_last(folder, length, place):
     paths = [str(folder / 'b.jpg')] * length
-    assert missing_images(paths) == ''
+    assert missing_images(paths, 'a set') == ('', False)
     paths[place] = 'gone.jpg'
-    assert missing_images(paths) == f"1 of {min(length, 20)} images, such as 'gone.jpg',"
+    assert missing_images(paths, 'a set') == (
+        f"1 of {min(length, 20)} images of a set do not exist, such as 'gone.jpg'", length == 1)

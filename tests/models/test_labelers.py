@@ -2,12 +2,13 @@
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
 from mmpose.apis import inference_topdown, init_model
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
 
 import mmpose_mum  # noqa: F401
 from helpers import tiny_estimators
@@ -519,3 +520,56 @@ def test_a_json_without_one_of_the_keypoints_is_refused(tmp_path):
         build(labeler).load_labeler()
     with pytest.raises(FileNotFoundError, match='there is no json'):
         build(dict(file='gone.json')).load_labeler()
+
+
+def people_on_disk(folder, json_of_people):
+    """Writes three images of one size, one unreadable, with two people in the first; names them."""
+    for i in range(3):
+        cv2.imwrite(str(folder / f'{i}.png'), np.full((200, 150, 3), 90 + i, np.uint8))
+    (folder / '3.png').write_text('no image')
+    boxes = [(0, [20, 20, 60, 120]), (0, [40, 30, 60, 120]), (1, [-9, 10, 90, 300]),
+             (2, [10, 10, 90, 120]), (3, [10, 10, 90, 120])]
+    json_of_people.write_text(json.dumps(dict(
+        images=[dict(id=i, file_name=f'{i}.png', width=150, height=200) for i in range(4)],
+        annotations=[dict(id=i, image_id=image, category_id=1, bbox=box)
+                     for i, (image, box) in enumerate(boxes)],
+        categories=[dict(id=1, name='person')])))
+    return boxes
+
+
+@pytest.mark.parametrize('boxed', [True, False])
+def test_who_is_not_in_the_json_is_told_before_the_training(boxed, tmp_path):
+    """Of what can be read only, with the box as the image cuts it; also one of a list."""
+    boxes = people_on_disk(tmp_path, tmp_path / 'people.json')
+    source = dict(ann_file=str(tmp_path / 'people.json')) if boxed else {}
+    dataset = DATASETS.build(dict(
+        type='ConcatDataset', datasets=[dict(
+            type='UnlabeledPoseDataset', data_prefix=dict(img=f'{tmp_path}/'), metainfo=metainfo(),
+            pipeline=[dict(type='LoadUnlabeledImage'), dict(
+                type='PoseMultiBranch',
+                unsup_teacher=[dict(type='WeakView', input_size=(64, 96))],
+                unsup_student=[dict(type='StrongView', input_size=(64, 96))])], **source)]))
+    cut = [*boxes[:2], (1, [0, 10, 81, 190]), boxes[3]] if boxed else [
+        (i, [0, 0, 150, 200]) for i in range(3)]
+
+    def labels(known):
+        path = tmp_path / 'labels.json'
+        path.write_text(json.dumps(dict(
+            images=[dict(id=i, file_name=f'{i}.png') for i in range(3)],
+            annotations=[dict(id=i, image_id=image, category_id=1, bbox=box,
+                              keypoints=[9, 9, 2] * 6, keypoint_scores=[1.] * 6)
+                         for i, (image, box) in enumerate(known)],
+            categories=[dict(id=1, name='person', keypoints=NAMES)])))
+        return dict(file=str(path))
+
+    before = np.random.get_state()[1].tolist()
+    for all_of_them in (labels(cut), [write_labeler(tmp_path), labels(cut)]):
+        build(all_of_them).check_people(dataset)
+    for missing in (0, len(cut) - 1):
+        known = cut[:missing] + cut[missing + 1:]
+        for labeler in (labels(known), [write_labeler(tmp_path), labels(known)]):
+            with pytest.raises(ValueError, match=rf'2 of {len(dataset)} unlabeled people may be '
+                                                 rf'missing: .*know the person of .*/'
+                                                 rf'{cut[missing][0]}\.png with the box'):
+                build(labeler).check_people(dataset)
+    assert np.random.get_state()[1].tolist() == before

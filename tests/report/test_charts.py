@@ -65,3 +65,19 @@ def test_a_long_run_stays_small():
 
 def test_accuracy_without_people_is_no_chart():
     assert charts.accuracy({}, ['a']) is None
+
+
+def test_the_charts_of_hidden_labels_name_runs_shares_and_keypoints():
+    values = {'hidden/PCK': .5, 'hidden/PCK_neck': .25, 'hidden/share_0.0-0.5': .75,
+              'hidden/share_0.5-1.0': .25, 'hidden/confidence_0.0-0.5': .4}
+    readouts = {'_a': {10: values}, 'b': {10: {**values, 'hidden/PCK_knee': 1.}}}
+    for number in (1, 2):
+        runs = list(readouts)[:number]
+        over_time, by_confidence, by_keypoint = (
+            {text.strip() for text in texts(chart.svg)}
+            for chart in charts.hidden({run: readouts[run] for run in runs}, runs))
+        assert {'25%', 'neck'} <= by_keypoint
+        several = number > 1
+        assert ('knee' in by_keypoint) == ({'_a', 'b'} <= over_time) == several
+        assert {'_a: right', 'b: share of all'} <= by_confidence if several else (
+            {'right', 'share of all'} <= by_confidence)

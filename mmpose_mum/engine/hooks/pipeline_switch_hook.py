@@ -1,12 +1,12 @@
 """The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
-from typing import Iterator, List
+from typing import List
 
 from mmcv.transforms import Compose
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS, TRANSFORMS
 
 from ..._moved import warn_of
-from ...configs.datasets import walk
+from ...configs.datasets import branches_of
 from ..loops.train_loop import restart_data
 
 
@@ -37,7 +37,7 @@ class LabeledPipelineSwitchHook(Hook):
 
     def before_train(self, runner) -> None:
         """Find the labeled branches, and switch at once when resuming after the switch."""
-        if not list(_labeled_branches(runner.train_dataloader.dataset)):
+        if not list(branches_of(runner.train_dataloader.dataset, 'sup')):
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
                              '`sup` in the training data, whose pipeline it could replace')
         if runner.iter >= self.switch_iter:
@@ -50,7 +50,7 @@ class LabeledPipelineSwitchHook(Hook):
             self._switch(runner, start_batch=batch_idx + 1)
 
     def _switch(self, runner, start_batch: int) -> None:
-        for branches in _labeled_branches(runner.train_dataloader.dataset):
+        for _, branches in branches_of(runner.train_dataloader.dataset, 'sup'):
             # One each, as they were: a pipeline may hold a state.
             branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
         self._has_switched = True
@@ -66,12 +66,3 @@ class LabelledPipelineSwitchHook(LabeledPipelineSwitchHook):
     def __init__(self, *args, **kwargs) -> None:
         warn_of('LabelledPipelineSwitchHook', 'LabeledPipelineSwitchHook', FutureWarning)
         super().__init__(*args, **kwargs)
-
-
-def _labeled_branches(dataset) -> Iterator[dict]:
-    """Yield the pipelines by branch of each ``PoseMultiBranch`` in a dataset that has labels."""
-    for _, part in walk(dataset):
-        for step in getattr(getattr(part, 'pipeline', None), 'transforms', ()):
-            branches = getattr(step, 'branch_pipelines', {})
-            if 'sup' in branches:
-                yield branches

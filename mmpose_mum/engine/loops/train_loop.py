@@ -93,6 +93,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                       "targets. A config's own custom_hooks replace those that it inherits: write "
                       'custom_hooks = _base_.custom_hooks + […]', 'current', WARNING)
         runner.call_hook('before_train')
+        if hasattr(model, 'check_people'):
+            model.check_people(self.dataloader.dataset)
         runner.call_hook('before_train_epoch')
         self._place_sampler()
         with self._seeding() as seed_iteration:

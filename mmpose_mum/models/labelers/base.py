@@ -71,6 +71,9 @@ class Labeler:
                 f'weak=dict(input_size={self.input_size}), or the WeakView in its pipeline that '
                 'input_size')
 
+    def check_people(self, dataset: Any) -> None:
+        """Raise ValueError if it cannot know all unlabeled people of a training's dataset."""
+
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
         """Look at the weak view.
 

@@ -1,10 +1,11 @@
 """A labeler that has been asked before: the json that it was exported to."""
 import os.path as osp
 from collections import defaultdict
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmpose.utils.typing import ConfigType, SampleList
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from ...coco.layout import IMAGE_FOLDER, CocoJson, find_entry, read_coco
 from ...coco.place import ImagePlace
+from ...configs.datasets import branches_of
+from ...functional.seeding import preserved
 from .base import Labeler, Seen, check_names, digest_of
 
 _NEAR = 1.  # pixels by which a box may differ: the json's are rounded
@@ -85,6 +88,50 @@ class FileLabeler(Labeler):
             ) from error
         return _Person(image, np.array([x, y, x + width, y + height]), keypoints[:, :2], scores,
                        counts)
+
+    def check_people(self, dataset: Any) -> None:
+        """Tell before the training who is not in the json, not when the person is drawn.
+
+        Images are opened only where the names and boxes raise a doubt. People whose image the
+        training would skip are not missed.
+
+        Args:
+            dataset (Dataset): The training's, built.
+
+        Raises:
+            ValueError: If a person is not in the json.
+        """
+        for part, _ in branches_of(dataset, 'unsup_teacher'):
+            if not isinstance(part, BaseDataset):
+                continue
+            doubtful = [i for i, person in enumerate(
+                BaseDataset.get_data_info(part, i) for i in range(len(part)))
+                if not self._may_know(osp.abspath(person['img_path']), person.get('bbox'))]
+            for i in doubtful:
+                with preserved():
+                    views = part.prepare_data(i)
+                if views is None:  # what cannot be read
+                    continue
+                try:
+                    self._find(views['data_samples']['unsup_teacher'])
+                except ValueError as error:
+                    raise ValueError(
+                        f'{len(doubtful)} of {len(part)} unlabeled people may be missing: {error}'
+                    ) from error
+
+    def _may_know(self, path: str, boxes: Optional[NDArray[Any]]) -> bool:
+        """Tell whether the json has a person who may be this one.
+
+        Args:
+            path (str): Absolute path of the image.
+            boxes (NDArray, optional): (1, 4), the person's box; the image may cut it. None if it
+                is the whole image.
+        """
+        return any(
+            person.image.may_be_at(path) and (boxes is None or bool(
+                (person.box[:2] > boxes[0, :2] - _NEAR).all()
+                and (person.box[2:] < boxes[0, 2:] + _NEAR).all()))
+            for person in self._people.get(osp.basename(path), ()))
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
         """Look the people up; see the base class.

@@ -36,6 +36,11 @@ class SeveralLabelers(Labeler):
         self.input_size = sizes.pop() if sizes else None
         self.digest = ' '.join(labeler.digest for labeler in self.labelers)
 
+    def check_people(self, dataset: Any) -> None:
+        """Ask each whether it knows them; as for one."""
+        for labeler in self.labelers:
+            labeler.check_people(dataset)
+
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
         """Look at the weak view; as for one."""
         seen = [labeler.seen(images, samples) for labeler in self.labelers]

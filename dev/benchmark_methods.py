@@ -36,10 +36,10 @@ from benchmark_runs import (
 )
 from mmengine.config import DictAction
 
+from mmpose_mum.checkpoint.last import find_checkpoint
 from mmpose_mum.checkpoint.safe_load import load_checkpoint
 from mmpose_mum.export.publish import plain_checkpoint
 from mmpose_mum.files.whole import write_whole
-from mmpose_mum.visualization.compare import find_checkpoint
 
 
 def parse_args(args=None):

@@ -20,13 +20,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 import mmpose_mum  # noqa: F401
+from mmpose_mum.checkpoint.last import find_checkpoint
 from mmpose_mum.files.whole import write_whole
-from mmpose_mum.visualization.compare import (
-    build_dataset,
-    build_model,
-    count_right,
-    find_checkpoint,
-)
+from mmpose_mum.visualization.compare import build_dataset, build_model, right_and_labeled
 
 DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz'
 BATCH = 50
@@ -38,7 +34,7 @@ def judge(model, dataset) -> dict:
     counts = []
     for start in range(0, len(dataset), BATCH):
         batch = [dataset[i] for i in range(start, min(start + BATCH, len(dataset)))]
-        counts += [count_right(sample.cpu().numpy())
+        counts += [right_and_labeled(sample.cpu().numpy())
                    for sample in model.val_step(pseudo_collate(batch))]
     return {name: ''.join(DIGITS[count] for count in column)
             for name, column in zip(('right', 'seen'), zip(*counts))}

@@ -18,10 +18,11 @@ import cv2
 import matplotlib
 from mmengine.config import Config
 
+from mmpose_mum.checkpoint.last import find_checkpoint
 from mmpose_mum.datasets.short_form import SOURCE_NAMES
 from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.report.write import write_report
-from mmpose_mum.visualization.compare import compare, find_checkpoint
+from mmpose_mum.visualization.compare import compare
 from mmpose_mum.visualization.scalars import read_scalars
 
 matplotlib.use('Agg')

@@ -47,7 +47,7 @@ def run(args: Namespace) -> None:
     from ..coco.merge import (
         LabelFile,
         check_images,
-        check_keypoints,
+        check_keypoint_numbers,
         count_unchanged,
         find_images,
         labeled_keypoints,
@@ -82,7 +82,7 @@ def run(args: Namespace) -> None:
     if args.suggested:
         suggested = read_coco(args.suggested)
         for coco in (suggested, corrected.coco):
-            check_keypoints(coco)
+            check_keypoint_numbers(coco)
         missing = missing_people(suggested, corrected.coco)
         if missing and not args.allow_missing:
             raise ValueError(

@@ -100,7 +100,7 @@ def check_images(file: LabelFile, most: int = 2000) -> None:
                          'relative to')
 
 
-def check_keypoints(coco: CocoJson) -> None:
+def check_keypoint_numbers(coco: CocoJson) -> None:
     """Raise ValueError if somebody has not three numbers for each keypoint of the skeleton."""
     count = 3 * len(_keypoint_category(coco)['keypoints'])
     require(coco.path, 'annotation', coco.annotations, [
@@ -434,7 +434,7 @@ def _check_people(coco: CocoJson, corrected: bool) -> None:
     people = [person for person in coco.annotations if corrected or 'keypoints' in person]
     require(coco.path, 'annotation', people, [
         Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box)])
-    check_keypoints(coco._replace(annotations=people))
+    check_keypoint_numbers(coco._replace(annotations=people))
     if corrected:  # a training would leave them out
         require(coco.path, 'annotation', list(filter(labeled_keypoints, people)), [
             Field('bbox', 'of a width and height above 0; --suggested gives such boxes back',

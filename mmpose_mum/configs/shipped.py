@@ -4,7 +4,7 @@ import os.path as osp
 import mmpose
 
 
-def find_config(path: str) -> str:
+def find_shipped_config(path: str) -> str:
     """Return the file that ``mmpose::…`` stands for.
 
     Args:

@@ -16,14 +16,14 @@ from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
 from ..configs.metainfo import metainfo_of
 from ..configs.plain import run_config
-from ..configs.shipped import find_config
+from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
 from .convert import overrides
 from .model import build_without_weights
 from .options import Options
-from .writer import base_name, config_text
+from .writer import base_name, converted_text
 
 _OWN_HEADS = (
     "Each head box belongs to the person of its place in MPII's own json. Convert a config of "
@@ -212,7 +212,7 @@ def write_config(path: str, options: Options, out: str,
     """Write the semi-supervised config of a plain one. Keep it only if it can be trained.
 
     Args:
-        path (str): The original, see :func:`find_config`.
+        path (str): The original, see :func:`find_shipped_config`.
         options (Options): The options.
         out (str): The config to write.
         force (bool): Whether to overwrite it.
@@ -228,12 +228,12 @@ def write_config(path: str, options: Options, out: str,
     """
     try:
         check_paths(options, out, force)
-        found = find_config(path)
+        found = find_shipped_config(path)
         if osp.exists(out) and osp.samefile(found, out):
             raise ValueError(f'--out: {out!r} is the config that is converted, and the new one '
                              'inherits from it: name another file')
         original = run_config(found)
-        text = config_text(original, overrides(original, options), base_name(path, out))
+        text = converted_text(original, overrides(original, options), base_name(path, out))
     except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
         if not remedy(error):
             raise

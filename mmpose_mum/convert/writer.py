@@ -7,10 +7,10 @@ from mmengine.config import Config
 
 from ..configs.components import name_of
 from ..configs.printer import assignment
-from ..configs.shipped import find_config, shipped_configs
+from ..configs.shipped import find_shipped_config, shipped_configs
 
 
-def config_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
+def converted_text(cfg: Config, overrides: Dict[str, Any], base: str) -> str:
     """Compose the text of a config that inherits from the original.
 
     Args:
@@ -48,7 +48,7 @@ def base_name(path: str, out: str) -> str:
         str: ``mmpose::…`` for a config that MMPose ships, else the path relative to ``out``; the
         whole path if a symbolic link lies between them.
     """
-    shipped, found = osp.join(shipped_configs(), ''), osp.abspath(find_config(path))
+    shipped, found = osp.join(shipped_configs(), ''), osp.abspath(find_shipped_config(path))
     real = osp.realpath(found)
     if real.startswith(shipped):
         return 'mmpose::' + real[len(shipped):].replace(os.sep, '/')

@@ -379,16 +379,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         views = (views_of(weak_samples), views_of(strong_samples),
                  weak_samples[0].metainfo['flip_indices'])
-        if self.labeler is not None:
-            seen = self.labeler(weak, weak_samples)
-            targets = self.target_maker.of_keypoints(
-                seen.keypoints, seen.scores, *views, weights=seen.weights) if isinstance(
-                    seen, Seen) else self.target_maker(seen, *views)
-            return seen, _weighted(targets, strong_samples)
-        mode = evaluating(teacher) if self.teacher_mode == 'eval' else nullcontext()
-        with mode, float32_outputs(teacher.head):
-            seen = teacher(weak, weak_samples, mode='tensor')
-        targets = self.target_maker(seen, *views)
+        seen = self._seen(teacher, weak, weak_samples, self.teacher_mode == 'eval')
+        targets = self.target_maker.of_keypoints(
+            seen.keypoints, seen.scores, *views, weights=seen.weights) if isinstance(
+                seen, Seen) else self.target_maker(seen, *views)
         if self.trains_teacher:
             # Autocast keeps the weights that it has cast, and these have no gradient: in its own
             # turn the teacher would learn nothing by them.
@@ -422,12 +416,16 @@ class SemiSupervisedPoseEstimator(BaseModel):
         Returns:
             Seen: The keypoints, their scores, and what they count besides.
         """
-        if self.labeler is not None:
-            seen = self.labeler(weak, weak_samples)
-        else:
-            with evaluating(teacher), float32_outputs(teacher.head):
-                seen = teacher(weak, weak_samples, mode='tensor')
+        seen = self._seen(teacher, weak, weak_samples, evaluate=True)
         return seen if isinstance(seen, Seen) else Seen(*self.target_maker.keypoints(seen))
+
+    def _seen(self, teacher: BaseModel, weak: Tensor, samples: SampleList, evaluate: bool) -> Any:
+        """Return what the labeler sees, or else the teacher's output, in evaluation mode or not."""
+        if self.labeler is not None:
+            return self.labeler(weak, samples)
+        mode = evaluating(teacher) if evaluate else nullcontext()
+        with mode, float32_outputs(teacher.head):
+            return teacher(weak, samples, mode='tensor')
 
     def cut_out(self, strong: Tensor, targets: PseudoTargets) -> Tensor:
         """Hide keypoints of the strong view, if ``keypoint_cutout`` says so.

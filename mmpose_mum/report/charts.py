@@ -108,7 +108,7 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
                     color=_MANY[i % len(_MANY)] if one else COLORS[number % len(COLORS)],
                     linestyle='-' if one else _LINES[i % len(_LINES)],
                     label=_label(key) if one else ', '.join(
-                        filter(None, (hidden_plot.shown(run.name), _label(key)))),
+                        filter(None, (hidden_plot.legend_name(run.name), _label(key)))),
                     **(dict(marker='o', markersize=3) if len(points) < 30 else {}))
         if logarithmic and low > 0:
             axes.set_yscale('log')
@@ -174,7 +174,7 @@ def _colors(drawn: Iterable[str], runs: List[str]) -> List[str]:
 
 def _bars(title: str, shares: Dict[str, Dict[str, float]], runs: List[str]) -> Chart:
     def draw(axes):
-        hidden_plot.by_keypoint(axes, shares, _colors(shares, runs))
+        hidden_plot.right_by_keypoint(axes, shares, _colors(shares, runs))
         axes.grid(axis='y', alpha=0)
         if len(runs) > 1:
             _legend(axes)
@@ -199,12 +199,12 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
     colors = _colors(readouts, runs)
 
     def draw_over_time(axes):
-        hidden_plot.over_time(axes, readouts, colors)
+        hidden_plot.right_over_time(axes, readouts, colors)
         if len(runs) > 1:
             _legend(axes)
 
     def draw_by_confidence(axes):
-        hidden_plot.by_confidence(axes, last, colors)
+        hidden_plot.right_by_confidence(axes, last, colors)
         _legend(axes)
 
     yield Chart('Right pseudo-labels over time', svg(draw_over_time, 'over time'))

@@ -6,9 +6,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from mmengine.config import Config
 
+from ..checkpoint.last import find_checkpoint
 from ..configs.components import name_of
 from ..configs.plain import find_config, read_config
-from ..visualization.compare import find_checkpoint
 from ..visualization.run_plot import Series, sorted_run
 from ..visualization.scalars import Start, entries_of, read_starts
 

@@ -277,7 +277,7 @@ def _hidden_charts(runs: List[Run], names: List[str]) -> List[charts.Chart]:
     readouts = {}
     for run in runs:
         if any(key == hidden_plot.PCK for key in run.series):
-            readouts[run.name] = hidden_plot.read_run(run.folder)
+            readouts[run.name] = hidden_plot.read_readouts(run.folder)
     return list(charts.hidden(readouts, names)) if readouts else []
 
 

@@ -147,10 +147,10 @@ def centered(keypoints: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         np.ndarray: (N, K, 2), from the box's center, in units of its longer side.
     """
     corners = boxes.reshape(-1, 1, 2, 2).astype(float)
-    return (keypoints - corners.mean(2)) / longer_sides(boxes)[:, None, None]
+    return (keypoints - corners.mean(2)) / longer_box_sides(boxes)[:, None, None]
 
 
-def longer_sides(boxes: np.ndarray) -> np.ndarray:
+def longer_box_sides(boxes: np.ndarray) -> np.ndarray:
     """Return the longer side of boxes (N, 4), x1 y1 x2 y2, at least one pixel: (N, )."""
     return np.maximum(boxes[:, 2:] - boxes[:, :2], 1).max(1)
 

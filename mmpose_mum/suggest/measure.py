@@ -60,7 +60,7 @@ class Observer:
         mirrored = self._in_image(
             self.model.head.forward(self.model.extract_feat(images.flip(-1))), samples,
             mirrored=True)
-        sides = criteria.longer_sides(
+        sides = criteria.longer_box_sides(
             np.stack([sample.gt_instances.bboxes[0] for sample in samples]))
         found['flip'] = criteria.disagreement(keypoints, mirrored, sides)
         maps = self.maker.heatmaps(output)

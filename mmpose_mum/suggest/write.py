@@ -15,7 +15,7 @@ from ..export.pseudo_labels import People, coco_json
 from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
-from ..visualization.compare import PanelVisualizer, draw_panel
+from ..visualization.compare import PanelVisualizer, draw_captioned
 from .choose import Place
 from .known import is_of
 from .measure import Measured
@@ -157,9 +157,9 @@ def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
     visualizer = PanelVisualizer('contact_sheet', radius=3, line_width=2)
     visualizer.set_dataset_meta(people.metainfo)
     panels: List[Any] = [
-        draw_panel(visualizer, read_image(person['path']), person['box'], person['keypoints'],
-                   person['scores'] >= score_thr, (f'{number}. {_name(person, people.root)}',
-                                                   caption))
+        draw_captioned(visualizer, read_image(person['path']), person['box'], person['keypoints'],
+                       person['scores'] >= score_thr,
+                       (f'{number}. {_name(person, people.root)}', caption))
         for number, (person, caption) in enumerate(zip(people_seen, captions), 1)]
     columns = min(SHEET_COLUMNS, len(panels))
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)

@@ -16,6 +16,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 from .._moved import old_names
+from ..checkpoint.last import find_checkpoint
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import read_config
 from .text import write
@@ -48,17 +49,6 @@ def parse_models(texts: Sequence[str]) -> Models:
             raise ValueError(f'{text}: there is no config {config}')
         models[name] = read_config(config), find_checkpoint(Path(checkpoint))
     return models
-
-
-def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint itself of a file or a work dir."""
-    if (path / 'last_checkpoint').is_file():
-        saved = Path((path / 'last_checkpoint').read_text().strip())
-        here = path / saved.name  # the work dir may have moved, and another one taken its place
-        path = here if here.is_file() else saved
-    if not path.is_file():
-        raise ValueError(f'{path} is neither a checkpoint nor a work dir with a last_checkpoint')
-    return path
 
 
 def build_dataset(cfg: Config, **changes):
@@ -102,7 +92,7 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
     return model
 
 
-def count_right(sample: PoseDataSample) -> Tuple[int, int]:
+def right_and_labeled(sample: PoseDataSample) -> Tuple[int, int]:
     """Return how many of a predicted sample's labeled keypoints are right, and how many there are.
 
     One that does not count, as in MMPose's PCK, is not labeled or has no box.
@@ -117,7 +107,7 @@ def count_right(sample: PoseDataSample) -> Tuple[int, int]:
 
 def share_right(sample: PoseDataSample) -> float:
     """Return the share of labeled keypoints that are right, NaN if none is labeled."""
-    right, labeled = count_right(sample)
+    right, labeled = right_and_labeled(sample)
     return right / labeled if labeled else float('nan')
 
 
@@ -139,7 +129,7 @@ def draw_person(visualizer, image: np.ndarray, box, keypoints, shown) -> np.ndar
     return np.ascontiguousarray(visualizer.get_image()[..., ::-1])
 
 
-def draw_panel(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
+def draw_captioned(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
     """Draw a person, see :func:`draw_person`, with lines of text below."""
     panel = cv2.copyMakeBorder(draw_person(visualizer, image, box, keypoints, shown), 0, CAPTION,
                                0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
@@ -186,10 +176,10 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
         truth = samples[0].gt_instances
         image, box = cv2.imread(samples[0].img_path), truth.bboxes[0]
         labeled = truth.keypoints_visible.reshape(-1) > 0
-        panels = [draw_panel(visualizer, image, box, truth.keypoints[0], labeled, (
+        panels = [draw_captioned(visualizer, image, box, truth.keypoints[0], labeled, (
             'ground truth', f'{labeled.sum()} of {len(labeled)} keypoints labeled'))]
         for name, sample in zip(columns, samples):
-            panels.append(draw_panel(
+            panels.append(draw_captioned(
                 visualizer, image, box, sample.pred_instances.keypoints[0], labeled | True,
                 (name, f'PCK@{THRESHOLD}: {100 * shares[name][i]:.0f} %')))
         tiles.append(cv2.copyMakeBorder(cv2.hconcat(panels), *[BORDER] * 4, cv2.BORDER_CONSTANT))

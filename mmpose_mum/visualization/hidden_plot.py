@@ -15,7 +15,7 @@ SHARE = 'hidden/share_'
 Readouts = Dict[int, Dict[str, float]]  # iteration → scalar → value
 
 
-def read_run(work_dir: Path) -> Readouts:
+def read_readouts(work_dir: Path) -> Readouts:
     """Read what the hook has logged in a work dir; raise ValueError if there is nothing."""
     readouts = {
         entry['step']: {key: value for key, value in entry.items() if key.startswith('hidden/')}
@@ -46,7 +46,7 @@ def read_runs(arguments: List[str]) -> Dict[str, Readouts]:
         name, equals, folder = argument.partition('=')
         if not (name and equals and folder):
             raise ValueError(f'expected NAME=WORK_DIR, got {argument!r}')
-        found.setdefault(name, []).append(read_run(Path(folder)))
+        found.setdefault(name, []).append(read_readouts(Path(folder)))
     return {name: average(name, runs) for name, runs in found.items()}
 
 
@@ -56,21 +56,21 @@ def names_below(prefix: str, readouts: List[Dict[str, float]]) -> List[str]:
         key[len(prefix):] for readout in readouts for key in readout if key.startswith(prefix)))
 
 
-def shown(run: str) -> str:
+def legend_name(run: str) -> str:
     """Return a run's name for a legend, from which Matplotlib would leave out ``_name``."""
     return f' {run}' if run.startswith('_') else run
 
 
-def over_time(axes, runs: Dict[str, Readouts], colors: Sequence[str]) -> None:
+def right_over_time(axes, runs: Dict[str, Readouts], colors: Sequence[str]) -> None:
     """Draw the share of right keypoints at each readout, a line for each run."""
     for color, (name, readouts) in zip(colors, runs.items()):
         axes.plot(list(readouts), [readout[PCK] for readout in readouts.values()], marker='o',
-                  markersize=3, color=color, label=shown(name))
+                  markersize=3, color=color, label=legend_name(name))
     axes.set(xlabel=TIME, xlim=(0, None), ylim=(0, None))
     axes.yaxis.set_major_formatter('{x:.0%}')
 
 
-def by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
+def right_by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
     """Draw one readout of each run: how many keypoints have a confidence, and how many are right.
 
     Args:
@@ -79,7 +79,7 @@ def by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]
         colors (Sequence[str]): Of the runs.
     """
     for number, (color, (name, readout)) in enumerate(zip(colors, runs.items())):
-        name = f'{shown(name)}: ' if len(runs) > 1 else ''
+        name = f'{legend_name(name)}: ' if len(runs) > 1 else ''
         shares = names_below(SHARE, [readout])
         ends = np.array([[float(x) for x in share.split('-')] for share in shares])
         middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(runs)
@@ -92,7 +92,7 @@ def by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]
     axes.yaxis.set_major_formatter('{x:.0%}')
 
 
-def by_keypoint(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
+def right_by_keypoint(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) -> None:
     """Draw the share of right keypoints by keypoint, from the top, a bar for each run.
 
     Args:
@@ -104,7 +104,7 @@ def by_keypoint(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[str]) 
     for number, (color, (run, shares)) in enumerate(zip(colors, runs.items())):
         places = np.arange(len(names)) + .8 * ((number + .5) / len(runs) - .5)
         bars = axes.barh(places, [shares.get(name, np.nan) for name in names], .8 / len(runs),
-                         color=color, label=shown(run))
+                         color=color, label=legend_name(run))
         axes.bar_label(bars, [f'{shares[name]:.0%}' if name in shares else '' for name in names],
                        fontsize=7, padding=2, color='#4b5563')
     axes.set(xlim=(0, 1.08), xticks=np.linspace(0, 1, 6), yticks=range(len(names)),
@@ -128,9 +128,9 @@ def draw(runs: Dict[str, Readouts], path: Path) -> None:
     rows = max(map(len, shares.values())) * (len(runs) + 1)
     figure = Figure(figsize=(15, max(4., .09 * rows + 1)), constrained_layout=True)
     panels = figure.subplots(1, 3)
-    over_time(panels[0], told, colors)
-    by_confidence(panels[1], last, colors)
-    by_keypoint(panels[2], shares, colors)
+    right_over_time(panels[0], told, colors)
+    right_by_confidence(panels[1], last, colors)
+    right_by_keypoint(panels[2], shares, colors)
     for axes, title in zip(panels, (
             "the teacher's right keypoints", 'by confidence', 'by keypoint')):
         axes.set_title(title)

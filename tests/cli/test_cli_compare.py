@@ -94,19 +94,6 @@ def test_a_semi_supervised_model_predicts_with_its_teacher_unless_told(models, t
     assert (teacher != student).any()
 
 
-def test_a_work_dir_stands_for_its_last_checkpoint(models, tmp_path):
-    (tmp_path / 'iter_20.pth').write_bytes(models['plain'][1].read_bytes())
-    (tmp_path / 'last_checkpoint').write_text('/where/it/was/iter_20.pth')
-    assert compare.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
-    (tmp_path / 'last_checkpoint').write_text(str(models['plain'][1]))
-    assert compare.find_checkpoint(tmp_path) == models['plain'][1]
-    other = tmp_path / 'another_run/iter_20.pth'  # where this work dir was before it moved
-    other.parent.mkdir()
-    other.touch()
-    (tmp_path / 'last_checkpoint').write_text(str(other))
-    assert compare.find_checkpoint(tmp_path) == tmp_path / 'iter_20.pth'
-
-
 def test_the_share_of_right_keypoints():
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -141,7 +128,7 @@ def test_a_panel_shows_the_box_at_one_size_whatever_the_images(models):
         image[:, :size // 2, 0] = image[:, size // 2:, 2] = 255
         box = np.array([size / 4, size / 4, size * 3 / 4, size * 3 / 4])
         keypoints = np.array([box[:2], box[2:], [-size, 0]])
-        panel = compare.draw_panel(
+        panel = compare.draw_captioned(
             visualizer, image, box, keypoints, np.array([True, False, True]), ('name', 'x' * 99))
         assert panel.shape == (HEIGHT, WIDTH, 3)
         assert panel[100, 90, 0] == 255 and panel[100, 110, 2] == 255

@@ -5,7 +5,7 @@ import cv2
 import pytest
 
 from mmpose_mum.cli import main
-from mmpose_mum.visualization.hidden_plot import read_run, read_runs
+from mmpose_mum.visualization.hidden_plot import read_readouts, read_runs
 
 
 def readout(step, pck, **more):
@@ -24,7 +24,7 @@ def write(work_dir, folder, entries):
 def test_files_of_a_resumed_run_are_merged_and_the_later_one_holds(tmp_path):
     write(tmp_path, '20260102_000000', [dict(loss=.1, step=15), readout(20, .6), readout(30, .7)])
     write(tmp_path, '20260101_000000', [readout(10, .3), dict(loss=.1, step=15), readout(20, .4)])
-    found = read_run(tmp_path)
+    found = read_readouts(tmp_path)
     assert list(found) == [10, 20, 30]
     assert [r['hidden/PCK'] for r in found.values()] == [.3, .6, .7]
     assert 'step' not in found[10]

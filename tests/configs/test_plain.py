@@ -21,7 +21,7 @@ from mmpose_mum.configs.plain import (
     read_config,
 )
 from mmpose_mum.configs.portable import portable
-from mmpose_mum.convert.writer import find_config as shipped
+from mmpose_mum.configs.shipped import find_shipped_config as shipped
 from mmpose_mum.testing import tiny_config
 
 

@@ -13,7 +13,7 @@ from helpers.conversions import KINDS, RES50, RTMPOSE, convert, labeled, load, s
 from mmpose_mum import semi_supervised
 from mmpose_mum.convert import Options, checks, overrides
 from mmpose_mum.convert.references import unscoped
-from mmpose_mum.convert.writer import base_name, config_text
+from mmpose_mum.convert.writer import base_name, converted_text
 from mmpose_mum.datasets.short_form import sources_of
 
 ROOT = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs')
@@ -22,8 +22,8 @@ ROOT = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs')
 def check_that_the_file_is_the_same(name, tmp_path, **options):
     out, original = tmp_path / 'written.py', load(name)
     options = dict(unlabeled='images', sites=['input'], **options)
-    out.write_text(
-        config_text(original, overrides(original, Options(**options)), base_name(name, str(out))))
+    changed = overrides(original, Options(**options))
+    out.write_text(converted_text(original, changed, base_name(name, str(out))))
     written, converted = Config.fromfile(str(out)), semi_supervised(original, **options)
     assert unscoped(written._cfg_dict.to_dict()) == unscoped(converted._cfg_dict.to_dict())
     return converted, out.read_text()

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from helpers.conversions import RES50
 from mmpose_mum.convert.references import Base, Changed, resolve, unscoped
-from mmpose_mum.convert.writer import base_name, config_text, find_config
+from mmpose_mum.convert.writer import base_name, converted_text, find_shipped_config
 
 CFG = Config(dict(
     model=dict(type='TopdownPoseEstimator', backbone=dict(type='ResNet', depth=50)),
@@ -48,7 +48,7 @@ def executed(text):
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(['model', 'train_cfg', 'default_hooks']), DEEP))
 def test_python_reads_the_values_that_were_written_from_lines_that_fit(overrides):
-    text = config_text(CFG, overrides, 'original.py')
+    text = converted_text(CFG, overrides, 'original.py')
     assert all(len(line) <= 100 for line in text.splitlines())
     # As text, which tells 1 from 1.0 and True, and a list from a tuple.
     assert repr(unscoped(executed(text))) == repr(unscoped(resolve(overrides, CFG)))
@@ -56,7 +56,7 @@ def test_python_reads_the_values_that_were_written_from_lines_that_fit(overrides
 
 def test_what_fits_stays_in_one_line_and_short_items_share_one():
     steps = [dict(type=f'Step{i}', size=i) for i in range(6)]
-    text = config_text(CFG, dict(
+    text = converted_text(CFG, dict(
         val_cfg=dict(type='Loop', rate=1.0, sizes=(3, )), steps=steps, model=Base('model')), 'b.py')
     assert text == '''# Pose-MUM training of b.
 _base_ = 'b.py'
@@ -72,14 +72,14 @@ model = _base_.model
 
 def test_a_line_is_filled_to_its_last_column_and_no_further():
     for length in range(80, 100):
-        text = config_text(CFG, dict(a=['x' * length, 1]), 'b.py').split('\n', 2)[2]
+        text = converted_text(CFG, dict(a=['x' * length, 1]), 'b.py').split('\n', 2)[2]
         assert ('\n ' not in text) == (len(f"a = ['{'x' * length}', 1]") <= 100)
 
 
 def test_comments_say_what_became_of_the_originals_settings():
     cfg = Config(dict(
         CFG.to_dict(), custom_hooks=[dict(type='mmpose.EMAHook')], auto_scale_lr=dict(x=1)))
-    text = config_text(cfg, dict(custom_hooks=[], auto_scale_lr={}), 'mmpose::a/b/name.py')
+    text = converted_text(cfg, dict(custom_hooks=[], auto_scale_lr={}), 'mmpose::a/b/name.py')
     assert text == '''# Pose-MUM training of name.
 _base_ = 'mmpose::a/b/name.py'
 # The EMAN teacher is the average: the original's EMAHook is left out.
@@ -90,9 +90,9 @@ auto_scale_lr = dict()
 
 
 def test_a_shipped_config_has_one_name_and_ones_own_a_relative_path(tmp_path):
-    path = find_config(RES50)
+    path = find_shipped_config(RES50)
     assert path.endswith(osp.basename(RES50)) and osp.isfile(path)
-    assert find_config(path) == path
+    assert find_shipped_config(path) == path
     assert base_name(path, 'x.py') == base_name(RES50, 'x.py') == RES50
     assert base_name(osp.relpath(path), str(tmp_path / 'x.py')) == RES50
     own = tmp_path / 'own' / 'config.py'
@@ -119,6 +119,6 @@ def test_a_base_is_found_from_a_folder_that_is_a_link(tmp_path):
     (osp.dirname(mmpose.__file__), FileNotFoundError, 'does not exist'),
 ])
 def test_a_config_that_is_not_there_is_named(path, error, message):
-    for find in (find_config, lambda path: base_name(path, 'x.py')):
+    for find in (find_shipped_config, lambda path: base_name(path, 'x.py')):
         with pytest.raises(error, match=message):
             find(path)

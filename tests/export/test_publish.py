@@ -19,7 +19,7 @@ from mmpose.registry import DATASETS, MODELS
 from helpers import small_run
 from mmpose_mum.configs.metainfo import metainfo_of
 from mmpose_mum.configs.plain import find_config, plain_config, read_config
-from mmpose_mum.configs.shipped import find_config as find_shipped
+from mmpose_mum.configs.shipped import find_shipped_config
 from mmpose_mum.export.publish import (
     check_keypoints,
     keypoints_of,
@@ -275,7 +275,7 @@ def test_keypoints_in_another_order_are_told_by_both_lists(run):
     ('fashion_2d_keypoint/topdown_heatmap/deepfashion/td-hm_res50_8xb64-210e_deepfashion_upper-'
      '256x192.py', 6, 6)])  # its class has no keypoints until one is built
 def test_keypoints_of_mmposes_own_configs_are_those_of_their_checkpoints(config, trained, told):
-    cfg = Config.fromfile(find_shipped(f'mmpose::{config}'))
+    cfg = Config.fromfile(find_shipped_config(f'mmpose::{config}'))
     entries = plain_config(cfg)[0]
     saved = parse_pose_metainfo(metainfo_of(cfg.train_dataloader.dataset))
     keypoints = keypoints_of(entries)

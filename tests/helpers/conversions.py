@@ -4,7 +4,7 @@ import warnings
 from mmengine.config import Config
 
 from mmpose_mum import semi_supervised
-from mmpose_mum.convert.writer import find_config
+from mmpose_mum.convert.writer import find_shipped_config
 from mmpose_mum.datasets.short_form import sources_of
 
 BODY = 'mmpose::body_2d_keypoint/'
@@ -25,7 +25,7 @@ KINDS = [
 def load(name):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        return Config.fromfile(find_config(name))
+        return Config.fromfile(find_shipped_config(name))
 
 
 def convert(cfg, **options):

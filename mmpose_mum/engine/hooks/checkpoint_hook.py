@@ -2,6 +2,7 @@
 import os.path as osp
 from collections import deque
 from logging import WARNING
+from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
 from mmengine.dist import is_main_process
@@ -13,6 +14,7 @@ from mmpose.registry import HOOKS
 
 from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
 from ...checkpoint.keypoints import check_keypoints
+from ...checkpoint.last import LAST, read_last
 from ...checkpoint.plain import load_or_tell
 from ...checkpoint.schedule import check_schedule
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
@@ -55,16 +57,14 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner) -> None:
         """Let a work dir that was moved or copied resume from the checkpoint that it holds."""
-        latest = osp.join(runner.work_dir, 'last_checkpoint')
-        if not (runner._resume and runner._load_from is None and osp.isfile(latest)):
+        work_dir = Path(runner.work_dir)
+        if not (runner._resume and runner._load_from is None and (work_dir / LAST).is_file()):
             return
-        with open(latest) as f:
-            there = f.read().strip()
-        here = osp.join(runner.work_dir, osp.basename(there))
-        if osp.isfile(here) and osp.realpath(here) != osp.realpath(there):
-            print_log(f'{latest} names {there}, as before this work dir was moved or copied. The '
-                      f'training is resumed from {here}', 'current', WARNING)
-            runner._load_from = here
+        there, here = read_last(work_dir)
+        if osp.realpath(here) != osp.realpath(there):
+            print_log(f'{work_dir / LAST} names {there}, as before this work dir was moved or '
+                      f'copied. The training is resumed from {here}', 'current', WARNING)
+            runner._load_from = str(here)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Check that the checkpoint is of the data's keypoints and, on a resume, of the model.
@@ -147,7 +147,7 @@ class SafeCheckpointHook(CheckpointHook):
                 save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
                 backend_args=self.backend_args, **self.args)
             if is_main_process():
-                AtomicLocalBackend().put_text(path, osp.join(runner.work_dir, 'last_checkpoint'))
+                AtomicLocalBackend().put_text(path, osp.join(runner.work_dir, LAST))
 
         self._failed = self._try(runner, save, self._previous(before[0]))
         if self._failed is not None:

@@ -47,6 +47,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help='a trained top-down model of any kind that makes the targets in place '
                         'of the teacher; it must have all keypoints of the student, by name. With '
                         'it, --burn-in is 0 by default')
+    parser.add_argument('--labeler-file', metavar='JSON', help='the same from the json that '
+                        '`mmpose-mum export --score-thr 0` wrote of the unlabeled people, so that '
+                        'the model need not run in the training')
     add_force(parser)
 
 
@@ -74,6 +77,8 @@ def summary(cfg, options, original, out: str, people: list) -> str:
              f'  data      {", ".join(people)}']
     if options.labeler:
         lines.insert(3, f'  labeler   {options.labeler[0]}, with {options.labeler[1]}')
+    if options.labeler_file:
+        lines.insert(3, f'  labeler   {options.labeler_file}')
     if unlabeled < 2:
         lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')

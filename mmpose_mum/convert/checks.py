@@ -20,6 +20,7 @@ from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
+from ..models.labelers import Labeler
 from .convert import overrides
 from .model import build_without_weights
 from .options import Options
@@ -44,7 +45,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         FileNotFoundError: If a file or folder is missing.
         ValueError: If one is of the wrong kind, or the config to write exists.
     """
-    for name in ('labeled', 'unlabeled', 'unlabeled_ann_file', 'val'):
+    for name in ('labeled', 'unlabeled', 'unlabeled_ann_file', 'val', 'labeler_file'):
         path = getattr(options, name)
         if path and not osp.exists(path):
             raise FileNotFoundError(f'--{name.replace("_", "-")}: there is no {path!r} (looked for '
@@ -70,18 +71,20 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'--out: a config ends in .py, got {out!r}')
 
 
-def check_training(cfg: Config, labeled: bool) -> str:
+def check_training(cfg: Config, labeler: Optional[Labeler], labeled: bool) -> str:
     """Read the training data, and look for the first unlabeled image.
 
     Args:
         cfg (Config): The semi-supervised config.
+        labeler (Labeler, optional): Has to know the unlabeled people.
         labeled (bool): Whether to read the labeled set too. The original's may not be here.
 
     Returns:
         str: The number of people, in words.
 
     Raises:
-        ValueError: If a set is empty, or its images are not where the config says.
+        ValueError: If a set is empty, its images are not where the config says, or the labeler
+            lacks a person.
     """
     dataset = cfg.train_dataloader.dataset
     if labeled:
@@ -92,6 +95,8 @@ def check_training(cfg: Config, labeled: bool) -> str:
     if not split_frame_name(unlabeled) and not isfile(unlabeled):
         raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
                          f'{similar_name(unlabeled)}; give their folder with --unlabeled-images')
+    if labeler is not None:
+        labeler.check_people(sources[SOURCE_NAMES[1]])
     return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
 
 
@@ -185,11 +190,11 @@ def check_written(cfg: Config, options: Options) -> List[str]:
     labeled = sources_of(cfg.train_dataloader.dataset)[0]
     names = keypoint_names(parse_pose_metainfo(metainfo_of(labeled)))
     model.target_maker.check_number(len(names))
-    if options.labeler is not None:
+    if model.labeler is not None:
         model.load_labeler(names)
     with DefaultScope.overwrite_default_scope('mmpose'):
         files = _files(labeled)
-        people = [check_training(cfg, labeled=bool(options.labeled) or all(
+        people = [check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))]
         val = cfg.get('val_dataloader')
         if val and (options.labeled or options.val or all(

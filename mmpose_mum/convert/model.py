@@ -52,6 +52,8 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
 
 def _labeler(options: Options) -> Dict[str, Any]:
+    if options.labeler_file is not None:
+        return dict(labeler=dict(file=options.labeler_file))
     if options.labeler is None:
         return {}
     config, checkpoint = options.labeler

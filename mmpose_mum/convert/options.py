@@ -51,11 +51,13 @@ class Options:
         group_size (int): Number of images that exchange tiles, at least 2.
         labeler (Sequence[str], optional): Config and checkpoint of a model that makes the targets
             in place of the teacher, see :class:`ModelLabeler`. The config is read.
+        labeler_file (str, optional): The same from a json, see :class:`FileLabeler`.
 
     Raises:
         ValueError: If ``max_iters``, ``ratio``, ``batch_size`` or ``burn_in`` is out of its range;
             if ``val_images`` is given without ``val``, or ``unlabeled_ann_file`` without
-            detections; or if ``labeler`` is not two paths. The components check the other options.
+            detections; or if ``labeler`` is not two paths, or is given with ``labeler_file``. The
+            components check the other options.
     """
 
     unlabeled: str
@@ -74,6 +76,7 @@ class Options:
     grid: Union[Tuple[int, int], str] = 'auto'
     group_size: int = 4
     labeler: Optional[Sequence[str]] = None
+    labeler_file: Optional[str] = None
 
     def __post_init__(self) -> None:
         if self.max_iters < 1:
@@ -98,13 +101,16 @@ class Options:
         if self.labeler is not None and (
                 isinstance(self.labeler, str) or len(self.labeler) != 2):
             raise ValueError(f'labeler must be a config and a checkpoint, got {self.labeler!r}')
+        if self.labeler is not None and self.labeler_file is not None:
+            raise ValueError(f'labeler and labeler_file both say who makes the targets, got '
+                             f'{self.labeler!r} and {self.labeler_file!r}: leave one out')
         if self.unlabeled_ann_file is not None and not is_list(self.unlabeled):
             raise ValueError(
                 f'unlabeled_ann_file is {self.unlabeled_ann_file!r}, which names the images of a '
                 f"detector's results, but unlabeled, {self.unlabeled!r}, is not such a json: a "
                 'list of {image_id, category_id, bbox, score}')
         if self.burn_in is None:
-            object.__setattr__(self, 'burn_in', 0 if self.labeler else max(
+            object.__setattr__(self, 'burn_in', 0 if self.labeler or self.labeler_file else max(
                 self.max_iters // 40, min(400, self.max_iters // 6)))
         elif self.burn_in >= self.max_iters:
             raise ValueError(f'burn_in must be less than max_iters, {self.max_iters}, or no '

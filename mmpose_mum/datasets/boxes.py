@@ -143,7 +143,8 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
     if unknown is not None:
         return (f'The image_id {unknown!r} is not known. It must be the id of an image in ann_file '
                 '(for the converter, --unlabeled-ann-file) or, without ann_file, the path of an '
-                "image below data_prefix, 'clip.mp4#000120' for a video frame")
+                "image below data_prefix (for the converter, --unlabeled-images), "
+                "'clip.mp4#000120' for a video frame")
     if best >= score_thr:
         found = f'`bbox` is {shown(example["bbox"])}' if 'bbox' in example else \
             f'there is no `bbox`, the keys are {shown(list(example))}'

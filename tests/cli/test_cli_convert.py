@@ -82,6 +82,27 @@ def test_a_labelers_view_and_files_are_written_and_it_labels(demo, tmp_path, cap
     assert len(runner.message_hub.log_scalars['train/unsup_loss'].data[0]) == 2
 
 
+def test_a_labelers_json_is_written_if_it_knows_all_people(demo, tmp_path, capsys):
+    labels, out = tmp_path / 'labels.json', tmp_path / 'semi.py'
+    content = json.loads(Path(demo['train_unlabeled']).read_text())
+    people = [dict(person, keypoints=[9, 9, 2] * 17) for person in content['annotations']]
+    arguments = ['--labeler-file', labels, '--max-iters', 2,
+                 '--val', demo['val'], '--val-images', demo['val_images']]
+    labels.write_text(json.dumps(dict(content, annotations=people)))
+    make_with(demo, out, *arguments)
+    assert f'labeler   {labels}' in capsys.readouterr().out
+    model = Config.fromfile(str(out)).model
+    assert model.labeler == dict(file=str(labels)) and model.burn_in == 0
+    labels.write_text(json.dumps(dict(content, annotations=people[1:])))
+    with pytest.raises(SystemExit, match=f'1 of {len(people)} unlabeled people may be missing: .*'
+                                         f'{content["images"][0]["file_name"]}'):
+        make_with(demo, tmp_path / 'x.py', *arguments)
+    for more, message in ((['--labeler-file', 'gone.json'], "--labeler-file: there is no 'gone"),
+                          ([*arguments, '--labeler', 'a.py', 'a.pth'], 'leave one out')):
+        with pytest.raises(SystemExit, match=message):
+            make_with(demo, tmp_path / 'x.py', *more)
+
+
 @pytest.mark.parametrize('args, message', [
     (['gone.py', 'heatmap.pth'], "there is no config 'gone.py'"),
     (['heatmap.py', 'gone.pth'], "--labeler: there is no checkpoint 'gone.pth'"),

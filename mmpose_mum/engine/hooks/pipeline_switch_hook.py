@@ -36,8 +36,12 @@ class LabeledPipelineSwitchHook(Hook):
         self._has_switched = False
 
     def before_train(self, runner) -> None:
-        """Find the labeled branches, and switch at once when resuming after the switch."""
-        if not list(branches_of(runner.train_dataloader.dataset, 'sup')):
+        """Make the pipelines, and switch at once when resuming after the switch."""
+        # Now, so that a mistake in them is told; one for each branch, as one may hold a state.
+        self._pipelines = [
+            (branches, Compose([TRANSFORMS.build(step) for step in self.switch_pipeline]))
+            for _, branches in branches_of(runner.train_dataloader.dataset, 'sup')]
+        if not self._pipelines:
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
                              '`sup` in the training data, whose pipeline it could replace')
         if runner.iter >= self.switch_iter:
@@ -50,9 +54,8 @@ class LabeledPipelineSwitchHook(Hook):
             self._switch(runner, start_batch=batch_idx + 1)
 
     def _switch(self, runner, start_batch: int) -> None:
-        for _, branches in branches_of(runner.train_dataloader.dataset, 'sup'):
-            # One each, as they were: a pipeline may hold a state.
-            branches['sup'] = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
+        for branches, pipeline in self._pipelines:
+            branches['sup'] = pipeline
         self._has_switched = True
         runner.logger.info(f'The labeled images use their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')

@@ -150,3 +150,10 @@ def test_data_without_labels_and_a_negative_iteration_are_errors():
         hook.before_train(SimpleNamespace(train_dataloader=loader, iter=0))
     with pytest.raises(ValueError, match='at least 0, got -1'):
         LabeledPipelineSwitchHook(-1, [])
+
+
+def test_a_mistake_in_the_second_pipeline_is_told_at_the_start():
+    hook = LabeledPipelineSwitchHook(3, [dict(type='MarkSample')])
+    loader = SimpleNamespace(dataset=Numbers(0, 3, 'sup'))
+    with pytest.raises(TypeError, match='name'):
+        hook.before_train(SimpleNamespace(train_dataloader=loader, iter=0))

@@ -22,7 +22,7 @@ MAY_USE = {
     # The three kinds of registered parts meet in a config, not in an import.
     'models': ('functional', 'configs', 'checkpoint', 'coco'),
     'datasets': ('functional', 'files', 'configs', 'coco'),
-    'engine': ('functional', 'configs', 'checkpoint', 'visualization', 'coco'),
+    'engine': ('functional', 'files', 'configs', 'checkpoint', 'visualization', 'coco'),
     'testing': ('functional', 'models', 'datasets'),
     'convert': (
         'functional', 'files', 'configs', 'checkpoint', 'coco', 'models', 'datasets'),

@@ -66,6 +66,17 @@ def rate(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f'expected a number from 0 to 1, got {text!r}')
+    return number
+
+
 def image_path(text: str) -> Path:
     """Read the path of an image to write."""
     if not text.lower().endswith(('.png', '.jpg', '.jpeg')):

@@ -13,7 +13,7 @@ import json
 import os.path as osp
 from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_force, add_out, keep_existing, rate
+from ._shared import add_device, add_force, add_out, keep_existing, rate, share
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--config', required=True, help="a detector's config")
     parser.add_argument('--checkpoint', required=True, help="the detector's weights")
     add_out(parser, 'json to write')
-    parser.add_argument('--score-thr', type=float, default=0.3,
+    parser.add_argument('--score-thr', type=share, default=0.3,
                         help='lowest score of a box to keep (default: 0.3)')
     parser.add_argument('--category', nargs='+', default=['person'],
                         help="the detector's classes to keep, by name or by index from 0 "

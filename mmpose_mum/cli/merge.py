@@ -74,6 +74,8 @@ def run(args: Namespace) -> None:
     if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
         raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
                          'them in an annotation tool, and give the json that it exports')
+    for name in ('labeled.json', *(['unlabeled.json'] if args.unlabeled else [])):
+        keep_existing(args.out / name, args.force)
     corrected = find_images(LabelFile(read_coco(args.corrected), args.images))
     old = LabelFile(read_coco(args.labels), args.label_images)
     check_images(old)
@@ -109,8 +111,6 @@ def run(args: Namespace) -> None:
             raise ValueError(f'--unlabeled: {args.unlabeled!r} has no annotation. Leave it out')
         written['unlabeled.json'], taken = without(
             unlabeled, corrected, is_copy if args.unlabeled_images else None)
-    for name in written:
-        keep_existing(args.out / name, args.force)
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
         write_whole(as_json(content), args.out / name)

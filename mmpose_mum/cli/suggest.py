@@ -20,24 +20,13 @@ confidence; `peaks`, heatmaps with several peaks; `flip`, another answer on the 
 takes only these two. Of the most doubted people, the command chooses those who are unlike one
 another and unlike the labeled ones. It draws some more people at random.
 """
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_force, add_out, keep_existing, positive
+from ._shared import add_device, add_force, add_out, keep_existing, positive, share
 
 WRITES_FOLDER = True
 WAYS = ('typical', 'doubt')
 CRITERIA = ('mean', 'kth', 'peaks', 'flip', 'student', 'pose')  # of doubt
-
-
-def share(text: str) -> float:
-    """Read a number from 0 to 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.
-    if not 0 <= number <= 1:
-        raise ArgumentTypeError(f'expected a number from 0 to 1, got {text!r}')
-    return number
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,15 +77,12 @@ def run(args: Namespace) -> None:
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
     check_place(args.out, people)
     args.out.mkdir(parents=True, exist_ok=True)
-    measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device())
+    measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device(),
+                       () if way else args.by)
     for note in measured.notes:
         print(f'not measured: {note}')
     # The ranking and the sheet tell the doubt of typical people, too.
     wanted = list(measured.doubts if way else args.by)
-    missing = [name for name in wanted if name not in measured.doubts]
-    if missing:
-        raise ValueError(f'--by {" ".join(missing)} cannot be measured, see above; what can be is '
-                         f'{", ".join(measured.doubts)}')
     seen = [person for person in measured.people if person is not None]
     doubt = sum(criteria.ranks(measured.doubts[name]) for name in wanted) / len(wanted)
     videos = {frame[0] for frame in (split_frame_name(person['path']) for person in seen) if frame}

@@ -232,18 +232,38 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
         evaluator (dict | list[dict]): The config of the metrics.
 
     Raises:
-        ValueError: If an annotation lacks what the metric needs. The message names it.
+        ValueError: If an annotation lacks what the metric needs, which the message names; or if
+            the metric's own json is that of other images.
     """
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
     metric = next((metric for metric in metrics if name_of(metric) == 'CocoMetric'), None)
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
+    if len(checked) == 1 and metric.get('ann_file'):
+        _check_same_images(*checked.values(), metric['ann_file'])
     for path, coco in checked.items():
         require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
         require(path, 'annotation', coco.annotations, [_category_of(coco)])
         people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
         if metric.get('use_area', True):
             require(path, 'annotation', people, [_AREA])
+
+
+def _check_same_images(coco: CocoJson, path: str) -> None:
+    """Raise ValueError if a metric's json has not the images of the validation set's people."""
+    if not osp.isfile(path) or (osp.isfile(coco.path) and osp.samefile(path, coco.path)):
+        return
+    images = read_coco(path).images
+    used = [entry for entry in (find_entry(coco.images, key) for key in dict.fromkeys(
+        person.get('image_id') for person in coco.annotations)) if entry]
+    strange = [entry for entry in used if osp.basename(entry['file_name']) != osp.basename(
+        (find_entry(images, entry['id']) or dict(file_name=''))['file_name'])]
+    if strange:
+        raise ValueError(
+            f'the val set is {coco.path!r}, but CocoMetric measures by {path!r}, where '
+            f'{len(strange)} of its {len(used)} images are missing or others: '
+            f'{strange[0]["file_name"]!r} has the id {strange[0]["id"]!r}. Give '
+            'val_evaluator the ann_file of val_dataloader.dataset')
 
 
 def _category_of(coco: CocoJson) -> Field:

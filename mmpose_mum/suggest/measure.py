@@ -1,5 +1,5 @@
 """Run a model over people, and measure by each criterion how much it doubts them."""
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 import torch
@@ -85,8 +85,8 @@ class Observer:
         return keypoints / np.array(self.maker.input_size) * scales + centers - scales / 2
 
 
-def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
-            device: str) -> Measured:
+def measure(cfg: Config, checkpoint: str, people: People, batch_size: int, device: str,
+            wanted: Sequence[str] = ()) -> Measured:
     """Predict unlabeled people and measure the doubt by every criterion there is.
 
     Args:
@@ -95,31 +95,48 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
         people (People): The unlabeled ones.
         batch_size (int): People at once.
         device (str): Where the model runs.
+        wanted (Sequence[str]): Criteria without which it stops, as soon as it knows.
 
     Returns:
         Measured: With at least one person.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the checkpoint is not the config's, no image can be read, or everybody has
-            labels already.
+        ValueError: If the checkpoint is not the config's, no image can be read, everybody has
+            labels already, or a wanted criterion cannot be measured.
     """
     notes: List[str] = []
+
+    def lack(names: str, why: str) -> None:
+        notes.append(f'{names}: {why}')
+        missing = [name for name in names.split(', ') if name in wanted]
+        if missing:
+            raise ValueError(f'{", ".join(missing)} cannot be measured: {why}')
+
     content = load_checkpoint(checkpoint)
     model = load_plain(cfg, content).to(device)
     student = None
     if any(key.startswith('student.') for key in content['state_dict']):
         student = load_plain(cfg, content, 'student').to(device)
     else:
-        notes.append('student: the checkpoint is a plain model, without a student to compare with')
-    train = None
+        lack('student', 'the checkpoint is a plain model, without a student to compare with')
+    train, own, poses = None, None, np.empty(0)
     try:
         train = find_labeled(cfg)
     except (OSError, ValueError) as error:
-        notes.append(f'pose: the labeled people cannot be read ({error}). New people are chosen '
-                     'as if there were none')
+        lack('pose', f'the labeled people cannot be read ({error}). New people are chosen as if '
+             'there were none')
+    if train is not None:
+        own = _of_keypoints(train, people.metainfo, notes)
+        poses = complete_poses(own)
+        if len(poses) < 2:
+            lack('pose', f'only {len(poses)} labeled people have all keypoints labeled')
     observer = Observer(model, student)
-    found = list(predict(model, people, batch_size, observer))
+    found = []
+    for person in predict(model, people, batch_size, observer):
+        if person is not None and not any(found) and 'peaks' not in person:
+            lack('peaks', f'the head {type(model.head).__name__} has no heatmaps')
+        found.append(person)
     if all(person is None for person in found):
         raise ValueError(f'none of the {len(found)} unlabeled people has an image that can be read')
     known = 0
@@ -137,32 +154,26 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int,
     if np.ptp(scores) > 0:
         doubts.update(mean=criteria.low_mean(scores), kth=criteria.low_kth(scores))
     else:
-        notes.append(f'mean, kth: the head {type(model.head).__name__} gives every keypoint the '
-                     f'score {scores.flat[0]:g}, it has no confidence')
+        lack('mean, kth', f'the head {type(model.head).__name__} gives every keypoint the score '
+             f'{scores.flat[0]:g}, it has no confidence')
     for name in ('peaks', 'flip', 'student'):
         if name in seen[0]:
             doubts[name] = np.array([person[name] for person in seen])
-    if 'peaks' not in doubts:
-        notes.append(f'peaks: the head {type(model.head).__name__} has no heatmaps')
     labeled = np.empty((0, len(seen[0]['feature'])), np.float32)
-    if train is not None:
-        train = _of_keypoints(train, people.metainfo, notes)
-        readable = [person['feature'] for person in predict(model, train, batch_size, observer)
+    if own is not None:
+        readable = [person['feature'] for person in predict(model, own, batch_size, observer)
                     if person is not None]
-        lost = sum(map(len, train.datasets)) - len(readable)
+        lost = sum(map(len, own.datasets)) - len(readable)
         if lost:
             notes.append(f'the features of {lost} labeled people: their images cannot be read. New '
                          'people may be like them')
         if readable:
             labeled = np.stack(readable)
-        poses = complete_poses(train)
-        if len(poses) < 2:
-            notes.append(f'pose: only {len(poses)} labeled people have all keypoints labeled')
-        else:
-            boxes = np.stack([person['box'] for person in seen])
-            keypoints = np.stack([person['keypoints'] for person in seen])
-            doubts['pose'] = criteria.implausibility(
-                criteria.centered(keypoints, boxes), criteria.fit_poses(poses))
+    if len(poses) > 1:
+        boxes = np.stack([person['box'] for person in seen])
+        keypoints = np.stack([person['keypoints'] for person in seen])
+        doubts['pose'] = criteria.implausibility(
+            criteria.centered(keypoints, boxes), criteria.fit_poses(poses))
     features = np.stack([person['feature'] for person in seen])
     return Measured(found, doubts, features, labeled, known, notes)
 

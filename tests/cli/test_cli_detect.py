@@ -154,8 +154,10 @@ def test_failures_say_what_to_do(scene, tmp_path):
         main(['detect', *options, '--category', 'cat'])
     with pytest.raises(SystemExit, match='nowhere.*does not exist'):
         main(['detect', str(tmp_path / 'nowhere'), *options[1:]])
-    with pytest.raises(SystemExit, match='no person with a score of at least 1.1 in 6 images'):
-        main(['detect', *options, '--score-thr', '1.1'])
+    with pytest.raises(SystemExit, match='no person with a score of at least 1 in 6 images'):
+        main(['detect', *options, '--score-thr', '1'])
+    with pytest.raises(SystemExit, match='2'):  # per cent
+        main(['detect', *options, '--score-thr', '30'])
     with pytest.raises(SystemExit, match='images is a folder, and a file is to be written'):
         main(['detect', *options, '--out', str(folder)])
     assert not list(out.parent.iterdir())

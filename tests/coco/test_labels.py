@@ -294,6 +294,26 @@ def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, w
         check_for_metrics(bad, dict(coco, use_area=False))
 
 
+def test_a_metric_with_the_json_of_other_images_is_refused(tmp_path):
+    content, other = labels(), tmp_path / 'other.json'
+    checked = check_label_sets(dataset(tmp_path, content), 'val')
+    metric = dict(type='CocoMetric', ann_file=str(other))
+    people = {person['image_id'] for person in content['annotations']}
+    image = next(image for image in content['images'] if image['id'] in people)
+    other.write_text(json.dumps(content))
+    check_for_metrics(checked, metric)
+    image['file_name'] = f'folder/{image["file_name"]}'
+    other.write_text(json.dumps(content))
+    check_for_metrics(checked, metric)
+    for spoil in (lambda: image.update(file_name='b/other.jpg'), lambda: image.update(id=77)):
+        spoil()
+        other.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=rf"other.json', where 1 of its {len(people)} images "
+                                             'are missing or others: .*val_evaluator'):
+            check_for_metrics(checked, metric)
+    check_for_metrics(checked, dict(metric, ann_file=str(tmp_path / 'gone.json')))
+
+
 def test_keypoints_in_the_order_of_text_are_refused():
     points = {i: dict(name=f'{side}_{i // 2}', id=i, swap=f'{other}_{i // 2}')
               for i in range(12) for side, other in [('left', 'right')[::(-1) ** i]]}

@@ -74,6 +74,10 @@ def test_what_a_plain_model_without_labels_cannot_tell_is_said(run, cfg, monkeyp
     assert set(found.doubts) == {'mean', 'kth', 'peaks', 'flip'}
     assert [note.split(':')[0] for note in found.notes] == ['student', 'pose']
     assert 'gone.json' in found.notes[1] and found.labeled.shape[0] == 0
+    monkeypatch.setattr(module, 'predict', None)  # what is wanted is told before
+    for name, why in (('student', 'plain model'), ('pose', 'gone.json')):
+        with pytest.raises(ValueError, match=f'{name} cannot be measured: .*{why}'):
+            measure(cfg, str(run), find_people(cfg), 2, 'cpu', ['flip', name])
 
 
 def test_poses_with_all_keypoints_are_kept(cfg):

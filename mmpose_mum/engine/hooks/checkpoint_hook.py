@@ -18,6 +18,7 @@ from ...checkpoint.last import LAST, read_last
 from ...checkpoint.plain import load_or_tell
 from ...checkpoint.schedule import check_schedule
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
+from ...files.whole import check_writable
 from ..wrappers import unwrapped
 
 
@@ -93,6 +94,7 @@ class SafeCheckpointHook(CheckpointHook):
 
         Raises:
             RuntimeError: If another process trains in the work dir.
+            OSError: If no checkpoint could be written to ``out_dir``.
         """
         if is_main_process():
             lock_work_dir(runner.work_dir)
@@ -101,11 +103,19 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
                 "MMPose's --resume also ignores the config's load_from: to use it, start without "
                 '--resume', 'current', WARNING)
+        if not runner._resume and (Path(runner.work_dir) / LAST).is_file():
+            _, last = read_last(Path(runner.work_dir))
+            print_log(
+                f'{runner.work_dir} has a training up to {last.name}. This one begins anew and '
+                'replaces its checkpoints. To continue that training, stop this one and start '
+                'with --resume. To keep it, give another --work-dir', 'current', WARNING)
         where = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):
             self.backend_args = dict(backend='atomic_local')
         super().before_train(runner)
+        if is_main_process() and isinstance(self.file_backend, LocalBackend):
+            check_writable(Path(self.out_dir) / self.filename_tmpl)
         if self.save_best:
             self._best = {key: self._own(path) for key, path in self._best.items()}
 

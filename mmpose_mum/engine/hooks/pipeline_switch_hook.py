@@ -1,5 +1,5 @@
 """The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
-from typing import List
+from typing import Any, Dict, List
 
 from mmcv.transforms import Compose
 from mmengine.hooks import Hook
@@ -7,6 +7,7 @@ from mmpose.registry import HOOKS, TRANSFORMS
 
 from ..._moved import warn_of
 from ...configs.datasets import branches_of
+from ...functional.seeding import preserved
 from ..loops.train_loop import restart_data
 
 
@@ -25,7 +26,7 @@ class LabeledPipelineSwitchHook(Hook):
 
     Raises:
         ValueError: If ``switch_iter`` is negative, or when the training starts, if its data have no
-            labeled branch.
+            labeled branch, or the new pipeline cannot load a labeled person as the original does.
     """
 
     def __init__(self, switch_iter: int, switch_pipeline: List[dict]) -> None:
@@ -36,11 +37,13 @@ class LabeledPipelineSwitchHook(Hook):
         self._has_switched = False
 
     def before_train(self, runner) -> None:
-        """Make the pipelines, and switch at once when resuming after the switch."""
-        # Now, so that a mistake in them is told; one for each branch, as one may hold a state.
-        self._pipelines = [
-            (branches, Compose([TRANSFORMS.build(step) for step in self.switch_pipeline]))
-            for _, branches in branches_of(runner.train_dataloader.dataset, 'sup')]
+        """Make and try the pipelines, and switch at once when resuming after the switch."""
+        self._pipelines = []
+        for dataset, branches in branches_of(runner.train_dataloader.dataset, 'sup'):
+            # One for each branch, as it may hold a state.
+            pipeline = Compose([TRANSFORMS.build(step) for step in self.switch_pipeline])
+            _check_shapes(dataset, branches, pipeline)
+            self._pipelines.append((branches, pipeline))
         if not self._pipelines:
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
                              '`sup` in the training data, whose pipeline it could replace')
@@ -60,6 +63,33 @@ class LabeledPipelineSwitchHook(Hook):
         runner.logger.info(f'The labeled images use their second pipeline from iteration '
                            f'{start_batch or runner.iter} on')
         restart_data(runner.train_loop, start_batch)
+
+
+def _check_shapes(dataset, branches: Dict[str, Any], pipeline: Compose) -> None:
+    """Load a person by both pipelines, so that a mistake is told before the training.
+
+    Raises:
+        ValueError: If the second one does not load what the first one does.
+    """
+    if not hasattr(dataset, 'prepare_data'):
+        return
+    with preserved():
+        first = dataset.prepare_data(0)
+        before, branches['sup'] = branches['sup'], pipeline
+        try:
+            second = dataset.prepare_data(0)
+        except Exception as error:  # a transform may raise anything
+            raise ValueError(f'the switch_pipeline of LabeledPipelineSwitchHook cannot load the '
+                             f'first labeled person: {error!r}') from error
+        finally:
+            branches['sup'] = before
+    if first and second:
+        sizes = [tuple(views['inputs']['sup'].shape[-2:]) for views in (first, second)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                f'the switch_pipeline of LabeledPipelineSwitchHook makes images of {sizes[1]} '
+                f'pixels (height, width), and the pipeline before it {sizes[0]}: both need the '
+                "input_size of the model's codec")
 
 
 @HOOKS.register_module()

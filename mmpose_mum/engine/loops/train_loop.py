@@ -5,8 +5,9 @@ from typing import Any, Callable, Iterator, Optional, Sequence, Union
 
 import torch
 from mmdet.engine.hooks import MeanTeacherHook, PipelineSwitchHook
+from mmdet.engine.runner import TeacherStudentValLoop
 from mmengine.dist import get_rank
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmpose.registry import LOOPS
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 from ...functional.seeding import seed_all, seed_of
 from ..hooks.eman_hook import EMANHook
 from ..wrappers import unwrapped
+from .val_loop import TeacherStudentOnePassValLoop
 
 # In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
 _STREAM, _VALIDATED = 'data_stream', 'iter_of_last_validation'
@@ -60,7 +62,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     Raises:
         ValueError: If the dataloader's batch size differs from its sampler's, or, when the training
-            starts, if a hook or a scheduler waits for epochs.
+            starts, if a hook or a scheduler waits for epochs, or a hook for a metric of another
+            name.
     """
 
     dataloader: Any  # built by the base class
@@ -84,6 +87,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             return super().run()
         runner = self.runner
         _check_epochs(runner)
+        _check_monitors(runner)
         model = unwrapped(runner.model)
         if hasattr(model, 'run_name'):
             model.run_name = runner.message_hub.instance_name
@@ -219,6 +223,18 @@ def _check_epochs(runner) -> None:
                     f'param_scheduler has a {type(scheduler).__name__} that counts epochs '
                     '(by_epoch=True, the default) and would never change here. Give it '
                     'by_epoch=False, and its times in iterations')
+
+
+def _check_monitors(runner) -> None:
+    """Raise ValueError if the training would stop early by a metric that has another name here."""
+    if not isinstance(runner.val_loop, (TeacherStudentOnePassValLoop, TeacherStudentValLoop)):
+        return
+    for hook in runner.hooks:
+        name = getattr(hook, 'monitor', '')
+        if isinstance(hook, EarlyStoppingHook) and not name.startswith(('teacher/', 'student/')):
+            raise ValueError(
+                f"an EarlyStoppingHook waits for {name!r}, and would never stop the training: "
+                f"metrics are named by teacher and student here. Set monitor='teacher/{name}'")
 
 
 class _Unread:

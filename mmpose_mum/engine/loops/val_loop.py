@@ -37,6 +37,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
 
     Raises:
         FileNotFoundError: If the labels do not exist.
+        TypeError: If the model has no ``teacher``, ``student`` or ``semi_test_cfg``.
         ValueError: If MMPose could not read them, or would read them wrongly; see
             :func:`check_label_sets` and :func:`check_for_metrics`.
     """
@@ -46,18 +47,15 @@ class TeacherStudentOnePassValLoop(ValLoop):
         if isinstance(dataloader, dict):  # before MMPose reads the labels
             check_for_metrics(check_label_sets(dataloader['dataset'], 'val'), evaluator)
         super().__init__(runner, dataloader, evaluator, fp16)
+        self._settings = _settings_of(runner.model)
 
     def run(self) -> Dict[str, float]:
         """Validate both models.
 
         Returns:
             dict: Each metric under its name with ``teacher/`` or ``student/`` before it.
-
-        Raises:
-            TypeError: If the model has no ``teacher``, ``student`` or ``semi_test_cfg``.
         """
         runner = self.runner
-        self._settings = _settings_of(runner.model)
         self._evaluators = dict(zip(MODELS, (self.evaluator, _with_own_results(self.evaluator))))
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')

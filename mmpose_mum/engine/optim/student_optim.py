@@ -21,11 +21,21 @@ class StudentOptimWrapperConstructor:
             if present, names the constructor that does the work. Defaults to MMEngine's
             ``DefaultOptimWrapperConstructor``.
         paramwise_cfg (dict, optional): As for that constructor, with the plain model's names.
+
+    Raises:
+        ValueError: If it has rates by layer, which the default constructor does not know.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
         optim_wrapper_cfg = optim_wrapper_cfg.copy()
-        base = optim_wrapper_cfg.pop('base_constructor', 'DefaultOptimWrapperConstructor')
+        base = optim_wrapper_cfg.pop('base_constructor', None)
+        by_layer = {'layer_decay_rate', 'num_layers'} & set(paramwise_cfg or ())
+        if by_layer and base is None:
+            raise ValueError(
+                f"optim_wrapper.paramwise_cfg has {sorted(by_layer)}, which MMEngine's default "
+                'constructor would ignore: name the one that reads it, such as '
+                "base_constructor='LayerDecayOptimWrapperConstructor', in optim_wrapper")
+        base = base or 'DefaultOptimWrapperConstructor'
         self.constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(type=base, optim_wrapper_cfg=optim_wrapper_cfg, paramwise_cfg=paramwise_cfg))
 

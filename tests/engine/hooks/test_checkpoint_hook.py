@@ -254,6 +254,22 @@ def test_a_resume_without_a_checkpoint_is_told(tmp_path, monkeypatch):
     assert f'{tmp_path}/b has no checkpoint to resume from' in logged.pop() and not logged
 
 
+def test_a_start_in_a_work_dir_that_has_a_training_is_told(tmp_path, monkeypatch):
+    logged = told(monkeypatch, checkpoint_hook)
+    train(tmp_path, 5)
+    train(tmp_path, 10, resume=True)
+    assert not logged
+    train(tmp_path, 5)
+    assert f'{tmp_path} has a training up to iter_10.pth. This one begins anew' in logged.pop()
+    assert not logged
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(OSError, match='file.* is a folder|cannot write to .*file'):
+        train(tmp_path / 'run', 5, checkpoint=dict(out_dir=str(tmp_path / 'file' / 'below')))
+
+
 def test_a_resume_with_another_schedule_is_told(tmp_path, monkeypatch):
     logged = told(monkeypatch, schedule)
 

@@ -1,10 +1,12 @@
 """The labeled images get their second pipeline at the right batch, and no sample is lost."""
 import logging
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.runner.loops import IterBasedTrainLoop
 from mmpose.registry import TRANSFORMS
@@ -150,6 +152,44 @@ def test_data_without_labels_and_a_negative_iteration_are_errors():
         hook.before_train(SimpleNamespace(train_dataloader=loader, iter=0))
     with pytest.raises(ValueError, match='at least 0, got -1'):
         LabeledPipelineSwitchHook(-1, [])
+
+
+@TRANSFORMS.register_module()
+class Blank:
+    """Packs an image of a size; fails without one."""
+
+    def __init__(self, size=None):
+        self.size = size
+
+    def __call__(self, results):
+        """Pack it."""
+        return dict(inputs=torch.zeros(3, *self.size) + torch.rand(1), data_samples=None)
+
+
+class People(Numbers):
+    """Samples that are loaded as MMEngine's datasets load them."""
+
+    def prepare_data(self, index):
+        """Run the pipeline."""
+        step, = self.pipeline.transforms
+        return step(dict(number=self.numbers[index]))
+
+
+@pytest.mark.parametrize('second, message', [
+    (dict(type='Blank', size=(8, 6)), None),
+    (dict(type='Blank', size=(6, 8)), r'images of \(6, 8\) pixels .*before it \(8, 6\)'),
+    (dict(type='Blank'), 'cannot load the first labeled person: TypeError'),
+])
+def test_the_second_pipeline_is_tried_on_a_person(second, message):
+    dataset = People(0, 3, 'sup')
+    branches = dataset.pipeline.transforms[0].branch_pipelines
+    first = branches['sup'] = Compose([Blank((8, 6))])
+    hook, runner = LabeledPipelineSwitchHook(3, [second]), SimpleNamespace(
+        train_dataloader=SimpleNamespace(dataset=dataset), iter=0)
+    before = torch.get_rng_state()
+    with pytest.raises(ValueError, match=message) if message else nullcontext():
+        hook.before_train(runner)
+    assert branches['sup'] is first and torch.get_rng_state().equal(before)
 
 
 def test_a_mistake_in_the_second_pipeline_is_told_at_the_start():

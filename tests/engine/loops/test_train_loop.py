@@ -1,15 +1,18 @@
 """The loop goes on where it stopped: data, random numbers, validations, each for itself."""
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmdet.engine.hooks import PipelineSwitchHook
-from mmengine.hooks import Hook
+from mmdet.engine.runner import TeacherStudentValLoop
+from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.runner import ValLoop
 
 from helpers import toy_runner
 from helpers.toy_runner import build, same
 from mmpose_mum.engine import EMANHook
-from mmpose_mum.engine.loops import train_loop
+from mmpose_mum.engine.loops import TeacherStudentOnePassValLoop, train_loop
 
 STOP = 5
 
@@ -185,6 +188,19 @@ def test_a_sampler_for_other_batches_than_the_loaders_is_an_error(tmp_path, of_s
 def test_a_hook_that_waits_for_an_epoch_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='PipelineSwitchHook.*epochs.*LabeledPipelineSwitchHook'):
         run(tmp_path, 1, hooks=[PipelineSwitchHook(1, [])])
+
+
+@pytest.mark.parametrize('loop', [TeacherStudentOnePassValLoop, TeacherStudentValLoop])
+def test_an_early_stop_by_a_metric_of_no_model_is_an_error(loop):
+    def check(monitor, val_loop):
+        train_loop._check_monitors(SimpleNamespace(val_loop=val_loop, hooks=[
+            EarlyStoppingHook(monitor=monitor, rule='greater')]))
+
+    check('teacher/PCK', loop.__new__(loop))
+    check('student/PCK', loop.__new__(loop))
+    check('PCK', ValLoop.__new__(ValLoop))
+    with pytest.raises(ValueError, match="never stop.*monitor='teacher/PCK'"):
+        check('PCK', loop.__new__(loop))
 
 
 def test_a_checkpoint_hook_that_counts_epochs_is_an_error(tmp_path):

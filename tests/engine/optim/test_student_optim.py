@@ -46,6 +46,12 @@ def test_names_are_those_of_the_plain_model(model):
     assert rates[id(student['backbone.bn1.weight'])] == (1., 0.)
 
 
+@pytest.mark.parametrize('rates', [dict(layer_decay_rate=.75), dict(num_layers=12)])
+def test_rates_by_layer_need_the_constructor_that_knows_them(model, rates):
+    with pytest.raises(ValueError, match=f'{list(rates)[0]}.*base_constructor='):
+        build(model, paramwise_cfg=rates)
+
+
 def test_base_constructor_does_the_work_and_gets_the_student(model):
     seen = {}
 

@@ -1,6 +1,7 @@
-"""Whether a resume's learning rate follows another schedule than its config has."""
+"""Whether the learning rate's schedule fits the training, and a resume's the config."""
 from collections import Counter
 from inspect import signature
+from itertools import chain
 from logging import WARNING
 from typing import Any, Dict, List, Optional, Union
 
@@ -40,6 +41,34 @@ def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
             f'resume goes on with those of the checkpoint ({"; ".join(changes)}). For the new ones '
             'start another run with this checkpoint as load_from, without resume', 'current',
             WARNING)
+
+
+def check_length(schedulers: Schedulers, max_iters: int) -> None:
+    """Warn if a schedule was made for a training of another length.
+
+    Args:
+        schedulers (list | dict, optional): The Runner's, which count iterations.
+        max_iters (int): The training's length.
+    """
+    told = []
+    for scheduler in chain.from_iterable(_by_name(schedulers or []).values()):
+        name, begin = type(scheduler).__name__, getattr(scheduler, 'begin', 0)
+        if getattr(scheduler, 'by_epoch', True) or begin >= max_iters:
+            continue
+        steps = sorted(getattr(scheduler, 'milestones', ()))
+        if steps and steps[0] >= max_iters:
+            told.append(f'{name} has its first milestone at {steps[0]}, and is never reached')
+        period = getattr(scheduler, 'T_max', None)
+        # Rounded shares of the length may be a few steps off.
+        if period is not None and period < scheduler.end - begin and (
+                begin + period < .99 * max_iters):
+            told.append(f'{name} is over at {begin + period}, and rises again')
+        elif period is not None and begin + period > 1.01 * max_iters:
+            told.append(f'{name} would be over at {begin + period} only')
+    if told:
+        print_log(
+            f'the training has max_iters={max_iters}, and its param_scheduler another length: '
+            f'{"; ".join(told)}. Change both', 'current', WARNING)
 
 
 def _by_name(schedulers: Any) -> Dict[Optional[str], List[Any]]:

@@ -106,6 +106,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     Attributes:
         target_maker (TargetMaker): Makes what the student has to reproduce.
+        rehearses (bool): Whether a step is as after the burn-in, whatever the iteration.
         watchers (list[Callable]): Each is called with the :class:`UnlabeledStep` of every pair in
             every step that has one. They must not change anything, nor draw random numbers.
 
@@ -171,6 +172,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.ramp_up = ramp_up
         self.cutout = _checked_cutout(keypoint_cutout)
         self.watchers: List[Callable[[UnlabeledStep], None]] = []
+        self.rehearses = False
         self._has_checkpoints: Optional[bool] = None
         self.run_name: Optional[str] = None  # of the Runner that trains, which tells its hub
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
@@ -303,7 +305,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         # In the burn-in too, so that what is wrong is told at once.
         self._check(inputs, data_samples)
-        weight = self._current_unsup_weight()
+        weight = self.unsup_weight if self.rehearses else self._current_unsup_weight()
         losses: Losses = {}
         with not_reentrant() if self._has_checkpoints else nullcontext():
             for prefix, (student, teacher) in self.pairs().items():

@@ -1,10 +1,10 @@
 """A resume that goes on with another schedule than the config's is told."""
 import pytest
 import torch
-from mmengine.optim.scheduler import LinearLR, MultiStepLR
+from mmengine.optim.scheduler import CosineAnnealingLR, LinearLR, MultiStepLR
 
 from mmpose_mum.checkpoint import schedule
-from mmpose_mum.checkpoint.schedule import check_schedule
+from mmpose_mum.checkpoint.schedule import check_length, check_schedule
 
 
 def optimizer(lr=.1):
@@ -50,3 +50,25 @@ def test_the_same_settings_are_no_news_wherever_they_stand(told):
             scheduler.step()
     check(before, [warm_up(), steps(3, 4)])
     assert not told
+
+
+def cosine(**options):
+    return CosineAnnealingLR(optimizer(), by_epoch=False, **{'eta_min': 0., 'end': 100, **options})
+
+
+@pytest.mark.parametrize('schedulers, said', [
+    ([warm_up(), steps(60, 90)], None),
+    ([warm_up(), steps(60, 200)], None),
+    ([warm_up(), steps(200, 300)], 'MultiStepLR has its first milestone at 200'),
+    ([cosine()], None),
+    ([cosine(begin=50)], None),
+    ([cosine(begin=50, T_max=49)], None),
+    ([cosine(T_max=60, end=60), cosine(begin=60)], None),
+    ([cosine(T_max=60)], 'CosineAnnealingLR is over at 60, and rises again'),
+    (dict(one=[cosine(T_max=100)], other=[cosine(T_max=150)]), 'would be over at 150 only'),
+    ([cosine(begin=100, end=200)], None),
+    (None, None)])
+def test_a_schedule_of_another_length_is_told(schedulers, said, told):
+    check_length(schedulers, 100)
+    assert len(told) == (said is not None)
+    assert all('max_iters=100' in text and said in text for text in told)

@@ -1,8 +1,10 @@
 """The hook that gives the labeled images another pipeline late in the training: RTMPose's."""
+from logging import WARNING
 from typing import Any, Dict, List
 
 from mmcv.transforms import Compose
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmpose.registry import HOOKS, TRANSFORMS
 
 from ..._moved import warn_of
@@ -47,6 +49,11 @@ class LabeledPipelineSwitchHook(Hook):
         if not self._pipelines:
             raise ValueError('LabeledPipelineSwitchHook finds no PoseMultiBranch with a branch '
                              '`sup` in the training data, whose pipeline it could replace')
+        if self.switch_iter >= runner.max_iters:
+            print_log(
+                f'LabeledPipelineSwitchHook has switch_iter={self.switch_iter}, but the training '
+                f'ends at {runner.max_iters}: its second pipeline is never used. Change '
+                'switch_iter with max_iters', 'current', WARNING)
         if runner.iter >= self.switch_iter:
             # The loop itself is about to skip as many batches as were trained before the resume.
             self._switch(runner, start_batch=0)

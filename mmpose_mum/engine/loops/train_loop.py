@@ -14,9 +14,11 @@ from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ...checkpoint.schedule import check_length
 from ...functional.seeding import seed_all, seed_of
 from ..hooks.eman_hook import EMANHook
 from ..wrappers import unwrapped
+from .rehearsal import rehearse
 from .val_loop import TeacherStudentOnePassValLoop
 
 # In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
@@ -43,6 +45,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
       :class:`SemiSupervisedDataset`: workers have no history, and their number does not matter.
     * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
       :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
+
+    Before the burn-in, the loop tries a step after it, see :func:`rehearse`.
 
     With several processes this holds in each of them if :class:`EMANHook` averages BatchNorm's
     statistics, as only the first process writes them into the checkpoint.
@@ -88,6 +92,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         runner = self.runner
         _check_epochs(runner)
         _check_monitors(runner)
+        check_length(runner.param_schedulers, self._max_iters)
         model = unwrapped(runner.model)
         if hasattr(model, 'run_name'):
             model.run_name = runner.message_hub.instance_name
@@ -110,10 +115,16 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                     f'train_cfg has max_iters={self._max_iters}. To train longer, start another '
                     'run with a longer schedule and this checkpoint as load_from, without resume',
                     'current', WARNING)
+            first = True
             while self._iter < self._max_iters and not self.stop_training:
                 runner.model.train()
                 seed_iteration()
-                self.run_iter(next(self.dataloader_iterator))
+                batch = next(self.dataloader_iterator)
+                if first:
+                    rehearse(runner, batch)
+                    seed_iteration()
+                    first = False
+                self.run_iter(batch)
                 self._validate_if_due()
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmpose_mum.datasets import PoseMultiBranch, SemiSupervisedSampler
 from mmpose_mum.engine import LabeledPipelineSwitchHook
+from mmpose_mum.engine.hooks import pipeline_switch_hook
 from mmpose_mum.functional.branches import BRANCHES
 
 BATCH, ITERS, SWITCH = 4, 9, 5
@@ -74,8 +75,9 @@ def run(workers, *, switch=SWITCH, wrap=lambda dataset: dataset, resume=0, persi
             hook.after_train_iter(runner, **kwargs)
 
     runner = SimpleNamespace(
-        train_dataloader=loader, call_hook=call_hook, logger=logging.getLogger('test'),
-        visualizer=SimpleNamespace(), val_loop=None, optim_wrapper=None, model=SimpleNamespace(
+        train_dataloader=loader, call_hook=call_hook, max_iters=ITERS,
+        logger=logging.getLogger('test'), visualizer=SimpleNamespace(), val_loop=None,
+        optim_wrapper=None, model=SimpleNamespace(
             train=lambda: None, train_step=lambda batch, optim_wrapper: seen.append(batch)))
     loop = runner.train_loop = IterBasedTrainLoop(runner, loader, ITERS)
     loop._iter = runner.iter = resume
@@ -117,6 +119,15 @@ def test_it_works_after_a_resume(workers, resume):
     assert numbers_of(seen) == expected()[resume:]
     assert pipelines_of(seen) == (
         [{'first'}] * max(0, SWITCH - resume) + [{'second'}] * (ITERS - max(SWITCH, resume)))
+
+
+@pytest.mark.parametrize('switch, number', [(ITERS - 1, 0), (ITERS, 1), (ITERS + 1, 1)])
+def test_a_switch_that_never_comes_is_told(switch, number, monkeypatch):
+    told = []
+    monkeypatch.setattr(pipeline_switch_hook, 'print_log', lambda text, *_: told.append(text))
+    run(0, switch=switch)
+    assert len(told) == number
+    assert all(f'switch_iter={switch}, but the training ends at {ITERS}' in text for text in told)
 
 
 def test_no_switch_at_the_end_and_at_once_at_the_start():
@@ -185,7 +196,7 @@ def test_the_second_pipeline_is_tried_on_a_person(second, message):
     branches = dataset.pipeline.transforms[0].branch_pipelines
     first = branches['sup'] = Compose([Blank((8, 6))])
     hook, runner = LabeledPipelineSwitchHook(3, [second]), SimpleNamespace(
-        train_dataloader=SimpleNamespace(dataset=dataset), iter=0)
+        train_dataloader=SimpleNamespace(dataset=dataset), iter=0, max_iters=ITERS)
     before = torch.get_rng_state()
     with pytest.raises(ValueError, match=message) if message else nullcontext():
         hook.before_train(runner)

@@ -12,7 +12,8 @@ from mmengine.runner import ValLoop
 from helpers import toy_runner
 from helpers.toy_runner import build, same
 from mmpose_mum.engine import EMANHook
-from mmpose_mum.engine.loops import TeacherStudentOnePassValLoop, train_loop
+from mmpose_mum.engine.loops import train_loop
+from mmpose_mum.engine.loops.val_loop import TeacherStudentOnePassValLoop
 
 STOP = 5
 

@@ -1,0 +1,56 @@
+"""Try a step with the unlabeled images before the burn-in, which has none, is trained for hours."""
+import copy
+from logging import ERROR
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor
+
+from ..wrappers import unwrapped
+
+
+class _Backward:
+    """An optimizer wrapper's context and backward pass, without a step."""
+
+    def __init__(self, optim_wrapper: OptimWrapper) -> None:
+        self.optim_context = optim_wrapper.optim_context
+
+    def update_params(self, loss: Tensor, **_kwargs: Any) -> None:
+        """Compute the gradients."""
+        loss.backward()
+
+
+def rehearse(runner, data_batch: Any) -> None:
+    """Train on a batch as after the burn-in, without changing anything.
+
+    A step after the burn-in needs about twice the memory, and may fail by itself: this is told
+    now. Weights, buffers and the optimizer stay as they are. Random numbers are drawn.
+
+    Args:
+        runner (Runner): About to take its next step.
+        data_batch (dict): The batch of that step, which stays as it is.
+
+    Raises:
+        Exception: What the step raises, when the log has said which step it is.
+    """
+    model, optim_wrapper = unwrapped(runner.model), runner.optim_wrapper
+    if runner.iter >= getattr(model, 'burn_in', 0) or not hasattr(model, 'rehearses') or \
+            not isinstance(optim_wrapper, OptimWrapper) or isinstance(
+                optim_wrapper, OptimWrapperDict):
+        return
+    buffers = [buffer.clone() for buffer in model.buffers()]
+    model.rehearses, watchers, model.watchers = True, model.watchers, []
+    try:
+        runner.model.train_step(copy.deepcopy(data_batch), _Backward(optim_wrapper))
+    except BaseException:
+        print_log('this is the first step that uses the unlabeled images. It was tried before the '
+                  f'burn-in of {model.burn_in} iterations, and failed', 'current', ERROR)
+        raise
+    finally:
+        model.rehearses, model.watchers = False, watchers
+        optim_wrapper.zero_grad()
+        with torch.no_grad():
+            for buffer, before in zip(model.buffers(), buffers):
+                buffer.copy_(before)

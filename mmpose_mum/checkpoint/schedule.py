@@ -1,4 +1,4 @@
-"""Whether the learning rate's schedule fits the training, and a resume's the config."""
+"""Whether the schedule of the learning rate fits the training, and in a resume the config."""
 from collections import Counter
 from inspect import signature
 from itertools import chain
@@ -57,18 +57,18 @@ def check_length(schedulers: Schedulers, max_iters: int) -> None:
             continue
         steps = sorted(getattr(scheduler, 'milestones', ()))
         if steps and steps[0] >= max_iters:
-            told.append(f'{name} has its first milestone at {steps[0]}, and is never reached')
+            told.append(f'the first milestone of {name}, {steps[0]}, is never reached')
         period = getattr(scheduler, 'T_max', None)
         # Rounded shares of the length may be a few steps off.
         if period is not None and period < scheduler.end - begin and (
                 begin + period < .99 * max_iters):
-            told.append(f'{name} is over at {begin + period}, and rises again')
+            told.append(f'{name} ends at {begin + period}, and then rises again')
         elif period is not None and begin + period > 1.01 * max_iters:
-            told.append(f'{name} would be over at {begin + period} only')
+            told.append(f'{name} would end only at {begin + period}')
     if told:
         print_log(
-            f'the training has max_iters={max_iters}, and its param_scheduler another length: '
-            f'{"; ".join(told)}. Change both', 'current', WARNING)
+            f'the training has max_iters={max_iters}, but its param_scheduler was made for another '
+            f'length: {"; ".join(told)}. Change them together', 'current', WARNING)
 
 
 def _by_name(schedulers: Any) -> Dict[Optional[str], List[Any]]:

@@ -47,9 +47,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                         help='a trained top-down model of any kind that makes the targets in place '
                         'of the teacher; it must have all keypoints of the student, by name. With '
                         'it, --burn-in is 0 by default')
-    parser.add_argument('--labeler-file', metavar='JSON', help='the same from the json that '
-                        '`mmpose-mum export --score-thr 0` wrote of the unlabeled people, so that '
-                        'the model need not run in the training')
+    parser.add_argument('--labeler-file', metavar='JSON', help='as --labeler, but the targets '
+                        'are read from the json that `mmpose-mum export --score-thr 0` wrote for '
+                        'the unlabeled people')
     add_force(parser)
 
 

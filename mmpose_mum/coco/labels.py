@@ -27,6 +27,7 @@ from .layout import (
     is_beyond,
     is_number,
     is_whole,
+    load_json,
     read_coco,
     require,
     shown,
@@ -233,15 +234,15 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
 
     Raises:
         ValueError: If an annotation lacks what the metric needs, which the message names; or if
-            the metric's own json is that of other images.
+            the metric's own json lacks some of its images.
     """
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
     metric = next((metric for metric in metrics if name_of(metric) == 'CocoMetric'), None)
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
-    if len(checked) == 1 and metric.get('ann_file'):
-        _check_same_images(*checked.values(), metric['ann_file'])
     for path, coco in checked.items():
+        if metric.get('ann_file'):
+            _check_same_images(coco, metric['ann_file'])
         require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
         require(path, 'annotation', coco.annotations, [_category_of(coco)])
         people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
@@ -250,20 +251,34 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
 
 
 def _check_same_images(coco: CocoJson, path: str) -> None:
-    """Raise ValueError if a metric's json has not the images of the validation set's people."""
+    """Raise ValueError if a metric's json lacks images of the validation set's people.
+
+    It knows them by their ids alone; warn if these have other names there.
+    """
     if not osp.isfile(path) or (osp.isfile(coco.path) and osp.samefile(path, coco.path)):
         return
-    images = read_coco(path).images
+    content = load_json(path)
+    images = {image.get('id'): image for image in content.get('images', ())} if isinstance(
+        content, dict) else {}
     used = [entry for entry in (find_entry(coco.images, key) for key in dict.fromkeys(
         person.get('image_id') for person in coco.annotations)) if entry]
-    strange = [entry for entry in used if osp.basename(entry['file_name']) != osp.basename(
-        (find_entry(images, entry['id']) or dict(file_name=''))['file_name'])]
-    if strange:
+    text = f'the val set is {coco.path!r}, but CocoMetric measures by {path!r}, where'
+    missing = [entry for entry in used if entry['id'] not in images]
+    if missing:
         raise ValueError(
-            f'the val set is {coco.path!r}, but CocoMetric measures by {path!r}, where '
-            f'{len(strange)} of its {len(used)} images are missing or others: '
-            f'{strange[0]["file_name"]!r} has the id {strange[0]["id"]!r}. Give '
-            'val_evaluator the ann_file of val_dataloader.dataset')
+            f'{text} {len(missing)} of its {len(used)} images are missing: '
+            f'{missing[0]["file_name"]!r}, with the id {missing[0]["id"]!r}. Give val_evaluator '
+            'the ann_file of val_dataloader.dataset')
+    renamed = [entry for entry in used if _stem(entry) != _stem(images[entry['id']])]
+    if renamed:
+        other = images[renamed[0]['id']]
+        _warn(f'{text} {len(renamed)} of its {len(used)} images have another name: '
+              f'{renamed[0]["file_name"]!r} is {other.get("file_name")!r} there, with the id '
+              f'{other["id"]!r}. Are they the same?')
+
+
+def _stem(image: Dict[str, Any]) -> str:
+    return osp.splitext(osp.basename(str(image.get('file_name'))))[0]
 
 
 def _category_of(coco: CocoJson) -> Field:

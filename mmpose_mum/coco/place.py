@@ -1,7 +1,7 @@
 """Where an image of a json lies, and which other paths lead to it."""
 import os.path as osp
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 from ..files.images import same_image
 from ..files.video import split_frame_name
@@ -21,16 +21,16 @@ class ImagePlace(NamedTuple):
         """Tell whether an absolute path leads to this image or to a copy, maybe moved, of it."""
         if path == self.path:
             return True
-        if not self.may_be_at(path):
+        if Path(path).parts[-len(self.tail):] != self.tail:
             return False
         own = self.path and _file_of(self.path)
         # Every camera's folder may have a 0001.jpg.
         return not own or not osp.isfile(own) or same_image(own, _file_of(path))
 
-    def may_be_at(self, path: str) -> bool:
-        """Tell, by the names alone, whether a path may lead to this image or to a copy of it."""
-        parts = tuple(part for part in Path(self.name).parts if part != '..')
-        return path == self.path or Path(path).parts[-len(parts):] == parts
+    @property
+    def tail(self) -> Tuple[str, ...]:
+        """The parts that the path of every copy ends with."""
+        return tuple(part for part in Path(self.name).parts if part != '..')
 
 
 def _file_of(path: str) -> str:

@@ -15,7 +15,7 @@ from .boxes import clipped_box
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
 _NAMED = 20  # images that are left out, in a row
-_REST = f' (from here on, one in {_NAMED} is named)'
+_REST = f' (from here on, only every {_NAMED}th is named)'
 
 
 @TRANSFORMS.register_module()

@@ -70,8 +70,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         **kwargs: As for MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
-        FileNotFoundError: If a json, the folder or the video does not exist; or none of 20 images,
-            where the pipeline loads them from the disk.
+        FileNotFoundError: If a json, the folder or the video does not exist; or if none of up to 20
+            sampled images does, and the pipeline reads from the local disk.
         ValueError: If no person is found in them, a json is not in its layout, an argument is out
             of its range, or ``keep_hidden`` is set without a json that holds every person's
             keypoints.

@@ -59,13 +59,13 @@ def cosine(**options):
 @pytest.mark.parametrize('schedulers, said', [
     ([warm_up(), steps(60, 90)], None),
     ([warm_up(), steps(60, 200)], None),
-    ([warm_up(), steps(200, 300)], 'MultiStepLR has its first milestone at 200'),
+    ([warm_up(), steps(200, 300)], 'the first milestone of MultiStepLR, 200, is never reached'),
     ([cosine()], None),
     ([cosine(begin=50)], None),
     ([cosine(begin=50, T_max=49)], None),
     ([cosine(T_max=60, end=60), cosine(begin=60)], None),
-    ([cosine(T_max=60)], 'CosineAnnealingLR is over at 60, and rises again'),
-    (dict(one=[cosine(T_max=100)], other=[cosine(T_max=150)]), 'would be over at 150 only'),
+    ([cosine(T_max=60)], 'CosineAnnealingLR ends at 60, and then rises again'),
+    (dict(one=[cosine(T_max=100)], other=[cosine(T_max=150)]), 'would end only at 150'),
     ([cosine(begin=100, end=200)], None),
     (None, None)])
 def test_a_schedule_of_another_length_is_told(schedulers, said, told):

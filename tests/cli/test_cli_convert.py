@@ -188,7 +188,7 @@ def test_unlabeled_images_are_looked_for_without_labels_as_well(demo, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(SystemExit, match='is not written, as it cannot be trained: .*empty'):
         make('--unlabeled', tmp_path / 'empty', '-o', tmp_path / 'x.py', '--sites', 'input')
-    with pytest.raises(SystemExit, match='first unlabeled image .* --unlabeled-images'):
+    with pytest.raises(SystemExit, match='people in .* do not exist.*--unlabeled-images'):
         make('--unlabeled', demo['train_unlabeled'], '--unlabeled-images', tmp_path,
              '-o', tmp_path / 'y.py', '--sites', 'input')
 

@@ -9,6 +9,7 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
+from mmpose_mum.coco import labels as labels_module
 from mmpose_mum.coco.labels import check_flips, check_for_metrics, check_label_sets
 from mmpose_mum.datasets import SemiSupervisedDataset
 
@@ -294,23 +295,27 @@ def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, w
         check_for_metrics(bad, dict(coco, use_area=False))
 
 
-def test_a_metric_with_the_json_of_other_images_is_refused(tmp_path):
+def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(labels_module, '_warn', told.append)
     content, other = labels(), tmp_path / 'other.json'
     checked = check_label_sets(dataset(tmp_path, content), 'val')
-    metric = dict(type='CocoMetric', ann_file=str(other))
-    people = {person['image_id'] for person in content['annotations']}
-    image = next(image for image in content['images'] if image['id'] in people)
-    other.write_text(json.dumps(content))
-    check_for_metrics(checked, metric)
-    image['file_name'] = f'folder/{image["file_name"]}'
-    other.write_text(json.dumps(content))
-    check_for_metrics(checked, metric)
-    for spoil in (lambda: image.update(file_name='b/other.jpg'), lambda: image.update(id=77)):
-        spoil()
+    metric, image = dict(type='CocoMetric', ann_file=str(other)), content['images'][0]
+    number = len(content['images'])
+
+    def check(**changes):
+        image.update(changes)
         other.write_text(json.dumps(content))
-        with pytest.raises(ValueError, match=rf"other.json', where 1 of its {len(people)} images "
-                                             'are missing or others: .*val_evaluator'):
-            check_for_metrics(checked, metric)
+        check_for_metrics(checked, metric)
+
+    check()
+    check(file_name='folder/a.jpg')
+    assert not told
+    check(file_name='b.png')
+    assert f'1 of its {number} images have another name' in told.pop() and not told
+    with pytest.raises(ValueError, match=rf"other.json', where 1 of its {number} images are "
+                                         "missing: 'a.png', with the id 0. Give val_evaluator"):
+        check(id=77)
     check_for_metrics(checked, dict(metric, ann_file=str(tmp_path / 'gone.json')))
 
 

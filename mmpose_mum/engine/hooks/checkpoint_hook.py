@@ -103,10 +103,10 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
                 "MMPose's --resume also ignores the config's load_from: to use it, start without "
                 '--resume', 'current', WARNING)
-        if not runner._resume and (Path(runner.work_dir) / LAST).is_file():
+        if not runner._resume and not runner.iter and (Path(runner.work_dir) / LAST).is_file():
             _, last = read_last(Path(runner.work_dir))
             print_log(
-                f'{runner.work_dir} has a training up to {last.name}. This one begins anew and '
+                f'{runner.work_dir} holds a training, up to {last.name}. This one begins anew and '
                 'replaces its checkpoints. To continue that training, stop this one and start '
                 'with --resume. To keep it, give another --work-dir', 'current', WARNING)
         where = self.out_dir or runner.work_dir

@@ -12,21 +12,29 @@ from ..wrappers import unwrapped
 
 
 class _Backward:
-    """An optimizer wrapper's context and backward pass, without a step."""
+    """An optimizer wrapper that computes gradients, and takes no step."""
 
     def __init__(self, optim_wrapper: OptimWrapper) -> None:
         self.optim_context = optim_wrapper.optim_context
 
     def update_params(self, loss: Tensor, **_kwargs: Any) -> None:
-        """Compute the gradients."""
+        """Compute the gradients alone."""
         loss.backward()
+
+    backward = update_params  # for a model with a train_step of its own
+
+    def step(self, **_kwargs: Any) -> None:
+        """Do nothing."""
+
+    zero_grad = step
 
 
 def rehearse(runner, data_batch: Any) -> None:
     """Train on a batch as after the burn-in, without changing anything.
 
-    A step after the burn-in needs about twice the memory, and may fail by itself: this is told
-    now. Weights, buffers and the optimizer stay as they are. Random numbers are drawn.
+    A step after the burn-in needs about twice the memory, and may fail for reasons of its own. It
+    is better to know now. Weights, buffers and the optimizer stay as they are. Random numbers are
+    drawn. A new optimizer has no state yet, so the real step needs more memory by that.
 
     Args:
         runner (Runner): About to take its next step.
@@ -36,17 +44,17 @@ def rehearse(runner, data_batch: Any) -> None:
         Exception: What the step raises, when the log has said which step it is.
     """
     model, optim_wrapper = unwrapped(runner.model), runner.optim_wrapper
-    if runner.iter >= getattr(model, 'burn_in', 0) or not hasattr(model, 'rehearses') or \
-            not isinstance(optim_wrapper, OptimWrapper) or isinstance(
-                optim_wrapper, OptimWrapperDict):
+    if not hasattr(model, 'rehearses') or not runner.iter < model.burn_in < runner.max_iters:
+        return
+    if not isinstance(optim_wrapper, OptimWrapper) or isinstance(optim_wrapper, OptimWrapperDict):
         return
     buffers = [buffer.clone() for buffer in model.buffers()]
     model.rehearses, watchers, model.watchers = True, model.watchers, []
     try:
         runner.model.train_step(copy.deepcopy(data_batch), _Backward(optim_wrapper))
-    except BaseException:
-        print_log('this is the first step that uses the unlabeled images. It was tried before the '
-                  f'burn-in of {model.burn_in} iterations, and failed', 'current', ERROR)
+    except Exception:
+        print_log('a step with the unlabeled images was tried before the burn-in of '
+                  f'{model.burn_in} iterations, and failed. The error follows', 'current', ERROR)
         raise
     finally:
         model.rehearses, model.watchers = False, watchers

@@ -46,7 +46,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
       :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
 
-    Before the burn-in, the loop tries a step after it, see :func:`rehearse`.
+    Before the burn-in, the loop tries one step of the kind that follows it, see :func:`rehearse`.
 
     With several processes this holds in each of them if :class:`EMANHook` averages BatchNorm's
     statistics, as only the first process writes them into the checkpoint.
@@ -115,15 +115,15 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                     f'train_cfg has max_iters={self._max_iters}. To train longer, start another '
                     'run with a longer schedule and this checkpoint as load_from, without resume',
                     'current', WARNING)
-            first = True
+            rehearsed = False
             while self._iter < self._max_iters and not self.stop_training:
                 runner.model.train()
                 seed_iteration()
                 batch = next(self.dataloader_iterator)
-                if first:
+                if not rehearsed:
                     rehearse(runner, batch)
-                    seed_iteration()
-                    first = False
+                    rehearsed = True
+                seed_iteration()  # whatever was drawn until now
                 self.run_iter(batch)
                 self._validate_if_due()
         runner.call_hook('after_train_epoch')
@@ -244,8 +244,9 @@ def _check_monitors(runner) -> None:
         name = getattr(hook, 'monitor', '')
         if isinstance(hook, EarlyStoppingHook) and not name.startswith(('teacher/', 'student/')):
             raise ValueError(
-                f"an EarlyStoppingHook waits for {name!r}, and would never stop the training: "
-                f"metrics are named by teacher and student here. Set monitor='teacher/{name}'")
+                f'an EarlyStoppingHook waits for {name!r}, and would never stop the training: the '
+                "name of each metric begins with teacher/ or student/ here. Set "
+                f"monitor='teacher/{name}'")
 
 
 class _Unread:

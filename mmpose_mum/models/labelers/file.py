@@ -1,6 +1,7 @@
 """A labeler that has been asked before: the json that it was exported to."""
 import os.path as osp
 from collections import defaultdict
+from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ...coco.layout import IMAGE_FOLDER, CocoJson, find_entry, read_coco
 from ...coco.place import ImagePlace
-from ...configs.datasets import branches_of
+from ...configs.datasets import branches_of, parts_of
 from ...functional.seeding import preserved
 from .base import Labeler, Seen, check_names, digest_of
 
@@ -48,8 +49,7 @@ class FileLabeler(Labeler):
             raise FileNotFoundError(f'there is no json {self.source!r} of a labeler')
         coco = read_coco(self.source)
         folder = coco.info.get(IMAGE_FOLDER)
-        self._people: Dict[str, List[_Person]] = defaultdict(list)
-        self._found: Dict[str, List[_Person]] = {}
+        people: List[_Person] = []
         for annotation in coco.annotations:
             image = find_entry(coco.images, annotation.get('image_id'))
             if image is None:
@@ -58,9 +58,14 @@ class FileLabeler(Labeler):
             name = image['file_name']
             path = osp.abspath(osp.join(osp.dirname(self.source), folder, name)) \
                 if isinstance(folder, str) else None
-            self._people[osp.basename(name)].append(self._person(
+            people.append(self._person(
                 ImagePlace(name, path), annotation, self._order(coco, annotation, names)))
-        people = [person for found in self._people.values() for person in found]
+        # By the path, and by what the path of every copy ends with.
+        self._people: Dict[Any, List[_Person]] = defaultdict(list)
+        for person in people:
+            self._people[person.image.tail].append(person)
+            self._people[person.image.path].append(person)
+        self._found: Dict[str, List[_Person]] = {}
         counted = sum(int(person.counts.sum()) for person in people)
         print_log(f'the labeler {self.source!r} knows {len(people)} people, with {counted} of '
                   f'{len(people) * len(names)} keypoints', 'current')
@@ -102,7 +107,7 @@ class FileLabeler(Labeler):
             ValueError: If a person is not in the json.
         """
         for part, _ in branches_of(dataset, 'unsup_teacher'):
-            if not isinstance(part, BaseDataset):
+            if not isinstance(part, BaseDataset) or parts_of(part):
                 continue
             doubtful = [i for i, person in enumerate(
                 BaseDataset.get_data_info(part, i) for i in range(len(part)))
@@ -127,11 +132,19 @@ class FileLabeler(Labeler):
             boxes (NDArray, optional): (1, 4), the person's box; the image may cut it. None if it
                 is the whole image.
         """
-        return any(
-            person.image.may_be_at(path) and (boxes is None or bool(
-                (person.box[:2] > boxes[0, :2] - _NEAR).all()
-                and (person.box[2:] < boxes[0, 2:] + _NEAR).all()))
-            for person in self._people.get(osp.basename(path), ()))
+        candidates = self._named(path)
+        if boxes is None or not candidates:
+            return bool(candidates)
+        low, high = boxes[0, :2].clip(0), boxes[0, 2:]
+        return any(np.abs(person.box[:2] - low).max() <= _NEAR
+                   and (person.box[2:] <= high + _NEAR).all() for person in candidates)
+
+    def _named(self, path: str) -> List[_Person]:
+        """Return the people of an image, and of others that it may be a copy of by its name."""
+        parts = Path(path).parts
+        keys = [path, *(parts[i:] for i in range(len(parts)))]
+        return list({id(person): person for key in keys
+                     for person in self._people.get(key, ())}.values())
 
     def seen(self, images: Tensor, samples: SampleList) -> Seen:
         """Look the people up; see the base class.
@@ -152,8 +165,8 @@ class FileLabeler(Labeler):
     def _find(self, sample: Any) -> _Person:
         path, box = osp.abspath(sample.img_path), box_in_image(sample)
         if path not in self._found:
-            self._found[path] = [person for person in self._people.get(osp.basename(path), ())
-                                 if person.image.is_at(path)]
+            self._found[path] = [
+                person for person in self._named(path) if person.image.is_at(path)]
         candidates = self._found[path]
         nearest = min(candidates, key=lambda person: np.abs(person.box - box).max(), default=None)
         if nearest is None or np.abs(nearest.box - box).max() > _NEAR:

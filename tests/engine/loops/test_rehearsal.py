@@ -23,9 +23,10 @@ def runner():
     model.init_weights()
     hub = MessageHub.get_current_instance()
     hub.update_info('iter', 0)
+    optimizer = torch.optim.SGD(model.student.parameters(), lr=1., momentum=.9)
     yield SimpleNamespace(
-        model=model.train(), iter=0, batch=tiny_loader_batch(), optim_wrapper=OptimWrapper(
-            torch.optim.SGD(model.student.parameters(), lr=1., momentum=.9)))
+        model=model.train(), iter=0, max_iters=9, batch=tiny_loader_batch(),
+        optim_wrapper=OptimWrapper(optimizer))
     hub.runtime_info.pop('iter')
 
 
@@ -75,5 +76,7 @@ def test_it_is_told_what_has_failed(runner, monkeypatch):
 def test_after_the_burn_in_and_without_one_there_is_nothing_to_try(runner):
     runner.iter = BURN_IN
     assert rehearse(runner) == 0
-    runner.iter, runner.model = 0, nn.Linear(1, 1)
+    runner.iter, runner.max_iters = 0, BURN_IN  # nothing comes after it
+    assert rehearse(runner) == 0
+    runner.model = nn.Linear(1, 1)
     rehearsal.rehearse(runner, None)

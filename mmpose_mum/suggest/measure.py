@@ -132,7 +132,7 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int, devic
         if len(poses) < 2:
             lack('pose', f'only {len(poses)} labeled people have all keypoints labeled')
     observer = Observer(model, student)
-    found = []
+    found: List[Optional[dict]] = []
     for person in predict(model, people, batch_size, observer):
         if person is not None and not any(found) and 'peaks' not in person:
             lack('peaks', f'the head {type(model.head).__name__} has no heatmaps')

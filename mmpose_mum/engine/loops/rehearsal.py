@@ -43,7 +43,8 @@ def rehearse(runner, data_batch: Any) -> None:
     Raises:
         Exception: What the step raises, when the log has said which step it is.
     """
-    model, optim_wrapper = unwrapped(runner.model), runner.optim_wrapper
+    model: Any = unwrapped(runner.model)
+    optim_wrapper = runner.optim_wrapper
     if not hasattr(model, 'rehearses') or not runner.iter < model.burn_in < runner.max_iters:
         return
     if not isinstance(optim_wrapper, OptimWrapper) or isinstance(optim_wrapper, OptimWrapperDict):

@@ -30,10 +30,9 @@ from benchmark_records import (
 REFERENCE = 'pose_mum'  # what ablations are compared with
 # Behind those of the reference and each other method of the main table.
 OTHER_PAIRS = (('mean_teacher', 'supervised'), ('pose_cons', 'supervised'),
-               ('no_mixing', 'supervised'), ('mum_input', 'no_mixing'),
-               ('round2_pose_mum', 'supervised'),
-               ('full_recipe', 'supervised'), ('round2_no_mixing', 'no_mixing'),
-               ('round2_pose_mum', 'round2_no_mixing'),
+               ('pose_dual', 'supervised'), ('no_mixing', 'supervised'), ('mum_input', 'no_mixing'),
+               ('round2_pose_mum', 'supervised'), ('full_recipe', 'supervised'),
+               ('round2_no_mixing', 'no_mixing'), ('round2_pose_mum', 'round2_no_mixing'),
                ('full_recipe', 'round2_pose_mum'), ('full_recipe', 'full_recipe_without_mixing'),
                ('one_round_four_times', 'pose_mum'), ('full_recipe', 'one_round_four_times'),
                ('pose_mum', 'twice_as_long_supervised'),

@@ -35,6 +35,9 @@ def keypoint_cutout(images: Tensor,
     Returns:
         Tensor: New images, with the shape, dtype and memory format of ``images``.
 
+    Raises:
+        ValueError: If ``half_size`` is no range.
+
     Example:
         >>> images, keypoints = torch.ones(1, 1, 4, 4), torch.tensor([[[1., 2.]]])
         >>> keypoint_cutout(images, keypoints, num_keypoints=1, half_size=(1, 1), jitter=0)
@@ -43,6 +46,10 @@ def keypoint_cutout(images: Tensor,
                   [0., 0., 0., 1.],
                   [0., 0., 0., 1.]]]])
     """
+    if not isinstance(half_size, (tuple, list)) or len(half_size) != 2 or not (
+            0 <= half_size[0] <= half_size[1]):
+        raise ValueError('half_size must be the least and the greatest half side of a patch, in '
+                         f'pixels, such as (10, 20), got {half_size!r}')
     batch, total = keypoints.shape[:2]
     device = images.device
     keys = torch.rand((batch, total), device=device)

@@ -170,3 +170,9 @@ def test_jitter_moves_a_patch_in_each_direction_for_itself():
     places = torch.arange(120.).double()
     shifts = torch.stack([hidden.sum(dim) @ places for dim in (1, 2)])
     assert abs(torch.corrcoef(shifts)[0, 1]) < .2
+
+
+@pytest.mark.parametrize('half_size', [10, (10, ), (20, 10), (-1, 5)])
+def test_a_size_that_is_no_range_is_refused(half_size):
+    with pytest.raises(ValueError, match='half_size must be the least and the greatest'):
+        keypoint_cutout(torch.ones(1, 3, 8, 8), torch.ones(1, 2, 2), half_size=half_size)

@@ -93,7 +93,8 @@ class SafeCheckpointHook(CheckpointHook):
         """Lock the work dir, choose how files are written, delete what a killed process left.
 
         Raises:
-            RuntimeError: If another process trains in the work dir.
+            RuntimeError: If another process trains in the work dir, or writes its checkpoints into
+                ``out_dir``.
             OSError: If no checkpoint could be written to ``out_dir``.
         """
         if is_main_process():
@@ -103,19 +104,19 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
                 "MMPose's --resume also ignores the config's load_from: to use it, start without "
                 '--resume', 'current', WARNING)
-        if not runner._resume and not runner.iter and (Path(runner.work_dir) / LAST).is_file():
-            _, last = read_last(Path(runner.work_dir))
-            print_log(
-                f'{runner.work_dir} holds a training, up to {last.name}. This one begins anew and '
-                'replaces its checkpoints. To continue that training, stop this one and start '
-                'with --resume. To keep it, give another --work-dir', 'current', WARNING)
         where = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):
             self.backend_args = dict(backend='atomic_local')
         super().before_train(runner)
         if is_main_process() and isinstance(self.file_backend, LocalBackend):
-            check_writable(Path(self.out_dir) / self.filename_tmpl)
+            folder = Path(self.out_dir)
+            check_writable(folder / self.filename_tmpl)
+            # MMEngine names it by the last part of the work dir's path alone.
+            folder.mkdir(parents=True, exist_ok=True)
+            lock_work_dir(self.out_dir)
+            if not runner._resume and not runner.iter:
+                _warn_of_others(folder)
         if self.save_best:
             self._best = {key: self._own(path) for key, path in self._best.items()}
 
@@ -135,6 +136,7 @@ class SafeCheckpointHook(CheckpointHook):
                 raise self._failed
         super().after_train(runner)
         unlock_work_dir(runner.work_dir)
+        unlock_work_dir(self.out_dir)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         hub = runner.message_hub
@@ -241,6 +243,16 @@ class SafeCheckpointHook(CheckpointHook):
             self.file_backend.remove(path)
         elif self.file_backend.isdir(path):  # as DeepSpeed writes them
             self.file_backend.rmtree(path)
+
+
+def _warn_of_others(folder: Path) -> None:
+    """Warn that a training that begins anew will replace another one's checkpoints."""
+    there = sorted(folder.glob('*.pth'), key=lambda path: path.stat().st_mtime)
+    if there:
+        print_log(
+            f'{folder} holds checkpoints of another training, up to {there[-1].name}. This one '
+            'begins anew and replaces them. To continue that training, stop this one and start '
+            'with --resume. To keep it, give another --work-dir', 'current', WARNING)
 
 
 def _restore(hub, infos: dict) -> None:

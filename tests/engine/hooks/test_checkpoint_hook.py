@@ -260,8 +260,16 @@ def test_a_start_in_a_work_dir_that_has_a_training_is_told(tmp_path, monkeypatch
     train(tmp_path, 10, resume=True)
     assert not logged
     train(tmp_path, 5)
-    assert f'{tmp_path} holds a training, up to iter_10.pth. This one begins anew' in logged.pop()
+    assert f'{tmp_path} holds checkpoints of another training, up to iter_10.pth' in logged.pop()
     assert not logged
+
+
+def test_work_dirs_of_one_name_that_share_a_folder_are_told(tmp_path, monkeypatch):
+    logged, shared = told(monkeypatch, checkpoint_hook), dict(out_dir=str(tmp_path / 'shared'))
+    train(tmp_path / 'a' / 'run', 5, checkpoint=shared)
+    assert not logged
+    train(tmp_path / 'b' / 'run', 5, checkpoint=shared)
+    assert f'{tmp_path}/shared/run holds checkpoints of another' in logged.pop() and not logged
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_training(tmp_path):

@@ -14,7 +14,7 @@ from .boxes import clipped_box
 
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
-_NAMED = 20  # images that are left out, in a row
+_NAMED = 20  # so many images that are left out get a warning each; then one in as many
 _REST = f' (from here on, only every {_NAMED}th is named)'
 
 

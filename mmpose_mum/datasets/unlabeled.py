@@ -26,8 +26,6 @@ from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
 from .views import PIPELINE_METAINFO
 
-_FOLDER = "set data_root and data_prefix=dict(img='…') (or, for a command, --unlabeled-images)"
-
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
@@ -130,7 +128,9 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         missing, all_are = missing_images(
             [person['img_path'] for person in people], f'the people in {origin}')
         if all_are and self._loads_from_disk():
-            raise FileNotFoundError(f'{missing}. The folder is {folder!r}: {_FOLDER}')
+            raise FileNotFoundError(
+                f"{missing}. The folder is {folder!r}: set data_root and data_prefix=dict(img='…') "
+                '(or, for a command, --unlabeled-images)')
         if missing:
             print_log(f'{missing}. They will be skipped', 'current', logging.WARNING)
         self._warn_of_corners(people, origin)

@@ -1,4 +1,4 @@
-"""Try a step with the unlabeled images before the burn-in, which has none, is trained for hours."""
+"""A trial step with the unlabeled images, before the burn-in trains without them."""
 import copy
 from logging import ERROR
 from typing import Any
@@ -30,18 +30,18 @@ class _Backward:
 
 
 def rehearse(runner, data_batch: Any) -> None:
-    """Train on a batch as after the burn-in, without changing anything.
+    """Try on a batch what a step after the burn-in does, and change nothing.
 
     A step after the burn-in needs about twice the memory, and may fail for reasons of its own. It
     is better to know now. Weights, buffers and the optimizer stay as they are. Random numbers are
-    drawn. A new optimizer has no state yet, so the real step needs more memory by that.
+    drawn. The real step also has the optimizer's state in memory, which comes with its first step.
 
     Args:
         runner (Runner): About to take its next step.
         data_batch (dict): The batch of that step, which stays as it is.
 
     Raises:
-        Exception: What the step raises, when the log has said which step it is.
+        Exception: What the step raises. Before, the log says that it was a trial.
     """
     model: Any = unwrapped(runner.model)
     optim_wrapper = runner.optim_wrapper

@@ -15,14 +15,15 @@ HOST = {
     'mmcv': ('2.0.1', 'install mmcv 2.1.0 from a wheel that was built for this PyTorch'),
     'mmcv.ops': (
         None,
-        'this mmcv was built without its ops or for another PyTorch; uninstall it and install a '
-        'wheel that was built for this PyTorch, or compile one in a checkout of mmpose_mum: '
+        'uninstall mmcv, which was built without its ops or for another PyTorch, and install a '
+        'wheel that was built for this PyTorch; or compile one in a checkout of mmpose_mum: '
         'python dev/build_mmcv.py mmcv==2.1.0 build build.log; '
         'pip install --no-deps --force-reinstall build/mmcv-*.whl',
     ),
     'mmdet': ('3.2.0', 'pip install mmdet==3.2.0 mmcv==2.1.0 (mmdet up to 3.3 needs mmcv < 2.2)'),
     'mmpose': ('1.3.0', 'pip install --no-deps mmpose==1.3.2 (its chumpy is not needed)'),
-    'xtcocotools.mask': (None, 'its wheel does not load with NumPy 2: pip install "numpy<2"'),
+    'xtcocotools.mask': (
+        None, 'pip install xtcocotools "numpy<2" (its ready-made wheel does not load with NumPy 2)'),
 }
 
 

@@ -20,6 +20,8 @@ from mmpose.registry import TRANSFORMS
 from helpers.labelers import SIZE, write_labeler
 from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 from mmpose_mum.demo.data import generate_demo
+from mmpose_mum.engine.loops import train_loop
+from mmpose_mum.engine.loops.rehearsal import rehearse
 
 ROOT = Path(__file__).parents[1]
 BATCH = 4
@@ -162,6 +164,28 @@ def test_iterations_and_a_resume_are_as_many_iterations(
         assert_same(contents(folder / f'iter_{step}.pth'), contents(tmp_path / f'iter_{step}.pth'))
     if not workers:  # only the later batches are read, and drawn as they were
         assert reads == before[EVERY * BATCH:] and len(reads) == (ITERS - EVERY) * BATCH
+
+
+def test_a_trial_in_the_burn_in_leaves_no_trace(demo, tmp_path, monkeypatch):
+    """After the first update, also of a resume within the burn-in."""
+    def late(folder):
+        return config(demo, tmp_path / folder, **{'model.burn_in': 2 * EVERY + 1})
+
+    tried = []
+
+    def watched(runner, batch):
+        tried.append(runner.iter)
+        rehearse(runner, batch)
+
+    monkeypatch.setattr(train_loop, 'rehearse', watched)
+    train(late('tried'))
+    train(late('resumed'), tmp_path / f'tried/iter_{EVERY}.pth')
+    assert tried == [1, EVERY + 1]
+    monkeypatch.setattr(train_loop, 'rehearse', lambda *_: None)
+    train(late('untried'))
+    last = f'iter_{ITERS}.pth'
+    for folder in ('tried', 'resumed'):
+        assert_same(contents(tmp_path / folder / last), contents(tmp_path / 'untried' / last))
 
 
 def test_a_labeler_is_read_again_and_labels_the_same(demo, tmp_path):

@@ -27,10 +27,14 @@ def find_checkpoint(path: Path) -> Path:
         path (Path): Of either.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is neither, or if the work dir's checkpoint is gone.
     """
-    if (path / LAST).is_file():
-        _, path = read_last(path)
-    if not path.is_file():
-        raise ValueError(f'{path} is neither a checkpoint nor a work dir with a last_checkpoint')
-    return path
+    if not (path / LAST).is_file():
+        if not path.is_file():
+            raise ValueError(f'{path} is neither a checkpoint nor a work dir with a '
+                             'last_checkpoint: give one of these')
+        return path
+    _, found = read_last(path)
+    if not found.is_file():
+        raise ValueError(f'{path / LAST} names {found}, which does not exist: give a checkpoint')
+    return found

@@ -29,8 +29,9 @@ def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> D
              if key.startswith(prefix)}
     if not found:
         raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
-                         f'begin with {sorted({key.split(".")[0] for key in state_dict})}. It is '
-                         'not of a semi-supervised training, or already a plain one')
+                         f'begin with {sorted({key.split(".")[0] for key in state_dict})}. Give '
+                         'a checkpoint of a semi-supervised training. This one may be a plain model '
+                         'already')
     return found
 
 
@@ -70,8 +71,8 @@ def load_or_tell(model: nn.Module, weights: Dict[str, Tensor]) -> str:
         found = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # of shapes
         lines = [line.strip() for line in str(error).split('\n') if 'size mismatch' in line]
-        return f'{len(lines)} weights have another shape, such as {(lines or [str(error)])[0]}'
-    return ' and '.join(
-        f'{len(names)} weights are {what}, such as {names[0]}'
+        return f'weights of another shape: {len(lines)}, such as {(lines or [str(error)])[0]}'
+    return '; '.join(
+        f'{what} weights: {len(names)}, such as {names[0]}'
         for what, names in (('missing', found.missing_keys), ('unknown', found.unexpected_keys))
         if names)

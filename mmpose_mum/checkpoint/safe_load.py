@@ -121,8 +121,9 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
     """
     if Path(path).is_dir():
         inside = ', '.join(sorted(file.name for file in Path(path).glob('*.pth')))
-        raise FileNotFoundError(f'{str(path)!r} is a folder, and a checkpoint was expected. In it '
-                                f'are {inside or "none"}')
+        raise FileNotFoundError(f'{str(path)!r} is a folder, and a checkpoint was expected'
+                                + (f': give one of its files, {inside}' if inside else
+                                   '. It holds no .pth file'))
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
     try:
@@ -132,8 +133,9 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
             str(path), map_location='cpu', pickle_module=_PICKLE, weights_only=False)
     # A broken file can make the readers raise anything.
     except Exception as error:
-        raise ValueError(f'{str(path)!r} is refused, as it is not a checkpoint that holds only '
-                         f'tensors: {error}') from error
+        raise ValueError(f'{str(path)!r} is refused: {error}. A checkpoint may hold tensors and '
+                         'what MMEngine saves with them. If the file is broken, copy or download '
+                         'it again') from error
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(key, str) and isinstance(value, torch.Tensor)

@@ -39,8 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
                         'addition; by default 1')
     parser.add_argument('--max-iters', type=int, help='iterations to train; by default 200000')
     parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; by '
-                        'default a fortieth of --max-iters, but at least 400, or a sixth if that '
-                        'is less')
+                        'default a fortieth of --max-iters, at least 400; below 2,400 iterations, '
+                        'a sixth')
     parser.add_argument('--sites', nargs='+', help='where to mix: input and submodules of the '
                         'backbone; by default chosen automatically')
     parser.add_argument('--labeler', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),

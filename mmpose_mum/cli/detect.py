@@ -64,9 +64,10 @@ def run(args: Namespace) -> None:
     if not result:
         part.unlink()
         raise ValueError(f'found no {" or ".join(args.category)} with a score of at least '
-                         f'{args.score_thr:g} in {len(names)} images, {unreadable} of which '
-                         'cannot be read. Nothing was written')
+                         f'{args.score_thr:g} in {len(names)} images ({unreadable} cannot be '
+                         'read). Nothing was written: lower --score-thr, or give other classes by '
+                         '--category')
     write_whole(json.dumps(result), args.out)
     part.unlink()
-    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images, {unreadable} of '
-          'which cannot be read')
+    print(f'\nwrote {args.out}: {len(result)} boxes in {len(names)} images ({unreadable} cannot be '
+          'read)')

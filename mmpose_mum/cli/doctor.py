@@ -125,8 +125,9 @@ def misfits() -> Iterator[str]:
         extra = 'models' if requirement.name in OF_SOME_CONFIGS else 'mim'
         named = not requirement.marker or requirement.marker.evaluate({'extra': extra})
         if named and found and not requirement.specifier.contains(found, prereleases=True):
-            yield (f'{requirement.name} {found} is installed; mmpose_mum was tried with '
-                   f'{requirement}.\n{REMEDY}pip install "{requirement}"')
+            tried = f'{requirement.name}{requirement.specifier}'
+            yield (f'{requirement.name} {found} is installed; mmpose_mum was tried with {tried}.\n'
+                   f'{REMEDY}pip install "{tried}"')
 
 
 def mim_problems() -> Iterator[str]:

@@ -69,8 +69,8 @@ def run(args: Namespace) -> None:
                          'none. Leave it out: a folder, a video or a detector\'s json stays as it '
                          'is, and suggest leaves out people who have labels')
     if args.unlabeled_images and not args.unlabeled:
-        raise ValueError('--unlabeled-images is the folder of the images of --unlabeled, a json '
-                         'that is missing: give both or none of them')
+        raise ValueError('--unlabeled-images needs --unlabeled, the json of these images: give both '
+                         'or neither')
     if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
         raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
                          'them in an annotation tool, and give the json that it exports')
@@ -120,7 +120,8 @@ def run(args: Namespace) -> None:
           f'{new} new ones')
     for category in labeled['categories'][len(old.coco.categories):]:
         print(f'the labels have the category {category["name"]!r} now, beside '
-              f'{len(old.coco.categories)} others: nobody has said which of them these are')
+              f'{len(old.coco.categories)} others. If its people belong to one of the others, give '
+              'them that category_id')
     if new < len(people):
         print(f'left out {len(people) - new} people without any labeled keypoint')
     if args.unlabeled:

@@ -172,7 +172,8 @@ def plain_config(cfg: Config) -> Tuple[Dict[str, Any], List[str]]:
     for name, value in found.items():
         ours = sorted(_types(value) & _types_below(PLUGIN))
         if ours:
-            raise ValueError(f'{name} of the config needs {PLUGIN}: it has {", ".join(ours)}')
+            raise ValueError(f"{name} of the config has {', '.join(ours)} of {PLUGIN}, and a plain "
+                             "config must not need it: put MMPose's own there")
     found['custom_imports'] = _other_imports(full.get('custom_imports') or {}, _types(found))
     entries = {name: found[name] for name in ENTRIES if found.get(name) is not None}
     return entries, sorted(set(left_out))

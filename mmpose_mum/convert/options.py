@@ -39,7 +39,7 @@ class Options:
             them.
         burn_in (int, optional): Iterations on labeled images alone. Over the same number of
             iterations after it, the weight of the unlabeled images rises. Defaults to a fortieth of
-            ``max_iters``, but at least 400, or a sixth if that is less: Leeds' 2,500 and
+            ``max_iters``, at least 400; below 2,400 iterations, to a sixth. Leeds' 2,500 and
             5,000 iterations were measured with 400. With a labeler, which is trained already, it is
             0.
         momentum (float, optional): The teacher's momentum, in [0, 1). By default the length of the
@@ -89,7 +89,7 @@ class Options:
                              f'{self.batch_size}')
         if self.val_images is not None and self.val is None:
             raise ValueError(f'val_images is {self.val_images!r}, but val, their json, is '
-                             'not given')
+                             'not given: give it, or leave val_images out')
         listed = self.unlabeled.lower().endswith('.json')
         if self.unlabeled_images is not None and not listed:
             raise ValueError(f'unlabeled_images is {self.unlabeled_images!r}, the folder of a '
@@ -97,7 +97,7 @@ class Options:
                              'unlabeled_images out')
         if self.labeled_images is not None and self.labeled is None and not (listed or self.val):
             raise ValueError(f'labeled_images is {self.labeled_images!r}, but labeled, their json, '
-                             'is not given')
+                             'is not given: give it, or leave labeled_images out')
         if self.labeler is not None and (
                 isinstance(self.labeler, str) or len(self.labeler) != 2):
             raise ValueError(f'labeler must be a config and a checkpoint, got {self.labeler!r}')
@@ -113,8 +113,8 @@ class Options:
             object.__setattr__(self, 'burn_in', 0 if self.labeler or self.labeler_file else max(
                 self.max_iters // 40, min(400, self.max_iters // 6)))
         elif self.burn_in >= self.max_iters:
-            raise ValueError(f'burn_in must be less than max_iters, {self.max_iters}, or no '
-                             f'unlabeled image is used; got {self.burn_in}')
+            raise ValueError(f'burn_in must be less than max_iters={self.max_iters}, got '
+                             f'{self.burn_in}: otherwise no unlabeled image is used')
         if self.momentum is None:
             object.__setattr__(self, 'momentum', momentum_for(self.max_iters))
 

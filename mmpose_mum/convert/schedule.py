@@ -130,9 +130,8 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
     else:
         raise ValueError(
             f'{name_of(scheduler)} in param_scheduler counts iterations (by_epoch=False), and '
-            'train_cfg counts epochs, whose length is not known here: so the share of the training '
-            'that it takes is not known. Give it in epochs, with convert_to_iter_based=True if '
-            'it shall change at each iteration')
+            'train_cfg counts epochs. The length of an epoch is not known here. Give the scheduler '
+            'in epochs. With convert_to_iter_based=True it still changes at each iteration')
     # A copy, not a reference: `convert_to_iter_based` has to go.
     scaled = unscoped(scheduler)
     scaled.pop('convert_to_iter_based', None)

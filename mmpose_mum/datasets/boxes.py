@@ -102,12 +102,12 @@ def load_detections(bbox_file: str,
             continue
         best = max(best, score)
         if score < score_thr:
-            left_out['with a lower score or none'] += 1
+            left_out['with a score below bbox_score_thr, or without one'] += 1
             continue
         image = find_image(detection)
         if image is None:
             left_out['of unknown images'] += 1
-            unknown = detection.get('image_id')
+            unknown = detection
             continue
         box = usable_box(detection)
         if box is None:
@@ -121,7 +121,7 @@ def load_detections(bbox_file: str,
             stated_box=[float(value) for value in detection['bbox']]))  # may be text
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
     left_out['that overlap a better one'] = sum(len(group) for group in people.values()) - len(kept)
-    report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} used; left out: ' + (
+    report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} are used; left out: ' + (
         ', '.join(f'{n} {why}' for why, n in left_out.items() if n) or 'none')
     if kept:
         print_log(report, 'current')
@@ -141,10 +141,13 @@ def _remedy(category_ids, others: Counter, score_thr: float, best: float, unknow
             example: dict) -> str:
     """Tell what to do about a file none of whose detections can be used."""
     if unknown is not None:
-        return (f'The image_id {unknown!r} is not known. It must be the id of an image in ann_file '
-                '(for the converter, --unlabeled-ann-file) or, without ann_file, the path of an '
-                "image below data_prefix (for the converter, --unlabeled-images), "
-                "'clip.mp4#000120' for a video frame")
+        named = ' and '.join(f'{key} {unknown[key]!r}' for key in ('image_id', 'file_name')
+                             if key in unknown) or f'only the keys {shown(list(unknown))}'
+        return (f'The image of a detection is not known: the detection has {named}. With ann_file '
+                '(for the converter, --unlabeled-ann-file), image_id must be the id of an image in '
+                'it. Without ann_file, file_name or image_id must be the path of an image below '
+                "data_prefix (for the converter, --unlabeled-images), or 'clip.mp4#000120' for a "
+                'video frame')
     if best >= score_thr:
         found = f'`bbox` is {shown(example["bbox"])}' if 'bbox' in example else \
             f'there is no `bbox`, the keys are {shown(list(example))}'

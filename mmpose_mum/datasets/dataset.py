@@ -80,7 +80,7 @@ class SemiSupervisedDataset(ConcatDataset):
             datasets = write_out(**words)
         elif given:
             raise ValueError(f'`datasets` has both sets already, got {given} as well: remove one '
-                             'form. A config keeps to the form that it inherits')
+                             'form. A config that inherits must use the form of its base')
         if len(datasets) != 2:
             raise ValueError(f'expected the labeled and the unlabeled set, got {len(datasets)} '
                              'datasets; put several of one kind into a ConcatDataset of their own')
@@ -127,7 +127,8 @@ def _filled(name: str, config: dict, dataset):
     if not len(dataset):
         raise ValueError(
             f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
-            f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}')
+            f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}. Set these to a '
+            'set that has people')
     if name == SOURCE_NAMES[0]:
         for part in leaves(dataset):
             _check_keypoints(part)

@@ -92,7 +92,7 @@ class LoadUnlabeledImage(LoadImage):
         box = results.get('bbox', np.array([[0, 0, width, height]]))
         wrong = stated and wrong_size(stated, (width, height), box[0].tolist())
         if wrong:
-            self._leave_out('whose size or box in the json is not its own', path, wrong)
+            self._leave_out('that do not fit their size or box in the json', path, wrong)
             return None
         results['bbox'] = clipped_box(box, width, height)
         if results['bbox'] is None:

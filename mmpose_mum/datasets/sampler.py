@@ -63,7 +63,7 @@ class SemiSupervisedSampler(Sampler):
         self.names = SOURCE_NAMES if len(self.sizes) == 2 else range(len(self.sizes))
         for name, size in zip(self.names, self.sizes):
             if size == 0:
-                raise ValueError(f'the {name} source is empty: check its ann_file, data_prefix and '
+                raise ValueError(f'the {name} set is empty: check its ann_file, data_prefix and '
                                  'filters')
         self.source_ratio = list(source_ratio)
         self.per_batch: List[int] = []

@@ -195,7 +195,7 @@ def draw_percent(ids: Iterable[int], percent: str, fold: int, seed: int) -> List
         ValueError: If the percentage is invalid.
     """
     if not re.fullmatch(r'\d+(\.\d+)?', percent) or not 0 < Fraction(percent) <= 100:
-        raise ValueError(f'the percentage must be above 0 and at most 100, not {percent!r}')
+        raise ValueError(f'the percentage must be above 0 and at most 100, got {percent!r}')
     order = _draw_order(tuple(ids), fold, seed)
     number = max(1, int(len(order) * Fraction(percent) / 100 + Fraction(1, 2)))
     return sorted(order[:number])
@@ -205,7 +205,7 @@ def first_people(source: Source, number: int) -> List[int]:
     """Return the ids of the annotations of the first people that can be trained on."""
     if not 1 <= number <= source.people:
         raise ValueError(f'the number of people to label must be at least 1 and at most '
-                         f'{source.people}, which {source.path} has, not {number}')
+                         f'{source.people}, as many as {source.path} has; got {number}')
     place = {image: i for i, image in enumerate(source.images)}
     usable = sorted((a for a in source.annotations if a.usable), key=lambda a: place[a.image_id])
     return [a.id for a in usable[:number]]
@@ -237,7 +237,8 @@ def read_ids(path) -> Tuple[Dict[str, str], List[int]]:
     if twice:
         raise ValueError(f'{path} has ids more than once: {twice[:5]}')
     if header and header.get('ids-sha256') != hash_ids(ids):
-        raise ValueError(f'{path} was changed after it was written: its ids have another hash')
+        raise ValueError(f'{path} was changed after it was written: its ids have another hash. '
+                         'Restore it as it was written, or split again')
     return header, ids
 
 

@@ -186,8 +186,9 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     def _read_coco(self) -> CocoJson:
         if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'the json of the unlabeled set {self.ann_file!r} does not '
-                                    'exist')
+            raise FileNotFoundError(
+                f'the annotations of the unlabeled set, {self.ann_file!r}, do not exist (looked for '
+                f'{osp.abspath(self.ann_file)!r}): set data_root and ann_file')
         return read_coco(self.ann_file)
 
     def _people_of_json(self) -> List[dict]:
@@ -237,8 +238,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 f'no unlabeled person in {self.ann_file!r}: it has {len(coco.images)} images and '
                 f'{sum(left_out.values())} matching annotations, none with a usable `bbox`'
                 + (f' (left out: {told})' if told else '')
-                + ('' if stray is None else f'. An `image_id` is {stray!r}, but an image\'s '
-                   f'`id` {known!r}: a number and text differ')
+                + ('' if stray is None else f'. An `image_id` is {stray!r}, and no image has this '
+                   f'`id` (the first has {known and known["id"]!r}; a number is not its text)')
                 + '. Leave ann_file empty to take every image of the folder as one person')
         return people
 

@@ -90,8 +90,8 @@ def _check_finite(results: dict) -> None:
         results['keypoints'] = np.where(
             finite[..., None], results['keypoints'], results['keypoints'].dtype.type(0))
     if wrong:
-        raise ValueError(f"the {' and '.join(wrong)} of the annotation {results.get('id')} of "
-                         f"{results.get('img_path')} hold NaN or infinite numbers")
+        raise ValueError(f"the annotation {results.get('id')} of {results.get('img_path')} has NaN "
+                         f"or infinite numbers in {' and '.join(wrong)}: correct or remove it")
 
 
 @TRANSFORMS.register_module()

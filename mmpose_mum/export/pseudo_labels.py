@@ -112,7 +112,8 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
     metainfo, own_names = keypoints_of(entries), datasets[0].metainfo['keypoint_id2name']
     if own_names != metainfo['keypoint_id2name']:
         same_names('the unlabeled set of the config', told_keypoints(own_names, entries['model']),
-                   'the set that the model is tested with', metainfo['keypoint_id2name'])
+                   'the set that the model is tested with', metainfo['keypoint_id2name'],
+                   'give both sets the metainfo of the training')
     folders = {osp.abspath(folder_of(dataset.data_prefix['img']) or '.') for dataset in datasets}
     return People(datasets, osp.commonpath(folders), metainfo,
                   [_categories(dataset.ann_file) for dataset in datasets],
@@ -300,7 +301,9 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             score=round(float(scores.mean()), 4))
         count.update(people=1, keypoints=len(labeled), labeled=int(labeled.sum()))
     if not annotations:
-        raise ValueError(f'none of the {count["skipped"]} people has an image that can be read')
+        raise ValueError(f'none of the {count["skipped"]} people can be predicted: their images '
+                         'cannot be read, or their boxes lie outside of them. Check the folder of '
+                         'the images, and the boxes')
     count['frames'] = sum(split_frame_name(path) is not None for path in images)
     # The ids of a json stay what they are. Several sets may share them, so may the images of a
     # detector's json, and text is no id.

@@ -89,7 +89,8 @@ def publish(checkpoint: Path, out: Path, which: str = 'teacher',
     written = Published(path, path.with_suffix('.py'), left_out, moved)
     # It is written last. A checkpoint without it is what a killed process left, the same bytes.
     if written.config.exists():
-        raise FileExistsError(f'{written.config} exists already')
+        raise FileExistsError(f'{written.config} exists already: this model is published. To write '
+                              'it again, remove that file or give another name')
     write_whole(buffer.getvalue(), written.checkpoint)
     try:
         write_whole(text, written.config)
@@ -117,15 +118,16 @@ def check_keypoints(keypoints: Dict[str, Any], checkpoint: Dict[str, Any],
     # A published checkpoint has the names of what the model tells.
     if isinstance(names, dict) and names != keypoints['keypoint_id2name']:
         same_names('the config', keypoints['keypoint_id2name'], 'the checkpoint',
-                   told_keypoints(names, model))
+                   told_keypoints(names, model), 'give the config that it was trained with')
 
 
-def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str]) -> None:
+def same_names(one: str, names: Dict[int, str], other: str, expected: Dict[int, str],
+               remedy: str) -> None:
     """Raise ValueError, with both lists, unless both have the same keypoint names by id."""
     if names == expected:
         return
     found, wanted = ([node.get(i) for i in range(len(node))] for node in (names, expected))
     same = set(map(str, found)) == set(map(str, wanted))
     raise ValueError(f'{one} has {"its keypoints in another order" if same else "other keypoints"} '
-                     f'than {other}: {found} instead of {wanted}. Their order matters to a '
-                     'model: give the config that it was trained with')
+                     f'than {other}: {found} instead of {wanted}. A model knows keypoints '
+                     f'by their order alone: {remedy}')

@@ -305,7 +305,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         """
         # In the burn-in too, so that what is wrong is told at once.
         self._check(inputs, data_samples)
-        weight = self.unsup_weight if self.rehearses else self._current_unsup_weight()
+        weight = self._current_unsup_weight()
         losses: Losses = {}
         with not_reentrant() if self._has_checkpoints else nullcontext():
             for prefix, (student, teacher) in self.pairs().items():
@@ -488,6 +488,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
 
     def _current_unsup_weight(self) -> float:
         """Weight of the unlabeled loss at the Runner's current iteration."""
+        if self.rehearses:
+            return self.unsup_weight
         iteration = self._hub().get_info('iter', default=None)
         if iteration is None:
             return self.unsup_weight

@@ -103,12 +103,13 @@ def _read(name: str, folder: Path) -> Run:
             lacks.append(f'The config {configs[-1]} cannot be read: {error!r}. No settings and no '
                          'images.')
     else:
-        lacks.append('There is no config in the work dir: no settings and no images.')
+        lacks.append('The work dir has no */vis_data/config.py, and no config or several of its '
+                     'own: no settings and no images.')
     try:
         checkpoint = find_checkpoint(folder)
     except ValueError:
-        lacks.append('There is no checkpoint that a file last_checkpoint names: no accuracy by '
-                     'keypoint, and no images of people.')
+        lacks.append('There is no last_checkpoint, or the checkpoint that it names is gone: no '
+                     'accuracy by keypoint, and no images of people.')
     starts = read_starts(folder)
     if starts:
         series, metrics = sorted_run(folder, entries_of(starts))
@@ -116,8 +117,8 @@ def _read(name: str, folder: Path) -> Run:
         lacks.append('There is no */vis_data/scalars.json, which MMEngine writes with '
                      'LocalVisBackend: no curves.')
     if len(lacks) == 3:
-        raise ValueError(f'{folder} has no config, no checkpoint and no */vis_data/scalars.json: '
-                         'is it the work dir of a run?')
+        raise ValueError(f'{folder} has nothing of a run that can be shown. {" ".join(lacks)} Is it '
+                         'the work dir of a run?')
     return Run(name, folder, cfg, checkpoint, series, metrics, starts, lacks)
 
 

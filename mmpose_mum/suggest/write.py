@@ -98,11 +98,13 @@ def _rename(images: List[dict], root: str, folder: Path) -> Dict[Path, str]:
         name = '/'.join(part for part in saved_frame_name(image['file_name']).split('/')
                         if part not in ('..', ''))
         to = folder / name
-        taken = sources.get(to) or (str(to) if to.exists() and not _is_copy(to, path) else None)
-        if taken:
+        if to in sources:
+            raise FileExistsError(f'{path} and another image, {sources[to]}, would both become {to}: '
+                                  'rename one of them, in its json too')
+        if to.exists() and not _is_copy(to, path):
             raise FileExistsError(
-                f'{to} would be a copy of {path}, and is one of another image, {taken}. Other '
-                'labels may refer to it: choose an --out whose images/ is empty')
+                f'{to} is a copy of another image, and {path} needs the same name. Labels may refer '
+                'to it: choose an --out whose images/ is empty')
         sources[to] = path
         image['file_name'] = name
     return sources

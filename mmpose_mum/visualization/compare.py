@@ -73,8 +73,9 @@ def check_keypoints(models: Models) -> None:
     first = next(iter(keypoints))
     for name in keypoints:
         if keypoints[name] != keypoints[first]:
-            raise ValueError(f'keypoints of {name}, {first} differ: {keypoints[name]}, '
-                             f'{keypoints[first]}')
+            raise ValueError(f'{first} has the keypoints {keypoints[first]}, and {name} has '
+                             f'{keypoints[name]}: compare only models with the same keypoints in '
+                             'the same order')
 
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
@@ -85,7 +86,8 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
         load_state_dict(model, load_checkpoint(checkpoint)['state_dict'], strict=True)
     except Exception as error:  # what is no checkpoint at all can raise anything
         lines = [shorten(line, 300) for line in str(error).splitlines() if line.strip()]
-        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}:\n'
+        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}. Give '
+                         'the config that it was trained with. What was found:\n'
                          + '\n'.join(lines[:12])) from error
     if which and hasattr(model, 'semi_test_cfg'):
         model.semi_test_cfg['predict_on'] = which

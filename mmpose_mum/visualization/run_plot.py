@@ -57,8 +57,8 @@ def sorted_run(work_dir: Path, entries: List[dict]) -> Tuple[Series, Dict[str, S
                 model, name = (model, name) if model in ('teacher', 'student') else ('', key)
                 metrics.setdefault(name, {}).setdefault(model, {})[step] = value
     if not series and not metrics:
-        raise ValueError(f'{work_dir} has no */vis_data/scalars.json, which MMEngine writes '
-                         'with LocalVisBackend: is it the work dir of a run?')
+        raise ValueError(f'{work_dir} has no figures in */vis_data/scalars.json, which MMEngine '
+                         'writes with LocalVisBackend: is it the work dir of a run?')
     return series, _in_iterations(metrics, series.get('epoch', {}))
 
 

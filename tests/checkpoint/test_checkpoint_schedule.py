@@ -36,7 +36,7 @@ def check(before, now):
     ([warm_up()], [warm_up(end=19)], 'LinearLR: end was 9 and is 19'),
     ([warm_up(), steps(30, 40)], [warm_up(), steps(30, 50)],
      'MultiStepLR: milestones was [30, 40] and is [30, 50]'),
-    ([warm_up()], [warm_up(), steps(30)], 'there were 1 schedulers and are 2')])
+    ([warm_up()], [warm_up(), steps(30)], 'schedulers: 1 in the checkpoint, 2 in the config')])
 def test_what_differs_is_told(before, now, said, told):
     check(before, now)
     assert len(told) == 1 and said in told[0]

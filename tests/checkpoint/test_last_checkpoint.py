@@ -21,9 +21,11 @@ def test_a_work_dir_stands_for_its_last_checkpoint(tmp_path):
     assert find_checkpoint(own.parent) == own
 
 
-@pytest.mark.parametrize('text', [None, '/where/it/was/iter_20.pth'])
-def test_what_has_no_checkpoint_is_refused(text, tmp_path):
+@pytest.mark.parametrize('text, why', [
+    (None, 'neither a checkpoint nor a work dir'),
+    ('/where/it/was/iter_20.pth', 'last_checkpoint names /where/.*iter_20.pth, which does not exist')])
+def test_what_has_no_checkpoint_is_refused(text, why, tmp_path):
     if text:
         (tmp_path / 'last_checkpoint').write_text(text)
-    with pytest.raises(ValueError, match='neither a checkpoint nor a work dir'):
+    with pytest.raises(ValueError, match=why):
         find_checkpoint(tmp_path)

@@ -39,7 +39,7 @@ def other(tmp_path):
 def test_a_second_training_in_a_work_dir_is_refused_until_the_first_is_dead(tmp_path, other):
     before = sorted(tmp_path.glob('*.pth'))
     with pytest.raises(RuntimeError, match=f'process {other.pid} on {socket.gethostname()}, since '
-                       r'.* trains in .*: stop that one, or give this one its own work dir'):
+                       r'.* trains in .*: stop that one, or give this one a --work-dir'):
         build(tmp_path, 6).train()
     assert sorted(tmp_path.glob('*.pth')) == before
     other.kill()

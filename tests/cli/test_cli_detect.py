@@ -80,7 +80,7 @@ def test_what_it_writes_is_an_unlabeled_set(scene, capsys):
     found = json.loads(out.read_text())
     names = ['a.png', 'clip.avi#000000', 'clip.avi#000010', 'clip.avi#000020', 'sub/b.jpg']
     assert list(dict.fromkeys(box['image_id'] for box in found)) == names
-    assert f'{len(found)} boxes in 6 images, 1 of which' in capsys.readouterr().out
+    assert f'{len(found)} boxes in 6 images (1 cannot be read)' in capsys.readouterr().out
     assert [path.name for path in out.parent.iterdir()] == ['boxes.json']
     for box in found:
         x, y, w, h = box['bbox']

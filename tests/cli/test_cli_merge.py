@@ -226,7 +226,7 @@ def test_people_of_another_set_whose_images_have_the_same_names_stay(project, ca
     assert 'They were found by the names of their images.' in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"do not exist, .*\. .*/images' must be the folder"):
         remaining('d', '--unlabeled-images', project.root / 'images')
-    with pytest.raises(SystemExit, match='--unlabeled, a json that is missing'):
+    with pytest.raises(SystemExit, match='--unlabeled-images needs --unlabeled, the json'):
         project.merge(*folders['camera'], out='e')
 
 
@@ -244,7 +244,7 @@ def test_an_image_of_an_old_name_is_another_image(project):
     assert len(project.merge()['labeled']['annotations']) == 2
     copy = (project.root / 'images/0.jpg').read_bytes()
     (project.root / 'next/images/0.jpg').write_bytes(copy)
-    with pytest.raises(SystemExit, match="labeled twice.*annotation 1 of '0.jpg' is 1 of"):
+    with pytest.raises(SystemExit, match="labeled twice.*annotation 1 of '0.jpg' is the annotation 1 of"):
         project.merge('--force')
 
 

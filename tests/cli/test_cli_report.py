@@ -26,7 +26,7 @@ def test_what_a_page_lacks_is_said(tmp_path, capsys):
 def test_what_is_no_work_dir_is_an_error(tmp_path):
     with pytest.raises(SystemExit, match="there is no folder .*nowhere"):
         main(['report', str(tmp_path / 'nowhere')])
-    with pytest.raises(SystemExit, match='no config, no checkpoint and no .*is it the work dir'):
+    with pytest.raises(SystemExit, match='nothing of a run .*no curves. Is it the work dir'):
         main(['report', str(tmp_path)])
     with pytest.raises(SystemExit, match='is given twice'):
         main(['report', str(tmp_path), str(tmp_path)])

@@ -73,6 +73,7 @@ def test_a_version_outside_the_packages_own_bounds(tmp_path):
     assert code == 1
     assert 'mmcv 9.9 is installed; mmpose_mum was tried with mmcv<2.2,>=2.0.1' in report
     assert 'albumentations 9.9 is installed; mmpose_mum was tried with albumentations<1.4' in report
+    assert 'pip install "albumentations<1.4"\n' in report + '\n'
     assert 'numpy<0.1' not in report
 
 

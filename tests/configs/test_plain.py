@@ -119,7 +119,7 @@ def test_what_a_config_cannot_do_without_is_an_error():
         plain_config(Config(dict(a=1)))
     cfg = config_of(tiny_config())
     cfg.val_dataloader.dataset.pipeline[0].type = 'mmpose.LoadUnlabeledImage'
-    with pytest.raises(ValueError, match='needs mmpose_mum: it has LoadUnlabeledImage'):
+    with pytest.raises(ValueError, match='has LoadUnlabeledImage of mmpose_mum'):
         plain_config(cfg)
 
 

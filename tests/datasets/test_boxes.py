@@ -78,9 +78,9 @@ def test_detections_name_images_by_the_ids_of_a_json(tmp_path):
 
 
 @pytest.mark.parametrize('bad, why', [
-    (dict(score=.29), 'with a lower score or none'),
-    (dict(score=float('nan')), 'with a lower score or none'),
-    (dict(score=None), 'with a lower score or none'),
+    (dict(score=.29), 'with a score below bbox_score_thr, or without one'),
+    (dict(score=float('nan')), 'with a score below bbox_score_thr, or without one'),
+    (dict(score=None), 'with a score below bbox_score_thr, or without one'),
     (dict(category_id=3), 'of other categories'),
     (dict(image_id='b.png'), 'of unknown images'),
     (dict(image_id='b.mp4#000000'), 'of unknown images'),
@@ -144,7 +144,9 @@ def test_detections_none_of_which_can_be_used_say_why(tmp_path):
             ([found('a.png', score=.12), found('a.png', score=.21)],
              r'best score is 0\.21: lower bbox_score_thr, which is 0\.3'),
             ([found(3), found(4)],
-             'image_id 4 is not known.*ann_file .*--unlabeled-ann-file.*clip.mp4#000120'),
+             'detection has image_id 4. .*ann_file .*--unlabeled-ann-file.*clip.mp4#000120'),
+            ([{**found(3), 'file_name': 'b.png'}], "has image_id 3 and file_name 'b.png'"),
+            ([dict(bbox=[1, 2, 3, 4], score=.9)], r"has only the keys \['bbox', 'score'\]"),
             ([{**found('a.png'), 'category_id': 18}], r'\[1\], those found \[18\]: set bbox_cat'),
             ([found('a.png', [1, 2, 0, 0])], r'`bbox` is \[1, 2, 0, 0\]. It must be x, y'),
             ([], 'mmpose-mum detect')):

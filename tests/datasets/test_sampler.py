@@ -214,7 +214,7 @@ def test_in_a_dataloader(workers):
 
 @pytest.mark.parametrize('sizes, name', [((0, 4), 'labeled'), ((4, 0), 'unlabeled')])
 def test_an_empty_source_is_an_error(sizes, name):
-    with pytest.raises(ValueError, match=rf'the {name} source is empty'):
+    with pytest.raises(ValueError, match=rf'the {name} set is empty'):
         sampler_of(sizes, 4)
 
 

@@ -142,7 +142,7 @@ def test_categories_none_of_which_is_there_are_named(tmp_path):
 
 
 def test_images_named_by_text_and_by_number_are_told_apart(tmp_path):
-    with pytest.raises(ValueError, match="`image_id` is '1', but an image's `id` 1: a number"):
+    with pytest.raises(ValueError, match=r"`image_id` is '1', and no image has this `id` \(the first has 1; a number"):
         UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[1, 1, 20, 20], image_id='1')]))
 
 
@@ -175,7 +175,7 @@ def test_empty_sets_say_what_was_looked_for(tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match=r'empty.*subfolders: looked for files that end in \.jpg'):
         UnlabeledPoseDataset(data_root=str(tmp_path), data_prefix=dict(img='empty'))
-    with pytest.raises(FileNotFoundError, match='json of the unlabeled set.*none.json'):
+    with pytest.raises(FileNotFoundError, match='annotations of the unlabeled set.*none.json'):
         UnlabeledPoseDataset(ann_file=str(tmp_path / 'none.json'))
     with pytest.raises(ValueError, match='1 images and 1 matching annotations, none with'):
         UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[0, 0, 0, 0])]))

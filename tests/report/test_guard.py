@@ -37,12 +37,12 @@ def test_symptoms_and_their_ends_are_found(logged):
         (logging.INFO, 'Iter(train) [100/400]  loss: 0.1'),
         (logging.WARNING, f'iteration 200: {background}: {why}'),
         (logging.WARNING, f'iteration 250: second_{place}: {where}'),
-        (logging.INFO, f'iteration 300: {background} is over'))
+        (logging.INFO, f'iteration 300: "{background}" is over'))
     assert [message.bad for message in messages] == [True, True, False]
     assert messages[0].text.startswith('iteration 200: collapse to background: teacher_confidence')
     assert messages[0].text.endswith('its cutout')
     assert messages[1].text.startswith('iteration 250: second_collapse to one place: ')
-    assert messages[2].text == 'iteration 300: collapse to background is over'
+    assert messages[2].text == 'iteration 300: "collapse to background" is over'
 
 
 def test_a_skipped_step_and_unlabeled_images_that_never_count_are_found(logged):

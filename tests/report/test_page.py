@@ -111,5 +111,5 @@ def test_images_that_are_gone_are_told(hostile_run, tmp_path):
         written = write_report([hostile_run], tmp_path / 'page.html', 'cpu')
     finally:
         people.with_name('moved').rename(people)
-    assert any('none of the 3 images can be read, such as' in text for text in written.lacks)
+    assert any('none of the 3 people can be predicted' in text for text in written.lacks)
     assert {'curves', 'panels', 'lacks'} <= set(sections(written.path.read_text('utf-8')))

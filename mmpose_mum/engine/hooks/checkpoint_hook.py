@@ -35,6 +35,8 @@ class SafeCheckpointHook(CheckpointHook):
       missing, and the training continues. Only the last one must succeed: it is tried again at the
       end of the training, and its failure is an error.
     * A ``save_best`` that the validation did not measure is an error that lists its metrics.
+    * The directions of MMPose's metrics are known: AP and PCK rise, EPE and NME fall. ``rule`` can
+      be left out for these, and with ``save_best='auto'``.
     * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
     * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
     * A resume with another model is an error. MMEngine would go on with random weights.
@@ -51,6 +53,10 @@ class SafeCheckpointHook(CheckpointHook):
     backend_args: Optional[Dict[str, Any]]
     keep_ckpt_ids: Any
     last_ckpt: Optional[str]
+
+    # MMEngine looks for these in a metric's name, whatever the case. AUC it knows.
+    _default_greater_keys = [*CheckpointHook._default_greater_keys, '/AP', 'PCK']
+    _default_less_keys = [*CheckpointHook._default_less_keys, 'EPE', 'NME']
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -223,7 +229,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     @staticmethod
     def _previous(path: Optional[str]) -> str:
-        return f'{path} is the last one' if path else 'there is none yet'
+        return f'The last one is {path}' if path else 'There is none yet'
 
     @staticmethod
     def _try(runner, save: Callable[[], None], left: str) -> Optional[OSError]:
@@ -231,8 +237,8 @@ class SafeCheckpointHook(CheckpointHook):
         try:
             save()
         except OSError as error:
-            runner.logger.error(f'A checkpoint could not be written. {error}. The training '
-                                f'continues; {left}.')
+            runner.logger.error(f'A checkpoint could not be written: {error}. {left}. Make room, or '
+                                'make the folder writable; the training goes on until its end')
             return error
         return None
 
@@ -252,7 +258,7 @@ def _warn_of_others(folder: Path) -> None:
         print_log(
             f'{folder} holds checkpoints of another training, up to {there[-1].name}. This one '
             'begins anew and replaces them. To continue that training, stop this one and start '
-            'with --resume. To keep it, give another --work-dir', 'current', WARNING)
+            'with --resume. To keep it, give a --work-dir of another name', 'current', WARNING)
 
 
 def _restore(hub, infos: dict) -> None:

@@ -130,8 +130,8 @@ class LossGuardHook(Hook):
             raise RuntimeError(
                 f'iteration {runner.iter + 1}: the gradient scaler has left out '
                 f'{self._left_out_by_scaler} steps in a row, as their gradients are not finite. '
-                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt')}. Lower "
-                'the learning rate, clip the gradients (optim_wrapper.clip_grad), or train without '
+                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt') or 'none yet'}. "
+                'Lower the learning rate, clip the gradients (optim_wrapper.clip_grad), or train without '
                 'float16')
         losses = {name: hub.get_scalar(f'train/{name}').current()
                   for name in outputs or () if 'loss' in name}
@@ -145,10 +145,10 @@ class LossGuardHook(Hook):
                     or 'the gradients are not finite, though the losses are')
             what += f'. {describe_batch(data_batch, list(bad))}'
         else:
-            what = ("this process's losses are finite, but the gradients or another process's "
-                    'losses are not: see its message')
+            what = ("this process's losses are finite. Look for the message of another process, "
+                    'which names its losses. If there is none, the gradients alone are not finite')
         what = f'iteration {runner.iter + 1}: {what}'
-        last = f"The last checkpoint: {hub.get_info('last_ckpt')}"
+        last = f"The last checkpoint: {hub.get_info('last_ckpt') or 'none yet'}"
         if self.action == 'stop':
             raise RuntimeError(
                 f'{what}. Stopped before it reached the teacher or a checkpoint. {last}. If the '
@@ -190,7 +190,7 @@ class LossGuardHook(Hook):
                 "Another process's loss may be the cause: see its message. Else it is a gradient: "
                 'lower the learning rate or clip the gradients (optim_wrapper.clip_grad), or skip '
                 "such steps by LossGuardHook's action='skip'. This checkpoint is not written. The "
-                f'last one: {find_latest_checkpoint(runner.work_dir)}')
+                f'last one: {find_latest_checkpoint(runner.work_dir) or "none yet"}')
 
 
 @torch.no_grad()

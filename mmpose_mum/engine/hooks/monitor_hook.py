@@ -139,7 +139,7 @@ class PseudoLabelMonitorHook(Hook):
                 pair.best.update(confidence=confidence, loss=loss / weight)
         pair.best['spread'] = max(pair.best['spread'], spread)
         for symptom in pair.symptoms.keys() - found.keys():
-            print_log(f'iteration {runner.iter + 1}: {prefix}{symptom} is over', 'current')
+            print_log(f'iteration {runner.iter + 1}: "{prefix}{symptom}" is over', 'current')
         new = [f'iteration {runner.iter + 1}: {prefix}{symptom}: {found[symptom]}'
                for symptom in found if symptom not in pair.symptoms]
         pair.symptoms = found
@@ -148,7 +148,7 @@ class PseudoLabelMonitorHook(Hook):
         if new and self.on_collapse == 'stop':
             last = runner.message_hub.get_info('last_ckpt')
             raise RuntimeError(' '.join(new) + f'. Stopped, as on_collapse is \'stop\'. '
-                               f'The last checkpoint: {last}')
+                               f'The last checkpoint: {last or "none yet"}')
 
 
 def moments(keypoints: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from ...checkpoint.schedule import check_length
 from ...functional.seeding import seed_all, seed_of
 from ..hooks.eman_hook import EMANHook
 from ..wrappers import unwrapped
-from .rehearsal import rehearse
+from .rehearsal import first_update, rehearse
 from .val_loop import TeacherStudentOnePassValLoop
 
 # In the checkpoint's message hub. What begins with 'val' or 'test' there, MMEngine logs.
@@ -46,7 +46,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     * Before each iteration Python, NumPy, PyTorch and every ``generator`` of a module, such as
       :class:`MixUnMix`'s, are seeded by the run's seed, the iteration and the process.
 
-    Before the burn-in, the loop tries one step of the kind that follows it, see :func:`rehearse`.
+    In a burn-in, the loop tries one step of the kind that follows it, see :func:`rehearse`. It does
+    so after the first update, also of a resume.
 
     With several processes this holds in each of them if :class:`EMANHook` averages BatchNorm's
     statistics, as only the first process writes them into the checkpoint.
@@ -115,14 +116,13 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                     f'train_cfg has max_iters={self._max_iters}. To train longer, start another '
                     'run with a longer schedule and this checkpoint as load_from, without resume',
                     'current', WARNING)
-            rehearsed = False
+            trial = first_update(runner)
             while self._iter < self._max_iters and not self.stop_training:
                 runner.model.train()
                 seed_iteration()
                 batch = next(self.dataloader_iterator)
-                if not rehearsed:
+                if self._iter == trial:
                     rehearse(runner, batch)
-                    rehearsed = True
                 seed_iteration()  # whatever was drawn until now
                 self.run_iter(batch)
                 self._validate_if_due()

@@ -102,8 +102,8 @@ class TargetMaker:
             raise ValueError(f'confidence mode must be one of {CONFIDENCE_MODES}, got '
                              f'{self.mode!r}')
         if (self.threshold is None) == (self.mode == 'threshold'):
-            raise ValueError(f'confidence has threshold={self.threshold} with mode='
-                             f'{self.mode!r}; a threshold needs mode="threshold"')
+            raise ValueError(f'confidence has threshold={self.threshold} with mode={self.mode!r}: '
+                             "mode='threshold' needs a threshold, and the other modes take none")
         if self.mode == 'soft':
             self.check_weights("confidence mode 'soft'")
 

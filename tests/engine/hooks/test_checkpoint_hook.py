@@ -108,7 +108,7 @@ def test_a_full_disk_is_reported_and_the_training_goes_on(tmp_path):
     error, = runner.said
     size = (tmp_path / 'b/iter_15.pth').stat().st_size
     for part in ('File too large', 'b/iter_10.pth needs', f'{str(size)[0]}', 'are free',
-                 'continues', 'b/iter_5.pth is the last one'):
+                 'goes on', 'b/iter_5.pth. Make room'):
         assert part in error, error
     assert files(tmp_path / 'b') == ['iter_15.pth', 'last_checkpoint']
 
@@ -196,6 +196,14 @@ def test_several_best_ones(tmp_path, save_best, rule, left):
     assert best_of(tmp_path) == left
 
 
+@pytest.mark.parametrize('metric, rule', [
+    ('teacher/PCK', 'greater'), ('torso/tPCK', 'greater'), ('teacher/coco/AP', 'greater'),
+    ('student/coco/AP (M)', 'greater'), ('AUC', 'greater'), ('teacher/EPE', 'less'),
+    ('NME', 'less')])
+def test_the_directions_of_mmposes_metrics_are_known(metric, rule):
+    assert SafeCheckpointHook(save_best=metric).rules == [rule]
+
+
 class FullForLogs(FullBetween):
     """Leaves no room for a line of a log, either."""
 
@@ -219,9 +227,9 @@ def test_a_log_that_cannot_be_written_ends_the_run_which_resumes_to_the_bit(tmp_
 
 @pytest.mark.parametrize('change, told', [
     (lambda weights: weights.update(padding=torch.zeros(4)),
-     '1 weights have another shape, such as size mismatch for padding'),
+     'weights of another shape: 1, such as size mismatch for padding'),
     (lambda weights: weights.update(other=weights.pop('layer.bias')),
-     '1 weights are missing, such as layer.bias and 1 weights are unknown, such as other')])
+     'missing weights: 1, such as layer.bias; unknown weights: 1, such as other')])
 def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
     build(tmp_path / 'first', 5, padding=3).train()
     path = str(tmp_path / 'first/iter_5.pth')
@@ -292,7 +300,7 @@ def test_a_resume_with_another_schedule_is_told(tmp_path, monkeypatch):
     assert ('(MultiStepLR: end was 5 and is 9, milestones was [4, 8] and is [4, 12])'
             in logged.pop() and not logged)
     train(tmp_path, 9, schedule=[dict(type='LinearLR', end=3, by_epoch=False)], resume=True)
-    assert 'there were 2 schedulers and are 1; LinearLR: end was 2 and is 3' in logged.pop()
+    assert 'schedulers: 2 in the checkpoint, 1 in the config; LinearLR: end was 2 and is 3' in logged.pop()
 
 
 def test_a_training_that_a_hook_ends_leaves_its_last_weights(tmp_path):

@@ -198,7 +198,7 @@ def test_a_confidence_that_falls_is_told_when_it_comes_goes_and_comes_again(said
         runner.figures(.1 if low else 1., 1., .1 if low else .5, 1.)
         hook.after_train_iter(runner, runner.iter, batch, dict(unsup_loss=None))
     kinds = [text.split(': ', 1)[1][:32] for text in said]
-    assert kinds == ['collapse to background: teacher_', 'collapse to background is over',
+    assert kinds == ['collapse to background: teacher_', '"collapse to background" is over',
                      'collapse to background: teacher_']
     assert 'has fallen from 0.5 to 0.1 while unsup_loss fell' in said[0]
     iterations = [int(text.split()[1][:-1]) for text in said]

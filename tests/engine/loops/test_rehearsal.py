@@ -1,4 +1,4 @@
-"""A step after the burn-in is tried before it, and changes nothing."""
+"""A step after the burn-in is tried within it, and changes nothing."""
 import copy
 from types import SimpleNamespace
 
@@ -17,23 +17,28 @@ BURN_IN = 5
 
 @pytest.fixture
 def runner():
-    """At the first iteration of a burn-in, with a batch."""
+    """In a burn-in, behind its first update, with a batch."""
     torch.manual_seed(0)
     model = MODELS.build(tiny_config(burn_in=BURN_IN))
     model.init_weights()
     hub = MessageHub.get_current_instance()
     hub.update_info('iter', 0)
     optimizer = torch.optim.SGD(model.student.parameters(), lr=1., momentum=.9)
-    yield SimpleNamespace(
+    runner = SimpleNamespace(
         model=model.train(), iter=0, max_iters=9, batch=tiny_loader_batch(),
         optim_wrapper=OptimWrapper(optimizer))
+    model.train_step(copy.deepcopy(runner.batch), runner.optim_wrapper)
+    runner.iter = 1
+    yield runner
     hub.runtime_info.pop('iter')
 
 
 def rehearse(runner):
     """Rehearses; returns how often the teacher has looked, and the state before."""
     model, looked, seen = runner.model, [], []
-    state = copy.deepcopy(model.state_dict())
+    optimizer = runner.optim_wrapper.optimizer
+    state, steps = copy.deepcopy((model.state_dict(), optimizer.state_dict()['state']))
+    assert optimizer.state
     model.watchers = [seen.append]
     handle = model.teacher.backbone.register_forward_hook(lambda *_: looked.append(1))
     try:
@@ -41,9 +46,11 @@ def rehearse(runner):
     finally:
         handle.remove()
         assert not seen and len(model.watchers) == 1 and not model.rehearses
-        assert all(parameter.grad is None for parameter in model.parameters())
-        assert all(value.equal(state[name]) for name, value in model.state_dict().items())
-        assert not runner.optim_wrapper.optimizer.state
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(value.equal(state[name]) for name, value in model.state_dict().items())
+    for number, before in steps.items():
+        now = optimizer.state_dict()['state'][number]
+        assert now['momentum_buffer'].equal(before['momentum_buffer'])
     return len(looked)
 
 
@@ -70,13 +77,32 @@ def test_it_is_told_what_has_failed(runner, monkeypatch):
     monkeypatch.setattr(runner.model, 'compare', fail)
     with pytest.raises(RuntimeError, match='out of memory'):
         rehearse(runner)
-    assert 'tried before the burn-in of 5 iterations, and failed' in told.pop() and not told
+    assert 'trying a step with the unlabeled images' in told[0]
+    assert 'would have failed after the burn-in of 5 iterations' in told[1] and len(told) == 2
+
+
+def test_a_train_step_of_ones_own_may_ask_the_optimizer(runner):
+    asked = []
+
+    def train_step(_data, optim_wrapper):
+        loss = runner.model.student.backbone.conv1.weight.sum()
+        asked.append((optim_wrapper.should_update(), sorted(optim_wrapper.get_lr())))
+        optim_wrapper.backward(loss, retain_graph=True)
+        optim_wrapper.backward(loss)
+        optim_wrapper.step()
+        optim_wrapper.zero_grad()
+        return dict(loss=loss)
+
+    runner.model.train_step = train_step
+    assert rehearse(runner) == 0 and asked == [(True, ['base_momentum', 'lr'])]
 
 
 def test_after_the_burn_in_and_without_one_there_is_nothing_to_try(runner):
     runner.iter = BURN_IN
     assert rehearse(runner) == 0
     runner.iter, runner.max_iters = 0, BURN_IN  # nothing comes after it
+    assert rehearse(runner) == 0
+    runner.iter, runner.max_iters, runner.model.unsup_weight = 1, 9, 0.
     assert rehearse(runner) == 0
     runner.model = nn.Linear(1, 1)
     rehearsal.rehearse(runner, None)

@@ -89,7 +89,7 @@ def test_what_is_detached_keeps_its_value():
     (dict(mode='hard'), r"one of \('none', 'threshold', 'soft'\), got 'hard'"),
     (dict(mode='soft', thr=.5, power=2), r"unknown keys \['power', 'thr'\]; it knows mode and"),
     (dict(mode='threshold'), 'threshold=None with mode=\'threshold\''),
-    (dict(threshold=.5), "threshold=0.5 with mode='none'; a threshold needs"),
+    (dict(threshold=.5), "threshold=0.5 with mode='none': mode='threshold' needs"),
     (dict(mode='soft', threshold=.5), "threshold=0.5 with mode='soft'"),
 ])
 def test_a_wrong_confidence_is_refused(confidence, message):

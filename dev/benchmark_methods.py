@@ -51,7 +51,8 @@ def parse_args(args=None):
                         help='numbers of labeled images')
     parser.add_argument('--seeds', type=int, nargs='+', required=True,
                         help='each draws the labels and starts the training')
-    parser.add_argument('--work-dir', type=Path, required=True)
+    parser.add_argument('--work-dir', type=Path, required=True,
+                        help='where the trainings go; those that are there resume')
     parser.add_argument('--json', type=Path, required=True,
                         help='file for the records; existing ones stay')
     parser.add_argument('--metric', default='PCK', help='metric to compare, without "student/" and '

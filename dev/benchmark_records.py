@@ -58,8 +58,9 @@ def collect(run: Run, metric: str) -> dict:
     last, wanted = max(validations, default=None), run.cfg.train_cfg.max_iters
     if last != wanted:
         raise BenchmarkError(
-            f'{run}: expected a validation with {metric!r} at iteration {wanted}, the last one is '
-            f'at {last}; see {run.folder}/train.log. Is the metric called so, and is '
+            f'{run}: expected a validation with {metric!r} at iteration {wanted}, '
+            f'{"there is none" if last is None else f"the last one is at {last}"}; '
+            f'see {run.folder}/train.log. Is the metric called so, and is '
             'default_hooks.logger.log_metric_by_epoch=False set?')
     pairs = {step: (found.get(f'student/{metric}', found.get(metric)),
                     found.get(f'teacher/{metric}')) for step, found in validations.items()}

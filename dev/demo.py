@@ -39,8 +39,10 @@ METRICS = ('coco/AP', 'coco/AP .5')
 def parse_args(args=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--work-dir', default='work_dirs/demo')
-    parser.add_argument('--data-dir', default='data/demo')
+    parser.add_argument('--work-dir', default='work_dirs/demo',
+                        help='where the two runs go (default: %(default)s)')
+    parser.add_argument('--data-dir', default='data/demo',
+                        help='where the people are drawn (default: %(default)s)')
     parser.add_argument('--iters', type=int, help="optimizer steps of each run, the configs' by "
                         'default; for a quick look, below 300 there is not much to see')
     return parser.parse_args(args)
@@ -154,7 +156,8 @@ def main(args=None) -> None:
     try:
         generate_demo(data_dir)
     except OSError as error:
-        raise SystemExit(f'demo: {error} The demo draws into --data-dir, now {data_dir}') from error
+        raise SystemExit(f'demo: {error}. The demo draws into --data-dir, now '
+                         f'{data_dir}') from error
     scalars, results = {}, {}
     for name in RUNS:
         print(f'Training {name} (mim train mmpose configs/demo/{name}.py) …', flush=True)

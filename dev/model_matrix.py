@@ -16,6 +16,7 @@ import argparse
 import fnmatch
 import json
 import multiprocessing
+import sys
 import time
 import traceback
 from collections import Counter
@@ -67,7 +68,8 @@ def top_down_configs(patterns: List[str], root: Path = CONFIGS) -> List[Dict[str
             continue
         try:
             model = Config.fromfile(path).get('model') or {}
-        except Exception:  # two of MMPose's own configs need its source tree; neither is top-down
+        except Exception as error:  # two of MMPose's need its source tree; neither is top-down
+            print(f'{name} is left out, as it cannot be read: {error}', file=sys.stderr)
             continue
         if model.get('type', '').split('.')[-1] == 'TopdownPoseEstimator':
             found.append(dict(config=name, head=model['head']['type'],

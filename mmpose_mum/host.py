@@ -23,7 +23,9 @@ HOST = {
     'mmdet': ('3.2.0', 'pip install mmdet==3.2.0 mmcv==2.1.0 (mmdet up to 3.3 needs mmcv < 2.2)'),
     'mmpose': ('1.3.0', 'pip install --no-deps mmpose==1.3.2 (its chumpy is not needed)'),
     'xtcocotools.mask': (
-        None, 'pip install xtcocotools "numpy<2" (its ready-made wheel does not load with NumPy 2)'),
+        None,
+        'pip install xtcocotools "numpy<2" (its ready-made wheel does not load with NumPy 2)',
+    ),
 }
 
 

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--metainfo', default='configs/_base_/datasets/coco.py',
                         help="their keypoints: a file of MMPose's, or a path")
     parser.add_argument('--people', type=int, default=48, help='samples of a round')
-    parser.add_argument('--workers', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=0,
+                        help='processes that load (default: 0, this one)')
     parser.add_argument('--rounds', type=int, default=11, help='rounds of subject and reference')
     parser.add_argument('--profile', action='store_true',
                         help='print where the time of the two views goes instead')

@@ -29,9 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what is trained."""
-    parser.add_argument('--models', nargs='+', choices=CONFIGS, default=list(CONFIGS))
-    parser.add_argument('--labeled', type=int, default=8, metavar='IMAGES')
-    parser.add_argument('--unlabeled', type=int, default=8, metavar='IMAGES')
+    parser.add_argument('--models', nargs='+', choices=CONFIGS, default=list(CONFIGS),
+                        help='by default all of them')
+    parser.add_argument('--labeled', type=int, default=8, metavar='IMAGES',
+                        help='in a batch (default: 8)')
+    parser.add_argument('--unlabeled', type=int, default=8, metavar='IMAGES',
+                        help='in a batch (default: 8)')
 
 
 def measure(args: argparse.Namespace) -> List[Dict[str, Any]]:

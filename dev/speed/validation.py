@@ -27,7 +27,7 @@ ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValL
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this part's own arguments."""
-    parser.add_argument('--images', type=int, default=32)
+    parser.add_argument('--images', type=int, default=32, help='to validate on (default: 32)')
     parser.add_argument('--size', type=int, nargs=2, default=(640, 480),
                         metavar=('WIDTH', 'HEIGHT'), help='typical size of the images')
     parser.add_argument('--rounds', type=int, default=11, help='rounds of subject and reference')

@@ -30,8 +30,8 @@ def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> D
     if not found:
         raise ValueError(f'the checkpoint has no weights of a {model}: its {len(state_dict)} keys '
                          f'begin with {sorted({key.split(".")[0] for key in state_dict})}. Give '
-                         'a checkpoint of a semi-supervised training. This one may be a plain model '
-                         'already')
+                         'a checkpoint of a semi-supervised training. This one may be a plain '
+                         'model already')
     return found
 
 

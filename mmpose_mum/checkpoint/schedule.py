@@ -30,7 +30,8 @@ def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
     for name, built in _by_name(schedulers).items():
         states = _by_name(saved).get(name, [])
         if len(states) != len(built):
-            changes.append(f'schedulers: {len(states)} in the checkpoint, {len(built)} in the config')
+            changes.append(f'schedulers: {len(states)} in the checkpoint, {len(built)} in the '
+                           'config')
         for scheduler, state in zip(built, states):
             found = _changes(scheduler, state)
             if found:

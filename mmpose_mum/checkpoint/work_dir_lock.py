@@ -46,9 +46,9 @@ def lock_work_dir(work_dir: str) -> None:
         if error.errno not in (errno.EACCES, errno.EAGAIN):  # no locks on this drive
             return
         raise RuntimeError(
-            f'{owner} trains in {work_dir}, or writes its checkpoints there. Two trainings overwrite '
-            "each other's checkpoints: stop that one, or give this one a --work-dir of another "
-            'name') from None
+            f'{owner} trains in {work_dir}, or writes its checkpoints there. Two trainings '
+            "overwrite each other's checkpoints: stop that one, or give this one a --work-dir of "
+            'another name') from None
     _held[str(path)] = file
     try:
         file.truncate(0)

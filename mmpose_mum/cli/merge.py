@@ -69,8 +69,8 @@ def run(args: Namespace) -> None:
                          'none. Leave it out: a folder, a video or a detector\'s json stays as it '
                          'is, and suggest leaves out people who have labels')
     if args.unlabeled_images and not args.unlabeled:
-        raise ValueError('--unlabeled-images needs --unlabeled, the json of these images: give both '
-                         'or neither')
+        raise ValueError('--unlabeled-images needs --unlabeled, the json of these images: give '
+                         'both or neither')
     if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
         raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
                          'them in an annotation tool, and give the json that it exports')

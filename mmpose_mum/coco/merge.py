@@ -460,15 +460,15 @@ def _check_twice(old: LabelFile, corrected: LabelFile) -> None:
             others = people.setdefault(osp.basename(entry['file_name']), [])
             if file is corrected:
                 twice += [
-                    f'{person.get("id")!r} of {entry["file_name"]!r} is the annotation {other.get("id")!r} of '
-                    f'{path!r}' for path, other in others
+                    f'{person.get("id")!r} of {entry["file_name"]!r} is the annotation '
+                    f'{other.get("id")!r} of {path!r}' for path, other in others
                     if _is_twice(person, other)
                     and same_image(_path(file, entry), other['path'])]
             others.append((file.coco.path, dict(person, path=_path(file, entry))))
     if twice:
         more = f', and {len(twice) - 5} more' if len(twice) > 5 else ''
-        raise ValueError(f'people are labeled twice, as their keypoints lie at the same places: the annotation '
-                         f'{"; ".join(twice[:5])}{more}. Keep one of each')
+        raise ValueError(f'people are labeled twice, as their keypoints lie at the same places: '
+                         f'the annotation {"; ".join(twice[:5])}{more}. Keep one of each')
 
 
 def _is_twice(person: dict, other: dict) -> bool:

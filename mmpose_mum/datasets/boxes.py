@@ -121,8 +121,9 @@ def load_detections(bbox_file: str,
             stated_box=[float(value) for value in detection['bbox']]))  # may be text
     kept = [person for group in people.values() for person in _suppress(group, nms_thr)]
     left_out['that overlap a better one'] = sum(len(group) for group in people.values()) - len(kept)
-    report = f'{len(kept)} of {len(detections)} detections of {bbox_file!r} are used; left out: ' + (
-        ', '.join(f'{n} {why}' for why, n in left_out.items() if n) or 'none')
+    told = ', '.join(f'{n} {why}' for why, n in left_out.items() if n) or 'none'
+    report = (f'{len(kept)} of {len(detections)} detections of {bbox_file!r} are used; left out: '
+              f'{told}')
     if kept:
         print_log(report, 'current')
         return kept

@@ -127,8 +127,8 @@ def _filled(name: str, config: dict, dataset):
     if not len(dataset):
         raise ValueError(
             f'the {name} set is empty: ann_file {config.get("ann_file", "")!r}, data_root '
-            f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}. Set these to a '
-            'set that has people')
+            f'{config.get("data_root")!r}, data_prefix {config.get("data_prefix")!r}. Set these '
+            'to a set that has people')
     if name == SOURCE_NAMES[0]:
         for part in leaves(dataset):
             _check_keypoints(part)

@@ -187,8 +187,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
     def _read_coco(self) -> CocoJson:
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(
-                f'the annotations of the unlabeled set, {self.ann_file!r}, do not exist (looked for '
-                f'{osp.abspath(self.ann_file)!r}): set data_root and ann_file')
+                f'the annotations of the unlabeled set, {self.ann_file!r}, do not exist (looked '
+                f'for {osp.abspath(self.ann_file)!r}): set data_root and ann_file')
         return read_coco(self.ann_file)
 
     def _people_of_json(self) -> List[dict]:

@@ -64,14 +64,14 @@ def _without_labels(annotation: Dict) -> Dict:
 
 def _check_whole(name: str, value: int, least: int) -> None:
     if value != int(value) or value < least:
-        raise ValueError(f'{name} must be a whole number of at least {least}, not {value}')
+        raise ValueError(f'{name} must be a whole number of at least {least}, got {value}')
 
 
 def _count_labeled(num_train: int, labeled_percent: float) -> int:
     """Return how many images have labels, rounded half up, at least 1."""
     if not 0 < labeled_percent <= 100:
         raise ValueError(
-            f'labeled_percent must be above 0 and at most 100, not {labeled_percent}')
+            f'labeled_percent must be above 0 and at most 100, got {labeled_percent}')
     number = int(num_train * labeled_percent / 100 + 0.5)
     if number < 1:
         raise ValueError(
@@ -115,7 +115,7 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
     _check_whole('seed', seed, 0)
     if len(image_size) != 2 or min(image_size) < 32:
         raise ValueError(
-            f'image_size must be (width, height) of at least 32 pixels each, not {image_size}')
+            f'image_size must be (width, height) of at least 32 pixels each, got {image_size}')
     num_labeled = _count_labeled(num_train, labeled_percent)
 
     root = Path(out_dir)
@@ -133,7 +133,7 @@ def generate_demo(out_dir: Union[str, Path], *, num_train: int = 1000, num_val: 
     if done is None and any(path.exists() for path in results):
         raise FileExistsError(
             f'{root} has images or annotations but no {STAMP}, so they are not the demo\'s and are '
-            'not touched. Choose another out_dir.')
+            'not touched. Choose another out_dir')
 
     # The stamp says "complete" only while everything is there: any step may be interrupted.
     root.mkdir(parents=True, exist_ok=True)

@@ -110,8 +110,9 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
                                       person['scores'], truth, labeled))
     if unreadable == len(infos):
         raise ValueError(f'none of the {unreadable} people can be predicted: their images cannot '
-                         f'be read, such as {infos[0]["img_path"]!r}, or their boxes lie outside of '
-                         'them. If the paths are relative, run the command where the training ran')
+                         f'be read, such as {infos[0]["img_path"]!r}, or their boxes lie outside '
+                         'of them. If the paths are relative, run the command where the training '
+                         'ran')
     if not found:
         raise ValueError(f'none of the {len(infos)} people has labeled keypoints')
     names = people.metainfo['keypoint_id2name']

@@ -117,8 +117,8 @@ def _read(name: str, folder: Path) -> Run:
         lacks.append('There is no */vis_data/scalars.json, which MMEngine writes with '
                      'LocalVisBackend: no curves.')
     if len(lacks) == 3:
-        raise ValueError(f'{folder} has nothing of a run that can be shown. {" ".join(lacks)} Is it '
-                         'the work dir of a run?')
+        raise ValueError(f'{folder} has nothing of a run that can be shown. {" ".join(lacks)} Is '
+                         'it the work dir of a run?')
     return Run(name, folder, cfg, checkpoint, series, metrics, starts, lacks)
 
 

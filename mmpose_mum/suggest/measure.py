@@ -138,9 +138,9 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int, devic
             lack('peaks', f'the head {type(model.head).__name__} has no heatmaps')
         found.append(person)
     if all(person is None for person in found):
-        raise ValueError(f'none of the {len(found)} unlabeled people can be predicted: their images '
-                         'cannot be read, or their boxes lie outside of them. Check the folder of '
-                         'the images, and the boxes')
+        raise ValueError(f'none of the {len(found)} unlabeled people can be predicted: their '
+                         'images cannot be read, or their boxes lie outside of them. Check the '
+                         'folder of the images, and the boxes')
     known = 0
     if train is not None:
         are_known = have_labels(found, train)

@@ -99,12 +99,12 @@ def _rename(images: List[dict], root: str, folder: Path) -> Dict[Path, str]:
                         if part not in ('..', ''))
         to = folder / name
         if to in sources:
-            raise FileExistsError(f'{path} and another image, {sources[to]}, would both become {to}: '
-                                  'rename one of them, in its json too')
+            raise FileExistsError(f'{path} and another image, {sources[to]}, would both become '
+                                  f'{to}: rename one of them, in its json too')
         if to.exists() and not _is_copy(to, path):
             raise FileExistsError(
-                f'{to} is a copy of another image, and {path} needs the same name. Labels may refer '
-                'to it: choose an --out whose images/ is empty')
+                f'{to} is a copy of another image, and {path} needs the same name. Labels may '
+                'refer to it: choose an --out whose images/ is empty')
         sources[to] = path
         image['file_name'] = name
     return sources

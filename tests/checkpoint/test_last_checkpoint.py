@@ -23,7 +23,8 @@ def test_a_work_dir_stands_for_its_last_checkpoint(tmp_path):
 
 @pytest.mark.parametrize('text, why', [
     (None, 'neither a checkpoint nor a work dir'),
-    ('/where/it/was/iter_20.pth', 'last_checkpoint names /where/.*iter_20.pth, which does not exist')])
+    ('/where/it/was/iter_20.pth', 'last_checkpoint names /where/.*iter_20.pth, which does not '
+     'exist')])
 def test_what_has_no_checkpoint_is_refused(text, why, tmp_path):
     if text:
         (tmp_path / 'last_checkpoint').write_text(text)

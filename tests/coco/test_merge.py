@@ -140,7 +140,7 @@ def change(made, **category):
     (change(content(['c.jpg']), keypoints=NAMES[:2]), 'have 3 keypoints, the corrected ones 2'),
     (change(content(['c.jpg']), keypoints=[]), 'must have a category with keypoints, and has none'),
     (content(['c.jpg'], category='dog'), r"annotation 1 of .*n.json' is of the category 'dog'"),
-    (content(['a.jpg']), r"labeled twice.*annotation 1 of 'a.jpg' is the annotation 1 of .*o.json'"),
+    (content(['a.jpg']), r"labeled twice.*1 of 'a.jpg' is the annotation 1 of .*o.json'"),
     (content(['c.jpg', 'c.jpg']), r"annotation 2 of 'c.jpg' is the annotation 1 of .*n.json'"),
     (dict(content(['c.jpg']), images=[]), '`image_id` of the annotation with the id 1'),
 ])

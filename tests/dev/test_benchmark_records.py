@@ -59,7 +59,7 @@ def test_a_metric_with_a_long_name_and_an_ablation(tmp_path):
 
 @pytest.mark.parametrize('entry, message', [
     ({'PCK': 0.5, 'step': 3}, 'at iteration 4, the last one is at 3'),
-    ({'AP': 0.5, 'step': 4}, 'the last one is at None'),
+    ({'AP': 0.5, 'step': 4}, 'at iteration 4, there is none'),
     ({'PCK': float('nan'), 'step': 4}, r'PCK is \(nan, None\)'),
 ])
 def test_a_run_without_a_good_end_has_no_record(tmp_path, entry, message):

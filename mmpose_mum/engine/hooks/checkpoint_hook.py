@@ -237,8 +237,8 @@ class SafeCheckpointHook(CheckpointHook):
         try:
             save()
         except OSError as error:
-            runner.logger.error(f'A checkpoint could not be written: {error}. {left}. Make room, or '
-                                'make the folder writable; the training goes on until its end')
+            runner.logger.error(f'A checkpoint could not be written: {error}. {left}. Make room, '
+                                'or make the folder writable; the training goes on until its end')
             return error
         return None
 

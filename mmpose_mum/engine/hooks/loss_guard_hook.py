@@ -130,9 +130,9 @@ class LossGuardHook(Hook):
             raise RuntimeError(
                 f'iteration {runner.iter + 1}: the gradient scaler has left out '
                 f'{self._left_out_by_scaler} steps in a row, as their gradients are not finite. '
-                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt') or 'none yet'}. "
-                'Lower the learning rate, clip the gradients (optim_wrapper.clip_grad), or train without '
-                'float16')
+                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt') or 'none'}. "
+                'Lower the learning rate, clip the gradients (optim_wrapper.clip_grad), or train '
+                'without float16')
         losses = {name: hub.get_scalar(f'train/{name}').current()
                   for name in outputs or () if 'loss' in name}
         bad = {name: value for name, value in losses.items() if not math.isfinite(value)}

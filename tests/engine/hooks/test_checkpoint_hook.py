@@ -300,7 +300,8 @@ def test_a_resume_with_another_schedule_is_told(tmp_path, monkeypatch):
     assert ('(MultiStepLR: end was 5 and is 9, milestones was [4, 8] and is [4, 12])'
             in logged.pop() and not logged)
     train(tmp_path, 9, schedule=[dict(type='LinearLR', end=3, by_epoch=False)], resume=True)
-    assert 'schedulers: 2 in the checkpoint, 1 in the config; LinearLR: end was 2 and is 3' in logged.pop()
+    assert ('schedulers: 2 in the checkpoint, 1 in the config; LinearLR: end was 2 and is 3'
+            in logged.pop())
 
 
 def test_a_training_that_a_hook_ends_leaves_its_last_weights(tmp_path):

@@ -1,6 +1,6 @@
 """Make the model of a converted config: the original as student and teacher, and its sites."""
 from importlib.util import find_spec
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import torch
 from mmengine.config import Config
@@ -25,8 +25,8 @@ def model_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         dict: Top-level name → value with references.
     """
     estimator = _estimator(cfg)
-    sites = list(options.sites) if options.sites else find_sites(
-        resolve(estimator, cfg)['backbone'], input_size(cfg), options.grid)
+    sites = list(options.sites) if options.sites else default_sites(
+        build_without_weights(resolve(estimator, cfg)['backbone']), input_size(cfg), options.grid)
     imports = cfg.get('custom_imports') or dict(imports=[], allow_failed_imports=False)
     names = imports['imports']
     names = [names] if isinstance(names, str) else list(names)
@@ -58,20 +58,6 @@ def _labeler(options: Options) -> Dict[str, Any]:
         return {}
     config, checkpoint = options.labeler
     return dict(labeler=dict(config=config, checkpoint=checkpoint))
-
-
-def find_sites(backbone: dict, size, grid) -> List[str]:
-    """Find the sites of a backbone.
-
-    Args:
-        backbone (dict): Its config. Weights that it names are not loaded.
-        size (tuple[int, int]): Width and height of its input.
-        grid (tuple[int, int] | str): Rows and columns of tiles, or ``'auto'``.
-
-    Returns:
-        list[str]: Names of sites.
-    """
-    return default_sites(build_without_weights(backbone), size, grid)
 
 
 def build_without_weights(config: dict) -> nn.Module:

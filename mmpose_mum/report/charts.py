@@ -210,4 +210,4 @@ def hidden(readouts: Dict[str, Dict[int, Dict[str, float]]], runs: List[str]) ->
     yield Chart('Right pseudo-labels over time', svg(draw_over_time, 'over time'))
     yield Chart('Right pseudo-labels by confidence', svg(draw_by_confidence, 'by score'))
     yield _bars('Right pseudo-labels, by keypoint', {
-        name: hidden_plot.of_keypoints(values) for name, values in last.items()}, runs)
+        name: below(values, hidden_plot.KEYPOINT) for name, values in last.items()}, runs)

@@ -12,12 +12,11 @@ import numpy as np
 
 from ..datasets.loading import read_image
 from ..export.pseudo_labels import People, coco_json
-from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
 from ..visualization.compare import PanelVisualizer, draw_captioned
 from .choose import Place
-from .known import is_of
+from .known import is_copy
 from .measure import Measured
 
 SHEET_COLUMNS, SHEET_PEOPLE = 8, 64  # panels in a row and in all
@@ -101,20 +100,13 @@ def _rename(images: List[dict], root: str, folder: Path) -> Dict[Path, str]:
         if to in sources:
             raise FileExistsError(f'{path} and another image, {sources[to]}, would both become '
                                   f'{to}: rename one of them, in its json too')
-        if to.exists() and not _is_copy(to, path):
+        if to.exists() and not is_copy(osp.abspath(path), osp.abspath(to)):
             raise FileExistsError(
                 f'{to} is a copy of another image, and {path} needs the same name. Labels may '
                 'refer to it: choose an --out whose images/ is empty')
         sources[to] = path
         image['file_name'] = name
     return sources
-
-
-def _is_copy(to: Path, path: str) -> bool:
-    """Tell whether a file is a copy of an image, or was written of a frame."""
-    if split_frame_name(path) is None:
-        return same_image(osp.abspath(path), osp.abspath(to))
-    return is_of(read_image(path), str(to))
 
 
 def _copy(path: str, to: Path) -> None:

@@ -14,6 +14,7 @@ from mmpose.datasets.transforms import (
 
 from ..datasets import PoseMultiBranch, StrongView, WeakView
 from ..functional.branches import BRANCHES
+from ..functional.seeding import preserved
 
 INPUT_SIZE = (64, 96)  # width and height: not square, with maps of 2×3 pixels at stride 32
 CODEC = dict(type='MSRAHeatmap', input_size=INPUT_SIZE, heatmap_size=(16, 24), sigma=1.5)
@@ -105,14 +106,11 @@ def tiny_loader_batch(num_labeled: int = 2,
         PackPoseInputs()])
     unlabeled = PoseMultiBranch(
         BRANCHES, unsup_teacher=[WeakView(INPUT_SIZE)], unsup_student=[StrongView(INPUT_SIZE)])
-    state = np.random.get_state()
-    np.random.seed(seed)
-    try:
+    with preserved():
+        np.random.seed(seed)
         samples = [_noise_person(i, num_keypoints) for i in range(num_labeled + num_unlabeled)]
         pipelines = [Compose([labeled])] * num_labeled + [Compose([unlabeled])] * num_unlabeled
         return pseudo_collate([run(sample) for run, sample in zip(pipelines, samples)])
-    finally:
-        np.random.set_state(state)
 
 
 def tiny_batch(model: BaseModel, *args, **kwargs) -> Dict[str, dict]:

@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .run_plot import TIME
+from .run_plot import TIME, below
 from .scalars import read_scalars
 
 PCK = 'hidden/PCK'
@@ -50,12 +50,6 @@ def read_runs(arguments: List[str]) -> Dict[str, Readouts]:
     return {name: average(name, runs) for name, runs in found.items()}
 
 
-def names_below(prefix: str, readouts: List[Dict[str, float]]) -> List[str]:
-    """List what follows a prefix in the scalars' names, in their order."""
-    return list(dict.fromkeys(
-        key[len(prefix):] for readout in readouts for key in readout if key.startswith(prefix)))
-
-
 def legend_name(run: str) -> str:
     """Return a run's name for a legend, from which Matplotlib would leave out ``_name``."""
     return f' {run}' if run.startswith('_') else run
@@ -80,11 +74,11 @@ def right_by_confidence(axes, runs: Dict[str, Dict[str, float]], colors: Sequenc
     """
     for number, (color, (name, readout)) in enumerate(zip(colors, runs.items())):
         name = f'{legend_name(name)}: ' if len(runs) > 1 else ''
-        shares = names_below(SHARE, [readout])
+        shares = below(readout, SHARE)
         ends = np.array([[float(x) for x in share.split('-')] for share in shares])
         middle, width = ends.mean(1), np.diff(ends)[:, 0] * .9 / len(runs)
         axes.bar(middle + (number - (len(runs) - 1) / 2) * width,
-                 [readout[SHARE + share] for share in shares], width, color=color, alpha=.3,
+                 list(shares.values()), width, color=color, alpha=.3,
                  label=f'{name}share of all')
         axes.plot(middle, [readout.get(CONFIDENCE + share, np.nan) for share in shares],
                   marker='o', markersize=3, color=color, label=f'{name}right')
@@ -113,17 +107,12 @@ def right_by_keypoint(axes, runs: Dict[str, Dict[str, float]], colors: Sequence[
     axes.xaxis.set_major_formatter('{x:.0%}')
 
 
-def of_keypoints(readout: Dict[str, float]) -> Dict[str, float]:
-    """Pick the share of right keypoints of each keypoint."""
-    return {name: readout[KEYPOINT + name] for name in names_below(KEYPOINT, [readout])}
-
-
 def draw(runs: Dict[str, Readouts], path: Path) -> None:
     """Draw the three panels as a PNG."""
     last = {name: readouts[max(readouts)] for name, readouts in runs.items()}
     told = {f'{name} ({last[name][PCK]:.1%} at {max(readouts)})': readouts
             for name, readouts in runs.items()}
-    shares = {name: of_keypoints(readout) for name, readout in last.items()}
+    shares = {name: below(readout, KEYPOINT) for name, readout in last.items()}
     colors = [f'C{number % 10}' for number in range(len(runs))]
     rows = max(map(len, shares.values())) * (len(runs) + 1)
     figure = Figure(figsize=(15, max(4., .09 * rows + 1)), constrained_layout=True)

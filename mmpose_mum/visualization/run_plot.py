@@ -1,6 +1,6 @@
 """Draw how a semi-supervised run went, from the scalars in its work dir."""
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +10,7 @@ from .scalars import read_scalars
 
 __getattr__ = old_names(__name__)
 Series = Dict[str, Dict[int, float]]  # scalar → iteration → value
+Value = TypeVar('Value')
 PAIRS = ('', 'second_')  # prefixes of the scalars; the second is a dual model's
 NO_METRICS = ('step', 'time', 'data_time', 'epoch', 'memory', 'lr')
 TIME = 'iterations'
@@ -78,9 +79,9 @@ def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict
                    for model, points in models.items()} for name, models in metrics.items()}
 
 
-def below(series: Series, prefix: str) -> Series:
+def below(scalars: Dict[str, Value], prefix: str) -> Dict[str, Value]:
     """Pick the scalars with a prefix, and cut it off their names."""
-    return {key[len(prefix):]: points for key, points in series.items() if key.startswith(prefix)}
+    return {key[len(prefix):]: value for key, value in scalars.items() if key.startswith(prefix)}
 
 
 def table(series: Series) -> Tuple[np.ndarray, List[int]]:

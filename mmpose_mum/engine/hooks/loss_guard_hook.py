@@ -126,13 +126,13 @@ class LossGuardHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Stop, or undo and count, if this iteration was a bad one."""
         hub = runner.message_hub
+        last = f"The last checkpoint: {hub.get_info('last_ckpt') or 'none yet'}"
         if self._left_out_by_scaler >= _MAX_LEFT_OUT:
             raise RuntimeError(
                 f'iteration {runner.iter + 1}: the gradient scaler has left out '
                 f'{self._left_out_by_scaler} steps in a row, as their gradients are not finite. '
-                f"The weights stand still. The last checkpoint: {hub.get_info('last_ckpt') or 'none'}. "
-                'Lower the learning rate, clip the gradients (optim_wrapper.clip_grad), or train '
-                'without float16')
+                f'The weights stand still. {last}. Lower the learning rate, clip the gradients '
+                '(optim_wrapper.clip_grad), or train without float16')
         losses = {name: hub.get_scalar(f'train/{name}').current()
                   for name in outputs or () if 'loss' in name}
         bad = {name: value for name, value in losses.items() if not math.isfinite(value)}
@@ -148,7 +148,6 @@ class LossGuardHook(Hook):
             what = ("this process's losses are finite. Look for the message of another process, "
                     'which names its losses. If there is none, the gradients alone are not finite')
         what = f'iteration {runner.iter + 1}: {what}'
-        last = f"The last checkpoint: {hub.get_info('last_ckpt') or 'none yet'}"
         if self.action == 'stop':
             raise RuntimeError(
                 f'{what}. Stopped before it reached the teacher or a checkpoint. {last}. If the '

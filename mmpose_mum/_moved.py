@@ -66,7 +66,7 @@ MODULES = {
     'models.unlabelled_step': ('models.step', ),
     'plain_config': ('configs.plain', ),
     'portable_config': ('configs.portable', ),
-    'pseudo_labels': ('export.pseudo_labels', ),
+    'pseudo_labels': ('export.pseudo_labels', 'export.people'),
     'publish': ('export.publish', ),
     'safe_globals': ('checkpoint.safe_globals', ),
     'safe_load': ('checkpoint.safe_load', ),

@@ -39,7 +39,8 @@ def run(args: Namespace) -> None:
 
     from ..coco.layout import IMAGE_FOLDER
     from ..configs.plain import read_config
-    from ..export.pseudo_labels import coco_json, find_people, load_plain, predict
+    from ..export.people import find_people, load_plain, predict
+    from ..export.pseudo_labels import coco_json
     from ..files.whole import write_whole
     keep_existing(args.out, args.force)
     cfg = read_config(args.config)

@@ -64,7 +64,7 @@ def run(args: Namespace) -> None:
     from mmengine.device import get_device
 
     from ..configs.plain import read_config
-    from ..export.pseudo_labels import find_people
+    from ..export.people import find_people
     from ..files.video import Video, split_frame_name
     from ..suggest import choose, criteria
     from ..suggest.measure import measure

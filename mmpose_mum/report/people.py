@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 import torch
 
-from ..export.pseudo_labels import People, predict
+from ..export.people import People, predict
 from ..files.sizes import evenly
 from ..visualization.compare import THRESHOLD
 

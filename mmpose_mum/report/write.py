@@ -14,7 +14,7 @@ from mmengine.device import get_device
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import find_config
 from ..datasets.loading import read_image
-from ..export.pseudo_labels import People, find_labeled, find_people, find_validation, load_plain
+from ..export.people import People, find_labeled, find_people, find_validation, load_plain
 from ..files.sizes import evenly
 from ..files.whole import check_writable, write_whole
 from ..version import __version__

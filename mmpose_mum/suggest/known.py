@@ -8,7 +8,7 @@ import numpy as np
 
 from ..coco.merge import SAME_PERSON, overlap
 from ..datasets.loading import read_image
-from ..export.pseudo_labels import People
+from ..export.people import People
 from ..files.images import same_image
 from ..files.video import saved_frame_name, split_frame_name
 
@@ -23,7 +23,7 @@ def have_labels(found: List[Optional[dict]], labeled: People) -> List[bool]:
     have the same name and content. A frame is the same as the file that was written of it.
 
     Args:
-        found (list[dict]): Of :func:`mmpose_mum.export.pseudo_labels.predict`.
+        found (list[dict]): Of :func:`mmpose_mum.export.people.predict`.
         labeled (People): The labeled ones.
 
     Returns:

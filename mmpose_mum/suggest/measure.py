@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 from ..checkpoint.safe_load import load_checkpoint
-from ..export.pseudo_labels import People, find_labeled, load_plain, predict
+from ..export.people import People, find_labeled, load_plain, predict
 from ..models.targets import target_maker_for
 from . import criteria
 from .known import have_labels
@@ -16,7 +16,7 @@ class Measured(NamedTuple):
     """Unlabeled people as the model sees them.
 
     Attributes:
-        people: As :func:`mmpose_mum.export.pseudo_labels.predict` yields them; None for one
+        people: As :func:`mmpose_mum.export.people.predict` yields them; None for one
             whose image cannot be read.
         doubts: Criterion → (N, ), of those who are not None. Larger means more doubt.
         features: (N, D), of the same.

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from ..datasets.loading import read_image
-from ..export.pseudo_labels import People, coco_json
+from ..export.people import People
+from ..export.pseudo_labels import coco_json
 from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
 from ..visualization.compare import PanelVisualizer, draw_captioned
@@ -140,7 +141,7 @@ def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
     """Draw people with their keypoints, row by row.
 
     Args:
-        people_seen (list[dict]): As :func:`mmpose_mum.export.pseudo_labels.predict` yields them.
+        people_seen (list[dict]): As :func:`mmpose_mum.export.people.predict` yields them.
         captions (list[str]): A line below each.
         people (People): Whose they are.
         score_thr (float): Keypoints with a lower score are not drawn.

@@ -5,7 +5,7 @@ import pytest
 
 from helpers import small_run
 from mmpose_mum.configs.plain import read_config
-from mmpose_mum.export.pseudo_labels import find_validation, load_plain
+from mmpose_mum.export.people import find_validation, load_plain
 from mmpose_mum.report import people
 from mmpose_mum.report.images import PersonPainter
 from mmpose_mum.report.people import Judged, JudgedPerson, from_best_to_worst, judge, worst

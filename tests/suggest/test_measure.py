@@ -7,7 +7,7 @@ import torch
 
 from helpers import small_run
 from mmpose_mum.configs.plain import read_config
-from mmpose_mum.export.pseudo_labels import find_people, load_plain, predict
+from mmpose_mum.export.people import find_people, load_plain, predict
 from mmpose_mum.suggest import measure as module
 from mmpose_mum.suggest.measure import Observer, complete_poses, measure
 

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_mum.export.pseudo_labels import People
+from mmpose_mum.export.people import People
 from mmpose_mum.suggest.measure import Measured
 from mmpose_mum.suggest.write import contact_sheet, write_choice
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from benchmark_runs import REPOSITORY, BenchmarkError, Run, labeled_and_unlabeled
+from benchmark_runs import REPOSITORY, BenchmarkError, Run
 from kept_json import read_kept, read_rows
 from mmengine.config import Config
 
+from mmpose_mum.datasets.short_form import sources_of
 from mmpose_mum.engine.optim.autocast import uses_bfloat16
 from mmpose_mum.files.whole import write_whole
 from mmpose_mum.visualization.scalars import read_scalars
@@ -109,7 +110,7 @@ def settings_of(cfg: Config) -> dict:
     They are the same in whichever words a config says them: pipelines are written out, and the
     burn-in is the hook's as well.
     """
-    pipelines = [dataset.get('pipeline') for dataset in labeled_and_unlabeled(cfg)]
+    pipelines = [dataset.get('pipeline') for dataset in sources_of(cfg.train_dataloader.dataset)]
     cfg = cfg.to_dict()
     settings = {key: cfg.get(key) for key in (
         'model', 'optim_wrapper', 'param_scheduler', 'custom_hooks')}

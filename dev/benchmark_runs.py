@@ -18,6 +18,7 @@ from kept_json import read_kept
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmpose_mum.configs.components import name_of
 from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -88,7 +89,7 @@ def hidden_people(cfg: Config) -> dict:
     Returns:
         dict: Arguments for the validation's data set, empty if all labels were seen.
     """
-    labeled = labeled_and_unlabeled(cfg)[0]
+    labeled = sources_of(cfg.train_dataloader.dataset)[0]
     if labeled.get('indices') is None:
         return {}
     seen = {*labeled['indices'], *cfg.get('held_out', ())}
@@ -109,7 +110,7 @@ def hold_out(cfg: Config, num: int, seed: int, cache: dict) -> list:
     Returns:
         list[int]: Their numbers in the annotations.
     """
-    labeled = labeled_and_unlabeled(cfg)[0]
+    labeled = sources_of(cfg.train_dataloader.dataset)[0]
     total = len(image_paths(labeled, cache))
     kept = draw_labels(seed, total, total - num)
     held = sorted(set(range(total)) - set(kept))
@@ -165,7 +166,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=No
         BenchmarkError: If there are fewer images, none is left without labels, or the two sets do
             not list the same images.
     """
-    sets = labeled_and_unlabeled(cfg)
+    sets = sources_of(cfg.train_dataloader.dataset)
     paths = image_paths(sets[0], cache)
     size = len(paths)
     total = size - len(held)
@@ -256,24 +257,10 @@ def first_round_of(cfg: Config, folder: Path) -> Path:
     return folder.parents[1].with_name(cfg.first_round) / folder.parent.name / folder.name
 
 
-def labeled_and_unlabeled(cfg: Config) -> list:
-    """Return the configs of the labeled set and, in a semi-supervised config, the other one.
-
-    Both are written out at length, whichever form the config has them in.
-    """
-    dataset = cfg.train_dataloader.dataset
-    return sources_of(dataset) if is_semi_supervised(dataset) else [dataset]
-
-
-def is_semi_supervised(dataset: dict) -> bool:
-    """Whether a data set's config is of the labeled and the unlabeled set."""
-    return dataset['type'].endswith('SemiSupervisedDataset')
-
-
 def set_indices(cfg: Config, *indices) -> None:
     """Restrict the sets of a config, in place and in their own form."""
     dataset = cfg.train_dataloader.dataset
-    if not is_semi_supervised(dataset):
+    if name_of(dataset) != 'SemiSupervisedDataset':
         sets = [dataset]
     elif 'datasets' in dataset:
         sets = dataset.datasets
@@ -289,7 +276,7 @@ def config_text(run: Run) -> str:
     It is not a dump of the resolved one: there MMEngine sorts keys as text, and MMPose, which takes
     keypoints in the order of `keypoint_info`, would read 0, 1, 10, 11, … and flip the wrong ones.
     """
-    sets = labeled_and_unlabeled(run.cfg)
+    sets = sources_of(run.cfg.train_dataloader.dataset)
     if len(sets) == 1:
         dataset = f'dict(indices={sets[0].get("indices")})'
     elif 'datasets' not in run.cfg.train_dataloader.dataset:

@@ -1,6 +1,8 @@
 """Walk through datasets that wrap or combine others, as configs or built."""
 import os.path as osp
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+from .components import name_of
 
 Path = Tuple[Union[str, int], ...]  # keys and indices that lead to a dataset
 
@@ -112,6 +114,32 @@ def find_owner(dataset: Dict[str, Any], key: str) -> Optional[Tuple[Path, Dict[s
         if not parts_of(part):  # several are of one kind
             break
     return None
+
+
+def pipeline_of(dataset: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return a dataset's pipeline; of one without its own, that of the first dataset in it.
+
+    Args:
+        dataset (dict): A config.
+
+    Returns:
+        list[dict]: The transforms' configs; empty if there is no pipeline.
+    """
+    found = find_owner(dataset, 'pipeline')
+    return list(found[1]['pipeline']) if found else []
+
+
+def find_step(dataset: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """Return the first transform of a name in a dataset's :func:`pipeline_of`.
+
+    Args:
+        dataset (dict): A config.
+        name (str): The transform's class, such as ``'TopdownAffine'``.
+
+    Returns:
+        dict: Its config; empty if there is none.
+    """
+    return next((step for step in pipeline_of(dataset) if name_of(step) == name), {})
 
 
 def image_folder(dataset: Dict[str, Any]) -> str:

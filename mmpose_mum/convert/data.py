@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from mmengine.config import Config
 
 from ..configs.components import name_of
-from ..configs.datasets import find_owner, image_folder
+from ..configs.datasets import find_owner, find_step, image_folder
 from ..configs.metainfo import metainfo_of
 from ..configs.plain import read_config
 from ..configs.shipped import find_shipped_config
@@ -62,7 +62,7 @@ def input_size(cfg: Config) -> Tuple[int, int]:
         ValueError: If the pipeline does not crop people by ``TopdownAffine``.
     """
     affine = _step(cfg, 'TopdownAffine')
-    if affine is None:
+    if not affine:
         raise ValueError('the training pipeline has no TopdownAffine, which crops one person for '
                          f'a top-down model: {[name_of(step) for step in _pipeline(cfg)]}')
     return tuple(affine['input_size'])
@@ -140,9 +140,9 @@ def _pipeline(cfg: Config) -> list:
     return (owner_of(cfg, _DATASET) / 'pipeline').of(cfg)
 
 
-def _step(cfg: Config, name: str) -> Optional[dict]:
-    """Find a transform of the labeled pipeline."""
-    return next((step for step in _pipeline(cfg) if name_of(step) == name), None)
+def _step(cfg: Config, name: str) -> dict:
+    """Find a transform of the labeled pipeline, {} if it has none of that name."""
+    return find_step(_DATASET.of(cfg), name)
 
 
 def _unlabeled(cfg: Config, options: Options) -> Any:
@@ -182,7 +182,7 @@ def _mirrors(step: dict) -> bool:
 
 def _loading(cfg: Config) -> Dict[str, Any]:
     """Collect how the original reads its images, if that is unusual, for the unlabeled ones."""
-    step = unscoped(_step(cfg, 'LoadImage') or {})
+    step = unscoped(_step(cfg, 'LoadImage'))
     usual = dict(backend_args=(None, dict(backend='local')), color_type=('color', ),
                  imdecode_backend=('cv2', ))
     load = {key: step[key] for key, values in usual.items()
@@ -195,20 +195,19 @@ def _loading(cfg: Config) -> Dict[str, Any]:
 def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
     """Collect the options of the weak view that follow the labeler's crop, not the student's."""
     found = read_config(find_shipped_config(path))
-    dataset = (found.get('test_dataloader') or found.get('val_dataloader') or {}).get('dataset')
-    owner = find_owner(dataset, 'pipeline') if dataset else None
-    steps = {name_of(step): step for step in (owner[1]['pipeline'] if owner else ())}
-    if 'TopdownAffine' not in steps:
+    dataset = (found.get('test_dataloader') or found.get('val_dataloader') or {}).get('dataset', {})
+    crop = find_step(dataset, 'TopdownAffine')
+    if not crop:
         raise ValueError(f"the labeler's config {path!r} has no test pipeline with a "
                          'TopdownAffine, which says how large its images are')
-    own, crop = _step(cfg, 'TopdownAffine') or {}, steps['TopdownAffine']
+    own = _step(cfg, 'TopdownAffine')
     view: Dict[str, Any] = {}
     if tuple(crop['input_size']) != tuple(own['input_size']):
         view['input_size'] = tuple(crop['input_size'])
     if crop.get('use_udp', False) != own.get('use_udp', False):
         view['use_udp'] = crop.get('use_udp', False)
-    padding = steps.get('GetBBoxCenterScale', {}).get('padding', 1.25)
-    if padding != (_step(cfg, 'GetBBoxCenterScale') or {}).get('padding', 1.25):
+    padding = find_step(dataset, 'GetBBoxCenterScale').get('padding', 1.25)
+    if padding != _step(cfg, 'GetBBoxCenterScale').get('padding', 1.25):
         view['padding'] = padding
     return view
 

@@ -5,7 +5,7 @@ from mmengine.config import ConfigDict
 
 from ..coco.layout import is_list
 from ..configs.components import name_of
-from ..configs.datasets import find_owner, image_folder, with_parts
+from ..configs.datasets import find_step, image_folder, with_parts
 from ..configs.metainfo import metainfo_of
 from ..functional.branches import BRANCHES
 
@@ -16,14 +16,18 @@ _SUP, _TEACHER, _STUDENT = BRANCHES
 
 
 def sources_of(config: dict) -> List[ConfigDict]:
-    """Return the configs of both sets of a ``SemiSupervisedDataset``, whichever form it is in.
+    """Return the configs of the sets that a training reads, written out.
 
     Args:
-        config (dict): Of the ``SemiSupervisedDataset``.
+        config (dict): Of a ``SemiSupervisedDataset`` in either form, or of MMPose's dataset in a
+            supervised training.
 
     Returns:
-        list[ConfigDict]: The labeled and the unlabeled set's, with pipelines and metainfo.
+        list[ConfigDict]: The labeled and the unlabeled set's, with pipelines and metainfo; or the
+        one that there is.
     """
+    if name_of(config) != 'SemiSupervisedDataset':
+        return [ConfigDict(config)]
     if 'datasets' in config:
         return [ConfigDict(dataset) for dataset in config['datasets']]
     words = {key: value for key, value in config.items()
@@ -58,7 +62,7 @@ def write_out(labeled: dict,
         ValueError: If no size of the views is given or found in the labeled pipeline, or a pipeline
             is missing or without branches.
     """
-    crop, box = (_step_of(labeled, name) for name in ('TopdownAffine', 'GetBBoxCenterScale'))
+    crop, box = (find_step(labeled, name) for name in ('TopdownAffine', 'GetBBoxCenterScale'))
     if not input_size and 'input_size' not in crop:
         raise ValueError("the labeled set's pipeline has no TopdownAffine, which sets the size of "
                          'the views of unlabeled people: give the SemiSupervisedDataset an '
@@ -67,7 +71,7 @@ def write_out(labeled: dict,
     udp = crop.get('use_udp', False) if use_udp is None else use_udp
     view = dict(input_size=size, **(dict(use_udp=True) if udp else {}),
                 **{key: box[key] for key in ('padding', ) if key in box})
-    weighted = _step_of(labeled, 'GenerateTarget').get('use_dataset_keypoint_weights')
+    weighted = find_step(labeled, 'GenerateTarget').get('use_dataset_keypoint_weights')
     weighting = dict(use_dataset_keypoint_weights=True) if weighted else {}
     weak_size = (weak or {}).get('input_size', size)
     largest = tuple(map(max, size, weak_size))  # a labeler's view may be larger than the student's
@@ -136,15 +140,3 @@ def places_of(path: str, images: str) -> Dict[str, Any]:
     if not path.lower().endswith('.json'):
         return dict(data_prefix=dict(img=path))
     return {'bbox_file' if is_list(path) else 'ann_file': path, 'data_prefix': dict(img=images)}
-
-
-def _owner_of(dataset: dict) -> dict:
-    """Find the first dataset with a pipeline of its own, inside of wrappers."""
-    found = find_owner(dataset, 'pipeline')
-    return found[1] if found else dataset
-
-
-def _step_of(labeled: dict, name: str) -> dict:
-    """Return the first transform of that name in the labeled pipeline, or {}."""
-    return next((step for step in _owner_of(labeled).get('pipeline') or ()
-                 if name_of(step) == name), {})

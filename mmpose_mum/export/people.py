@@ -16,7 +16,7 @@ from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.components import name_of
-from ..configs.datasets import find_owner, image_folder, leaves, map_leaves
+from ..configs.datasets import image_folder, leaves, map_leaves, pipeline_of
 from ..configs.metainfo import keypoints_of, metainfo_of, told_keypoints
 from ..configs.plain import plain_config
 from ..datasets.short_form import places_of, sources_of
@@ -262,10 +262,7 @@ def _person(sample) -> dict:
 def _training_sets(full: Dict[str, Any]) -> List[Dict[str, Any]]:
     """Return the labeled set's config and the unlabeled one's, as far as the config has them."""
     dataset = (full.get('train_dataloader') or {}).get('dataset')
-    if not dataset:
-        return []
-    semi = str(dataset.get('type')).endswith('SemiSupervisedDataset')
-    return sources_of(dataset) if semi else [dataset]
+    return sources_of(dataset) if dataset else []
 
 
 def _unlabeled_of(full: Dict[str, Any]) -> Optional[Dict[str, Any]]:
@@ -290,9 +287,8 @@ def _source(unlabeled: str, images: Optional[str]) -> Dict[str, Any]:
 
 def _pipeline(test: Dict[str, Any]) -> List[Dict[str, Any]]:
     """Return the test pipeline, which reads frames too and skips what cannot be read."""
-    owner = find_owner(test, 'pipeline')
     steps = []
-    for step in owner[1]['pipeline'] if owner else []:
+    for step in pipeline_of(test):
         name = name_of(step)
         if name == 'LoadImage':
             step = dict(step, type='LoadUnlabeledImage')

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..datasets.loading import read_image
-from ..visualization.compare import PanelVisualizer, draw_person
+from ..visualization.person import PanelVisualizer, draw_person
 from .people import JudgedPerson
 
 
@@ -59,8 +59,7 @@ class PersonPainter:
 
     def __init__(self, metainfo: Dict[str, Any], folder: str) -> None:
         self.folder = folder
-        self.visualizer = PanelVisualizer('report', radius=3, line_width=2)
-        self.visualizer.set_dataset_meta(metainfo)
+        self.visualizer = PanelVisualizer(metainfo)
 
     def show(self, title: str, predictions: Dict[str, JudgedPerson]) -> Shown:
         """Draw the labels of a person, and then each model's keypoints.

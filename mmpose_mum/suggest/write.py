@@ -15,7 +15,7 @@ from ..export.people import People
 from ..export.pseudo_labels import coco_json
 from ..files.video import saved_frame_name, split_frame_name
 from ..files.whole import write_whole
-from ..visualization.compare import PanelVisualizer, draw_captioned
+from ..visualization.person import PanelVisualizer, draw_captioned
 from .choose import Place
 from .known import is_copy
 from .measure import Measured
@@ -149,8 +149,7 @@ def contact_sheet(people_seen: List[dict], captions: List[str], people: People,
     Returns:
         np.ndarray: uint8 (H, W, 3), BGR.
     """
-    visualizer = PanelVisualizer('contact_sheet', radius=3, line_width=2)
-    visualizer.set_dataset_meta(people.metainfo)
+    visualizer = PanelVisualizer(people.metainfo)
     panels: List[Any] = [
         draw_captioned(visualizer, read_image(person['path']), person['box'], person['keypoints'],
                        person['scores'] >= score_thr,

@@ -9,32 +9,20 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
-from mmengine.structures import InstanceData
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
-from mmpose.visualization import PoseLocalVisualizer
 
 from .._moved import old_names
 from ..checkpoint.last import find_checkpoint
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import read_config
-from .text import write
+from .person import PanelVisualizer, draw_captioned
 
 __getattr__ = old_names(__name__)
-PANEL = (200, 240)  # width and height, in pixels
-CAPTION, BORDER = 36, 4  # height below a panel, and what surrounds a person's panels
-PADDING = 1.3  # what a panel shows around the box
+BORDER = 4  # what surrounds a person's panels, in pixels
 THRESHOLD = 0.1  # what PCK allows, in longer sides of the box
 Models = Dict[str, Tuple[Config, Path]]  # name → config and checkpoint
-
-
-class PanelVisualizer(PoseLocalVisualizer):
-    """MMPose's visualizer, whose circles NumPy 2.4 and later refuse: their radius is an array."""
-
-    def draw_circles(self, center: np.ndarray, radius, *args, **kwargs):
-        """See MMPose's; the radius is one number."""
-        return super().draw_circles(center, np.asarray(radius).item(), *args, **kwargs)
 
 
 def parse_models(texts: Sequence[str]) -> Models:
@@ -113,33 +101,6 @@ def share_right(sample: PoseDataSample) -> float:
     return right / labeled if labeled else float('nan')
 
 
-def draw_person(visualizer, image: np.ndarray, box, keypoints, shown) -> np.ndarray:
-    """Draw keypoints (K, 2) that are shown (K, ) on what of the image is around the box."""
-    scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
-    shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
-    image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    offset = np.array(PANEL) / 2 - scale * (box[:2] + box[2:]) / 2
-    image = cv2.warpAffine(
-        image, np.array([[scale / shrink, 0, offset[0]], [0, scale / shrink, offset[1]]]), PANEL,
-        flags=cv2.INTER_CUBIC, borderValue=(64, 64, 64))
-    keypoints = keypoints * scale + offset
-    inside = ((keypoints > 0) & (keypoints < PANEL)).all(-1)
-    person = PoseDataSample(pred_instances=InstanceData(
-        keypoints=keypoints[None], keypoints_visible=(shown & inside)[None].astype(float)))
-    visualizer.add_datasample(
-        'person', np.ascontiguousarray(image[..., ::-1]), person, draw_gt=False, kpt_thr=.5)
-    return np.ascontiguousarray(visualizer.get_image()[..., ::-1])
-
-
-def draw_captioned(visualizer, image: np.ndarray, box, keypoints, shown, lines: Sequence[str]):
-    """Draw a person, see :func:`draw_person`, with lines of text below."""
-    panel = cv2.copyMakeBorder(draw_person(visualizer, image, box, keypoints, shown), 0, CAPTION,
-                               0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    for i, line in enumerate(lines):
-        write(panel, [(line, (0, 0, 0))], (4, PANEL[1] + 14 + 16 * i), PANEL[0] - 8, .42)
-    return panel
-
-
 def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = None,
             which: Optional[str] = None) -> Tuple[np.ndarray, Dict[str, list]]:
     """Draw people of the first model's validation set as all models predict them.
@@ -170,8 +131,7 @@ def compare(models: Models, num: int = 12, indices: Optional[Sequence[int]] = No
         model = build_model(name, cfg, checkpoint, which)
         columns[name] = [model.val_step(pseudo_collate([dataset[i]]))[0].cpu().numpy()
                          for i in chosen]
-    visualizer = PanelVisualizer('compare_predictions', radius=3, line_width=2)
-    visualizer.set_dataset_meta(dataset.metainfo)
+    visualizer = PanelVisualizer(dataset.metainfo)
     shares = {name: [share_right(sample) for sample in columns[name]] for name in columns}
     tiles = []
     for i, samples in enumerate(zip(*columns.values())):

@@ -26,14 +26,15 @@ from benchmark_runs import (  # noqa: E402
     draw_labels,
     hidden_people,
     image_paths,
-    labeled_and_unlabeled,
     parse_methods,
     plan,
 )
 
+from mmpose_mum.datasets.short_form import sources_of  # noqa: E402
+
 
 def sets_of(run):
-    return labeled_and_unlabeled(run.cfg)
+    return sources_of(run.cfg.train_dataloader.dataset)
 
 
 def test_more_labels_of_a_seed_contain_fewer():
@@ -147,8 +148,9 @@ def test_people_held_out_are_validated_on_and_seen_by_no_training(configs, tmp_p
     held = cfg.val_dataloader.dataset.indices
     assert len(held) == 2 and run.num_total == TOTAL - 2
     assert cfg.val_dataloader.dataset.ann_file == 'annotations/train.json'
-    assert not {*held} & {i for part in labeled_and_unlabeled(cfg) for i in part['indices']}
-    assert labeled_and_unlabeled(cfg)[0]['indices'] == draw_labels(0, TOTAL, 3)
+    sets = sources_of(cfg.train_dataloader.dataset)
+    assert not {*held} & {i for part in sets for i in part['indices']}
+    assert sets[0]['indices'] == draw_labels(0, TOTAL, 3)
     hidden = hidden_people(cfg)['indices']
     assert sorted([*hidden, *held, *draw_labels(0, TOTAL, 3)]) == list(range(TOTAL))
 

@@ -29,8 +29,7 @@ import train_all_tiny as tool  # noqa: E402
 
 def sets_of(cfg):
     """Returns the set of a config, or the labeled and the unlabeled one."""
-    dataset = cfg.train_dataloader.dataset
-    return sources_of(dataset) if 'unlabeled' in dataset else [dataset]
+    return sources_of(cfg.train_dataloader.dataset)
 
 
 def names_of_aic():

@@ -1,6 +1,5 @@
 """Draw the same validation people as several models predict them, next to the ground truth."""
 from pathlib import Path
-from textwrap import shorten
 from typing import Dict, Optional, Sequence, Tuple
 
 import cv2
@@ -8,13 +7,13 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner.checkpoint import load_state_dict
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 
 from .._moved import old_names
 from ..checkpoint.last import find_checkpoint
+from ..checkpoint.plain import load_or_tell
 from ..checkpoint.safe_load import load_checkpoint
 from ..configs.plain import read_config
 from .person import PanelVisualizer, draw_captioned
@@ -70,13 +69,10 @@ def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] =
     """Build a model and load the checkpoint, whose weights must match exactly."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
-    try:
-        load_state_dict(model, load_checkpoint(checkpoint)['state_dict'], strict=True)
-    except Exception as error:  # what is no checkpoint at all can raise anything
-        lines = [shorten(line, 300) for line in str(error).splitlines() if line.strip()]
-        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}. Give '
-                         'the config that it was trained with. What was found:\n'
-                         + '\n'.join(lines[:12])) from error
+    unfit = load_or_tell(model, load_checkpoint(checkpoint)['state_dict'])
+    if unfit:
+        raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}: {unfit}. Give '
+                         'the config that it was trained with')
     if which and hasattr(model, 'semi_test_cfg'):
         model.semi_test_cfg['predict_on'] = which
     return model

@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmpose_mum.configs.components import name_of
+from mmpose_mum.configs.datasets import image_folder
 from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -72,12 +73,6 @@ def annotations_of(dataset: dict) -> str:
     """Return the path of a data set's annotations, empty if it reads none."""
     name = dataset.get('ann_file') or ''
     return name and os.path.normpath(os.path.join(dataset.get('data_root') or '', name))
-
-
-def images_of(dataset: dict) -> str:
-    """Return the folder of a data set's images."""
-    return os.path.normpath(os.path.join(dataset.get('data_root') or '',
-                                         dataset.get('data_prefix', {}).get('img') or ''))
 
 
 def hidden_people(cfg: Config) -> dict:
@@ -185,7 +180,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=No
         command = (f'mmpose-mum suggest {first}.py {first}/iter_{cfg.train_cfg.max_iters}.pth '
                    f'--num {num - num // 2} --seed {seed} {cfg.get("suggest_options", "")} '
                    f'--unlabeled {annotations_of(sets[0])} '
-                   f'--unlabeled-images {images_of(sets[0])} --out {choice}')
+                   f'--unlabeled-images {os.path.normpath(image_folder(sets[0]))} --out {choice}')
         drawn = sorted({*draw_labels(seed, size, num // 2),
                         *suggested_labels(choice / 'people.json', paths, command)})
         if len(drawn) != num:

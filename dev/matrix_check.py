@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List
 
 import torch
+from generated import GeneratedPoseDataset
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
@@ -125,7 +126,7 @@ def _generated_leaf(leaf: dict) -> dict:
     if 'subset' in leaf:  # DeepFashion has other keypoints in each
         kept['metainfo'] = dict(
             from_file=f'configs/_base_/datasets/deepfashion_{leaf["subset"]}.py')
-    return dict(type='GeneratedPoseDataset', source=leaf['type'], **kept)
+    return dict(type=GeneratedPoseDataset.__name__, source=leaf['type'], **kept)
 
 
 class TrialRunner(Runner):

@@ -31,6 +31,7 @@ from typing import Dict, List
 import numpy as np
 import torch
 from kept_json import read_kept
+from matrix_check import without_weights
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.apis import init_model
@@ -125,15 +126,6 @@ def write_first_round(model: Config, folder: str) -> None:
     model.labeler.checkpoint = str(path)
 
 
-def forget_weights(node) -> None:
-    """Take every checkpoint that would be downloaded out of a config."""
-    for child in node.values() if isinstance(node, dict) else node:
-        if isinstance(child, (dict, list, tuple)):
-            forget_weights(child)
-    if isinstance(node, dict) and (node.get('init_cfg') or {}).get('type') == 'Pretrained':
-        node['init_cfg'] = None
-
-
 def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> Config:
     """Change a config, in place, so that it trains on the small sets; see the module."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
@@ -153,10 +145,9 @@ def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> C
     cfg.train_cfg.update(max_iters=STEPS, val_interval=STEPS)
     if cfg.model.get('burn_in'):
         cfg.model.update(burn_in=1, ramp_up=0)
-    forget_weights(cfg.model)
+    without_weights(cfg)
     if 'first_round' in cfg:
         write_first_round(cfg.model, work_dir)
-    cfg.load_from = None
     # Nothing is written but the best checkpoint, of which a config may say what it is.
     cfg.default_hooks.checkpoint.update(interval=-1, save_last=False)
     cfg.default_hooks.logger.interval = 1

@@ -9,7 +9,7 @@ import mmpose.visualization  # it registers the visualizers
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from .components import name_of
+from .components import map_dicts, name_of
 from .datasets import leaves
 from .printer import assignment
 
@@ -286,26 +286,22 @@ def _without_plugin(node: Any, left_out: List[str]) -> Any:
 
 def _inline_metainfo(node: Any) -> Any:
     """Put what a ``metainfo`` reads from a file in its place; MMPose's own it finds everywhere."""
-    if isinstance(node, dict):
-        node = {key: _inline_metainfo(value) for key, value in node.items()}
-        file = node.get('from_file')
+    def inlined(entries: Dict[Any, Any]) -> Any:
+        file = entries.get('from_file')
         if isinstance(file, str) and osp.isfile(file):
             return _by_id(Config.fromfile(file).to_dict())['dataset_info']
-    elif isinstance(node, (list, tuple)):
-        node = type(node)(_inline_metainfo(item) for item in node)
-    return node
+        return entries
+
+    return map_dicts(inlined, node)
 
 
 def _by_id(node: Any) -> Any:
-    if isinstance(node, dict):
-        keys = sorted(node) if all(isinstance(key, int) for key in node) else node
-        return {key: _by_id(node[key]) for key in keys}
-    return type(node)(_by_id(item) for item in node) if isinstance(node, (list, tuple)) else node
+    """Sort dicts with numbers as keys, such as a metainfo's keypoints, by these."""
+    return map_dicts(lambda entries: dict(sorted(entries.items())) if all(
+        isinstance(key, int) for key in entries) else entries, node)
 
 
 def _type_first(node: Any) -> Any:
     """Put the types of components before their arguments; everything else stays in its order."""
-    if isinstance(node, dict):
-        keys = sorted(node, key=lambda key: key != 'type')
-        return {key: _type_first(node[key]) for key in keys}
-    return type(node)(map(_type_first, node)) if isinstance(node, (list, tuple)) else node
+    return map_dicts(
+        lambda entries: dict(sorted(entries.items(), key=lambda entry: entry[0] != 'type')), node)

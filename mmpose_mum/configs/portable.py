@@ -3,6 +3,8 @@ import posixpath
 import re
 from typing import Any, Dict, Iterator, List, Tuple
 
+from .components import map_dicts
+
 # Where a machine's files are read by other means than from its disk, credentials included, and
 # where an evaluation puts files. The defaults serve everywhere.
 _OF_THE_MACHINE = ('backend_args', 'file_client_args', 'outfile_prefix', 'collect_dir')
@@ -22,7 +24,8 @@ def portable(entries: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, str]]:
     Returns:
         tuple[dict, dict[str, str]]: The entries, and folder of the machine → what stands for it.
     """
-    entries = _without(entries)
+    entries = map_dicts(lambda node: {
+        key: value for key, value in node.items() if key not in _OF_THE_MACHINE}, entries)
     folders: List[str] = []
     for path in sorted({_folder(text) for text in _absolute(entries)}, key=lambda p: (len(p), p)):
         if not any(_is_below(path, folder) for folder in folders):
@@ -31,12 +34,6 @@ def portable(entries: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, str]]:
     moved = {folder: 'data' if len(folders) == 1 else f'data/{i}'
              for i, folder in enumerate(folders, 1)}
     return _renamed(entries, moved), moved
-
-
-def _without(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _without(value) for key, value in node.items() if key not in _OF_THE_MACHINE}
-    return type(node)(map(_without, node)) if isinstance(node, (list, tuple)) else node
 
 
 def _absolute(node: Any) -> Iterator[str]:

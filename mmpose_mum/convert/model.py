@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import nn
 
+from ..configs.components import map_dicts
 from ..models.mixing.default_sites import default_sites
 from .data import input_size
 from .options import Options
@@ -69,22 +70,14 @@ def build_without_weights(config: dict) -> nn.Module:
     Returns:
         nn.Module: The model, on the ``meta`` device if its constructor works there.
     """
-    config = _without_init_cfg(config)
+    config = map_dicts(
+        lambda node: dict(node, init_cfg=None) if 'init_cfg' in node else node, config)
     with DefaultScope.overwrite_default_scope('mmpose'):
         try:
             with torch.device('meta'):  # no memory, and no time for random weights
                 return MODELS.build(config)
         except (NotImplementedError, RuntimeError):  # it computes with values
             return MODELS.build(config)
-
-
-def _without_init_cfg(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: None if key == 'init_cfg' else _without_init_cfg(value)
-                for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return type(node)(map(_without_init_cfg, node))
-    return node
 
 
 def _estimator(cfg: Config) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..configs.components import map_dicts
 from ..configs.printer import Parts, is_name, parts
 
 
@@ -101,9 +102,5 @@ def unscoped(value: Any) -> Any:
     Returns:
         Any: Plain dicts, lists and values.
     """
-    if isinstance(value, dict):
-        return {key: unscoped(item) for key, item in value.items()
-                if (key, item) != ('_scope_', 'mmpose')}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(unscoped, value))
-    return value
+    return map_dicts(lambda entries: {
+        key: item for key, item in entries.items() if (key, item) != ('_scope_', 'mmpose')}, value)

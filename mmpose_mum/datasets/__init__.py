@@ -1,6 +1,5 @@
 """Registered data components: unlabeled people, their views, and mixed batches of both kinds."""
 from .dataset import SemiSupervisedDataset
-from .generated import GeneratedPoseDataset
 from .loading import LoadUnlabeledImage
 from .photometric import PhotometricRandAugment
 from .sampler import SemiSupervisedSampler
@@ -8,7 +7,7 @@ from .unlabeled import UnlabeledPoseDataset
 from .views import PoseMultiBranch, StrongView, WarpTopdownAffine, WeakView
 
 __all__ = [
-    'GeneratedPoseDataset', 'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch',
+    'LoadUnlabeledImage', 'PhotometricRandAugment', 'PoseMultiBranch',
     'SemiSupervisedDataset', 'SemiSupervisedSampler', 'StrongView', 'UnlabeledPoseDataset',
     'WarpTopdownAffine', 'WeakView'
 ]

@@ -1,11 +1,16 @@
 """Generated samples pass through MMPose's pipelines with the keypoints of the set they stand
 for.
 """
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mmpose.registry import DATASETS
 
-import mmpose_mum  # noqa: F401: it registers the dataset
+sys.path.insert(0, str(Path(__file__).parents[2] / 'dev'))
+
+import generated  # noqa: E402, F401: it registers the dataset
 
 PIPELINE = [
     dict(type='LoadImage'), dict(type='GetBBoxCenterScale'),

@@ -14,7 +14,7 @@ MAY_USE = {
     'functional': (),  # not even the host
     'files': (),
     'configs': (),
-    'checkpoint': ('files', ),
+    'checkpoint': ('files', 'configs'),
     'evaluation': (),
     'demo': ('files', ),
     'visualization': ('functional', 'files', 'configs', 'checkpoint'),

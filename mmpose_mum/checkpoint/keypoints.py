@@ -1,8 +1,10 @@
 """Whether a checkpoint's outputs are the keypoints that a run has."""
 from logging import WARNING
-from typing import List, Optional
+from typing import Optional
 
 from mmengine.logging import print_log
+
+from ..configs.metainfo import keypoint_names
 
 
 def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -> None:
@@ -41,11 +43,3 @@ def check_keypoints(checkpoint: dict, metainfo: Optional[dict], resumes: bool) -
                             for i, (old, new) in enumerate(zip(saved, names)) if old != new)
         print_log(f'the checkpoint was trained on other keypoints; each output is now that of the '
                   f'keypoint at the same position ({changed})', 'current', WARNING)
-
-
-def keypoint_names(metainfo: Optional[dict]) -> List[str]:
-    """Return the names by id; the keys may be text, as from a json. Empty if there are none."""
-    named = metainfo.get('keypoint_id2name') if isinstance(metainfo, dict) else None
-    if not isinstance(named, dict) or not all(str(key).isdigit() for key in named):
-        return []  # not MMPose's
-    return [str(named[key]) for key in sorted(named, key=int)]

@@ -14,6 +14,7 @@ from mmpose.registry import DATASETS
 
 from ..configs.components import name_of
 from ..configs.datasets import leaves
+from ..configs.metainfo import keypoint_names
 from ..files.images import missing_images
 from ..files.sizes import check_sizes
 from .keypoint_names import compare_names
@@ -138,7 +139,7 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         require(path, 'image', images, _SIZE_FIELDS)
         require(path, 'annotation', people, _PERSON_FIELDS)
         require(path, 'annotation', [p for p in people if 'iscrowd' in p], [CROWD])
-        names = [name for _, name in sorted(dataset.metainfo['keypoint_id2name'].items())]
+        names = keypoint_names(dataset.metainfo)
         if own_metainfo:  # in MMPose's own of DeepFashion2 some names do not match
             check_flips(dataset.metainfo)
         _check_counts(coco, people, names)

@@ -1,6 +1,6 @@
 """Which keypoints a config's data have."""
 from collections import Counter
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 from mmengine.registry import DefaultScope
@@ -32,6 +32,14 @@ def keypoints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
         raise ValueError(f"the metainfo of the config's test data is wrong: {error!r}"
                          ) from error
     return _builtin(meta)
+
+
+def keypoint_names(metainfo: Optional[dict]) -> List[str]:
+    """Return the keypoints' names by id, whose keys may be text, as from a json; or []."""
+    named = metainfo.get('keypoint_id2name') if isinstance(metainfo, dict) else None
+    if not isinstance(named, dict) or not all(str(key).isdigit() for key in named):
+        return []  # not MMPose's
+    return [str(named[key]) for key in sorted(named, key=int)]
 
 
 def metainfo_of(dataset: Dict[str, Any]) -> Dict[str, Any]:

@@ -11,10 +11,9 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS
 
-from ..checkpoint.keypoints import keypoint_names
 from ..coco.labels import check_for_metrics, check_label_sets
 from ..configs.datasets import leaves
-from ..configs.metainfo import metainfo_of
+from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
 from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of

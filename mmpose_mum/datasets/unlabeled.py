@@ -21,6 +21,7 @@ from ..coco.layout import (
     read_coco,
     require,
 )
+from ..configs.metainfo import keypoint_names
 from ..files.images import folder_of, image_finder, list_images, missing_images
 from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
@@ -194,8 +195,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
     def _people_of_json(self) -> List[dict]:
         coco = self._read_coco()
         if self.keep_hidden:
-            names = self.metainfo['keypoint_id2name']
-            check_category_names(coco, [names[i] for i in sorted(names)], own_metainfo=True)
+            check_category_names(coco, keypoint_names(self.metainfo), own_metainfo=True)
         counted = self._categories_of(coco)
         # As text, a 0 would be as true as a 1.
         require(self.ann_file, 'annotation', [

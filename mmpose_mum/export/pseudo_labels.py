@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 
+from ..configs.metainfo import keypoint_names
 from ..files.video import split_frame_name
 from .people import People
 
@@ -84,9 +85,8 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             image['id'] = number
     for annotation in annotations.values():
         annotation['image_id'] = images[annotation['image_id']]['id']
-    names = people.metainfo['keypoint_id2name']
     keypoints = dict(
-        keypoints=[names[i] for i in range(people.metainfo['num_keypoints'])],
+        keypoints=keypoint_names(people.metainfo),
         skeleton=[[a + 1, b + 1] for a, b in people.metainfo['skeleton_links']])
     info = dict(description='Predicted by a model, not labeled by people')
     return dict(

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 import torch
 
+from ..configs.metainfo import keypoint_names
 from ..export.people import People, predict
 from ..files.sizes import evenly
 from ..visualization.compare import THRESHOLD
@@ -115,8 +116,7 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
                          'ran')
     if not found:
         raise ValueError(f'none of the {len(infos)} people has labeled keypoints')
-    names = people.metainfo['keypoint_id2name']
-    return Judged(found, total, unreadable, [names[i] for i in sorted(names)], people.metainfo)
+    return Judged(found, total, unreadable, keypoint_names(people.metainfo), people.metainfo)
 
 
 def _labels(info: Dict[str, Any]) -> Sequence[np.ndarray]:

@@ -11,6 +11,7 @@ from mmpose.registry import DATASETS, MODELS
 
 from ..checkpoint.plain import load_or_tell
 from ..checkpoint.safe_load import load_checkpoint
+from ..configs.metainfo import keypoint_names
 from .panels import draw_panel
 
 
@@ -75,6 +76,5 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
         if unfit:
             raise ValueError(f"the checkpoint is not of {cfg.filename}'s model: {unfit}")
     if getattr(model, 'labeler', None) is not None:
-        names = dataset.metainfo['keypoint_id2name']
-        model.load_labeler([names[i] for i in sorted(names)])
+        model.load_labeler(keypoint_names(dataset.metainfo))
     return draw(model.eval(), data, dataset.metainfo['skeleton_links'], height)

@@ -4,7 +4,7 @@ import torch
 
 from helpers.toy_runner import build, same
 from mmpose_mum.checkpoint import keypoints as checkpoint_keypoints
-from mmpose_mum.checkpoint.keypoints import keypoint_names
+from mmpose_mum.configs.metainfo import keypoint_names
 
 NAMES = ['nose', 'hip', 'ankle']
 
@@ -81,9 +81,3 @@ def test_a_checkpoint_without_such_names_fits(checkpoint, other, said):
     torch.save(content['state_dict'], checkpoint)  # weights alone
     train(checkpoint, NAMES, resume=False)
     assert not said and keypoint_names(other) == []
-
-
-def test_names_are_sorted_by_number():
-    names = [f'keypoint {i}' for i in range(12)]
-    as_json = dict(keypoint_id2name={str(i): names[i] for i in sorted(range(12), key=str)})
-    assert keypoint_names(as_json) == names

@@ -1,8 +1,8 @@
-"""A component's name, however its type is written."""
+"""A component's name, however its type is written; and each dict of a config, changed."""
 import pytest
 from mmengine.config import ConfigDict
 
-from mmpose_mum.configs.components import name_of
+from mmpose_mum.configs.components import map_dicts, name_of
 
 
 @pytest.mark.parametrize('component, name', [
@@ -11,3 +11,16 @@ from mmpose_mum.configs.components import name_of
     (dict(priority=1), ''), (dict(type=None), ''), ([dict(type='A')], ''), ('A', ''), (None, '')])
 def test_the_scope_is_left_out_and_what_is_no_component_has_no_name(component, name):
     assert name_of(component) == name
+
+
+def test_each_dict_is_changed_the_inner_ones_first_and_the_config_stays():
+    config = ConfigDict(a=dict(n=1, b=[dict(n=2), (dict(n=3), 'x')]), c=4)
+    seen = []
+
+    def change(node):
+        assert type(node) is dict
+        seen.append(node.get('n'))
+        return dict(node, n=0) if node.get('n') == 3 else node
+
+    assert map_dicts(change, config) == dict(a=dict(n=1, b=[dict(n=2), (dict(n=0), 'x')]), c=4)
+    assert seen == [2, 3, 1, None] and config.a.b[1][0].n == 3

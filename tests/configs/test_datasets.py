@@ -5,10 +5,12 @@ import pytest
 
 from mmpose_mum.configs.datasets import (
     find_owner,
+    find_step,
     image_folder,
     leaves,
     map_leaves,
     parts_of,
+    pipeline_of,
     walk,
     with_parts,
 )
@@ -69,3 +71,12 @@ def test_the_owner_is_the_outermost_that_says_something_down_to_the_first_leaf()
 def test_the_images_of_several_sets_are_the_first_ones(leaf, folder):
     assert image_folder(leaf) == folder
     assert image_folder(dict(dataset=dict(datasets=[leaf, A]))) == folder
+
+
+def test_a_transform_is_found_in_the_first_pipeline():
+    steps = [dict(type='LoadImage'), dict(type='mmpose.TopdownAffine', input_size=(1, 2)),
+             dict(type='TopdownAffine')]
+    dataset = dict(type='RepeatDataset', dataset=dict(A, pipeline=steps))
+    assert pipeline_of(dataset) == steps and pipeline_of(A) == []
+    assert find_step(dataset, 'TopdownAffine') is steps[1]
+    assert find_step(dataset, 'GenerateTarget') == {} == find_step(A, 'LoadImage')

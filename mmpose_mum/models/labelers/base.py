@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub, print_log
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
-from ...checkpoint.keypoints import keypoint_names
+from ...configs.metainfo import keypoint_names
 
 _FILE = 'labeler'  # in the checkpoint's message hub
 

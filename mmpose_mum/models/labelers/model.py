@@ -8,10 +8,9 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
-from ...checkpoint.keypoints import keypoint_names
 from ...checkpoint.plain import build_plain, plain_state_dict
 from ...checkpoint.safe_load import load_checkpoint
-from ...configs.metainfo import keypoints_of
+from ...configs.metainfo import keypoint_names, keypoints_of
 from ...configs.plain import plain_model, read_config
 from ...configs.shipped import find_shipped_config
 from ...functional.normalization import Normalization

@@ -43,63 +43,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Merge, write, and say what to put into a config."""
-    from ..coco.layout import as_json, is_list, read_coco
-    from ..coco.merge import (
-        LabelFile,
-        check_images,
-        check_keypoint_numbers,
-        count_unchanged,
-        find_images,
-        labeled_keypoints,
-        merge,
-        missing_people,
-        restore_boxes,
-        without,
-    )
-    from ..files.video import VIDEO_SUFFIXES
+    from ..coco.layout import as_json, read_coco
+    from ..coco.merge import LabelFile, check_images, find_images, labeled_keypoints, merge, without
     from ..files.whole import write_whole
     from ..suggest.known import is_copy
-    for folder in (args.images, args.label_images, args.unlabeled_images):
-        if folder and not Path(folder).is_dir():
-            raise FileNotFoundError(f'there is no folder {folder!r}')
-    unlabeled_path = Path(args.unlabeled or '')
-    if args.unlabeled and (unlabeled_path.is_dir() or is_list(args.unlabeled)
-                           or unlabeled_path.suffix.lower() in VIDEO_SUFFIXES):
-        raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
-                         'none. Leave it out: a folder, a video or a detector\'s json stays as it '
-                         'is, and suggest leaves out people who have labels')
-    if args.unlabeled_images and not args.unlabeled:
-        raise ValueError('--unlabeled-images needs --unlabeled, the json of these images: give '
-                         'both or neither')
-    if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
-        raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
-                         'them in an annotation tool, and give the json that it exports')
-    for name in ('labeled.json', *(['unlabeled.json'] if args.unlabeled else [])):
-        keep_existing(args.out / name, args.force)
+    check_arguments(args)
     corrected = find_images(LabelFile(read_coco(args.corrected), args.images))
     old = LabelFile(read_coco(args.labels), args.label_images)
     check_images(old)
-    if not corrected.coco.annotations:
+    people = corrected.coco.annotations
+    if not people:
         raise ValueError(f'{args.corrected!r} has no annotation')
     if args.suggested:
-        suggested = read_coco(args.suggested)
-        for coco in (suggested, corrected.coco):
-            check_keypoint_numbers(coco)
-        missing = missing_people(suggested, corrected.coco)
-        if missing and not args.allow_missing:
-            raise ValueError(
-                f'{len(missing)} of the suggested people are not in {args.corrected!r}: '
-                f'{"; ".join(missing[:5])}{" …" if len(missing) > 5 else ""}. Export all of them, '
-                'or add --allow-missing if they were deleted on purpose')
-        unchanged, changed = count_unchanged(suggested, corrected.coco)
-        if unchanged:
-            print(f'{unchanged} of {unchanged + changed} people have exactly the keypoints that '
-                  'the model suggested. Were they looked at?')
-        coco, restored = restore_boxes(corrected.coco, suggested)
-        corrected = corrected._replace(coco=coco)
-        if restored:
-            print(f'gave {restored} people their suggested boxes back: they had none, or the '
-                  'smallest ones around their keypoints')
+        corrected = corrected._replace(coco=completed(
+            corrected.coco, read_coco(args.suggested), args.allow_missing))
     labeled, root = merge(old, corrected)
     written = {'labeled.json': labeled}
     taken = 0
@@ -114,7 +71,6 @@ def run(args: Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in written.items():
         write_whole(as_json(content), args.out / name)
-    people = corrected.coco.annotations
     new = sum(labeled_keypoints(person) > 0 for person in people)
     print(f'wrote {args.out / "labeled.json"}: {len(old.coco.annotations)} old people and '
           f'{new} new ones')
@@ -131,6 +87,79 @@ def run(args: Namespace) -> None:
         if taken and not args.unlabeled_images:
             print('They were found by the names of their images. If images of other sets have the '
                   'same names, give --unlabeled-images, too')
+    tell_next(args, root)
+
+
+def check_arguments(args: Namespace) -> None:
+    """Raise an error if arguments cannot be combined, or a file or folder is not what it must be.
+
+    Raises:
+        FileExistsError: If a file would be overwritten.
+        FileNotFoundError: If a folder is not there.
+        ValueError: If the arguments are wrong.
+    """
+    from ..coco.layout import is_list
+    from ..files.video import VIDEO_SUFFIXES
+    for folder in (args.images, args.label_images, args.unlabeled_images):
+        if folder and not Path(folder).is_dir():
+            raise FileNotFoundError(f'there is no folder {folder!r}')
+    unlabeled = Path(args.unlabeled or '')
+    if args.unlabeled and (unlabeled.is_dir() or is_list(args.unlabeled)
+                           or unlabeled.suffix.lower() in VIDEO_SUFFIXES):
+        raise ValueError(f"--unlabeled takes a json in COCO's layout, and {args.unlabeled!r} is "
+                         'none. Leave it out: a folder, a video or a detector\'s json stays as it '
+                         'is, and suggest leaves out people who have labels')
+    if args.unlabeled_images and not args.unlabeled:
+        raise ValueError('--unlabeled-images needs --unlabeled, the json of these images: give '
+                         'both or neither')
+    if args.suggested and filecmp.cmp(args.corrected, args.suggested, shallow=False):
+        raise ValueError(f'{args.corrected!r} is what was suggested, a model\'s keypoints: correct '
+                         'them in an annotation tool, and give the json that it exports')
+    for name in ('labeled.json', *(['unlabeled.json'] if args.unlabeled else [])):
+        keep_existing(args.out / name, args.force)
+
+
+def completed(corrected, suggested, allow_missing: bool):
+    """Compare the corrected people with the suggested ones, and give them their boxes back.
+
+    Args:
+        corrected (CocoJson): The corrected people.
+        suggested (CocoJson): The same people as they were suggested.
+        allow_missing (bool): Whether some may be missing.
+
+    Returns:
+        CocoJson: The corrected people with their boxes.
+
+    Raises:
+        ValueError: If people are missing, or have other numbers of keypoints.
+    """
+    from ..coco.merge import (
+        check_keypoint_numbers,
+        count_unchanged,
+        missing_people,
+        restore_boxes,
+    )
+    for coco in (suggested, corrected):
+        check_keypoint_numbers(coco)
+    missing = missing_people(suggested, corrected)
+    if missing and not allow_missing:
+        raise ValueError(
+            f'{len(missing)} of the suggested people are not in {corrected.path!r}: '
+            f'{"; ".join(missing[:5])}{" …" if len(missing) > 5 else ""}. Export all of them, '
+            'or add --allow-missing if they were deleted on purpose')
+    unchanged, changed = count_unchanged(suggested, corrected)
+    if unchanged:
+        print(f'{unchanged} of {unchanged + changed} people have exactly the keypoints that '
+              'the model suggested. Were they looked at?')
+    coco, restored = restore_boxes(corrected, suggested)
+    if restored:
+        print(f'gave {restored} people their suggested boxes back: they had none, or the '
+              'smallest ones around their keypoints')
+    return coco
+
+
+def tell_next(args: Namespace, root: str) -> None:
+    """Print what the next training's config and the next merge need; images lie below ``root``."""
     place = osp.abspath(args.out)  # as in a config any data_root may stand before it
     print('Put into the config of the next training\n'
           f'    labeled=dict(ann_file={osp.join(place, "labeled.json")!r}, '

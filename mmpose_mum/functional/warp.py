@@ -79,7 +79,8 @@ def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
 
     Args:
         keypoints (Tensor): (B, K, 2), (x, y) in pixels of the source.
-        matrix (Tensor): (B, 3, 3), source pixel → target pixel.
+        matrix (Tensor): (B, 3, 3), source pixel → target pixel; on the keypoints' device, or on
+            the host.
 
     Returns:
         Tensor: (B, K, 2), (x, y) in pixels of the target.
@@ -90,6 +91,7 @@ def warp_keypoints(keypoints: Tensor, matrix: Tensor) -> Tensor:
         tensor([[[6., 2.],
                  [9., 0.]]])
     """
+    matrix = matrix.to(keypoints.device, non_blocking=True)
     # Written out, as autocast would run a matrix product in bfloat16.
     of_x, of_y, shift = matrix[:, None, :2].unbind(-1)
     return keypoints[..., :1] * of_x + keypoints[..., 1:] * of_y + shift
@@ -121,8 +123,7 @@ def warp_heatmaps(heatmaps: Tensor, matrix: Tensor, size: Tuple[int, int]) -> Tu
     xs = torch.arange(size[1], device=device, dtype=dtype)
     pixels = torch.stack([xs.expand(size[0], -1), ys[:, None].expand(-1, size[1])], -1)
     pixels = pixels.view(1, -1, 2).expand(len(heatmaps), -1, -1)
-    inverse = invert_affine(matrix).to(device, non_blocking=True)
-    source = warp_keypoints(pixels, inverse).view(-1, *size, 2)
+    source = warp_keypoints(pixels, invert_affine(matrix)).view(-1, *size, 2)
     last = torch.stack([xs.new_full((), width - 1), xs.new_full((), height - 1)])
     # A hair of tolerance: the identity must keep its border in float32.
     inside = ((source > -1e-3) & (source < last + 1e-3)).all(-1)

@@ -149,7 +149,7 @@ class TargetMaker:
             PseudoTargets: float32; ``maps`` are what the head's codec makes of the keypoints.
         """
         matrix, mirrored = between(teacher_views, student_views)
-        matrix, mirrored = (x.to(scores.device, non_blocking=True) for x in (matrix, mirrored))
+        mirrored = mirrored.to(scores.device, non_blocking=True)
         with _float32((keypoints, scores)) as found:
             keypoints, scores = (swap_left_right(x, flip_indices, mirrored) for x in found)
             targets = self._encoded(warp_keypoints(keypoints, matrix), scores)
@@ -289,8 +289,7 @@ class TargetMaker:
         ``matrix`` is of the input's pixels. It is on the host, as is ``mirrored``: matrices are
         composed there in float64, which not all devices have.
         """
-        device = tensors_of(output)[0].device
-        matrix, mirrored = (x.to(device, non_blocking=True) for x in (matrix, mirrored))
+        mirrored = mirrored.to(tensors_of(output)[0].device, non_blocking=True)
         keypoints, scores = (
             swap_left_right(x, flip_indices, mirrored) for x in self._keypoints(output))
         return self._encoded(warp_keypoints(keypoints, matrix), scores)

@@ -72,8 +72,7 @@ class HeatmapTargetMaker(TargetMaker):
         return self._in_input(peaks), scores
 
     def _encode(self, keypoints: Tensor) -> Tuple[Any, Tensor]:
-        peaks = warp_keypoints(
-            keypoints, self.to_heatmap.to(keypoints.device, non_blocking=True))
+        peaks = warp_keypoints(keypoints, self.to_heatmap)
         codec, (width, height) = self.codec, self.codec.heatmap_size
         if type(codec).__name__ == 'MegviiHeatmap':
             maps, weights = encode_blurred(peaks + .5, *(
@@ -101,7 +100,7 @@ class HeatmapTargetMaker(TargetMaker):
         maps, valid = self._warp(self._dense(output), matrix, mirrored, flip_indices)
         peaks, scores = (
             swap_left_right(x, flip_indices, mirrored) for x in self._peaks(heatmaps))
-        peaks = warp_keypoints(peaks, matrix.to(heatmaps.device, non_blocking=True))
+        peaks = warp_keypoints(peaks, matrix)
         weights = self._weights(inside_view(peaks, (height, width)).float(), scores)
         return PseudoTargets(self._in_input(peaks), scores, weights, maps, valid)
 
@@ -128,7 +127,7 @@ class HeatmapTargetMaker(TargetMaker):
 
     def _in_input(self, peaks: Tensor) -> Tensor:
         """Bring points (B, K, 2) from the heatmap's pixels to the input's."""
-        return warp_keypoints(peaks, self.from_heatmap.to(peaks.device, non_blocking=True))
+        return warp_keypoints(peaks, self.from_heatmap)
 
 
 class StagedTargetMaker(HeatmapTargetMaker):
@@ -232,13 +231,11 @@ class OffsetTargetMaker(TargetMaker):
         index = (peaks[..., :1] + peaks[..., 1:] * output.shape[3]).long()
         offsets = [output[:, axis::3].flatten(2).gather(-1, index) for axis in (1, 2)]
         peaks = peaks + torch.cat(offsets, -1) * self.radius
-        keypoints = warp_keypoints(
-            peaks, self.from_heatmap.to(output.device, non_blocking=True))
+        keypoints = warp_keypoints(peaks, self.from_heatmap)
         return keypoints, (values / self.peak).clamp(0, 1)
 
     def _encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
-        in_heatmap = warp_keypoints(
-            keypoints, self.to_heatmap.to(keypoints.device, non_blocking=True))
+        in_heatmap = warp_keypoints(keypoints, self.to_heatmap)
         maps = encode_offsets(in_heatmap, self.size[::-1], self.radius)
         return maps, torch.ones_like(keypoints[..., 0])
 

@@ -120,7 +120,7 @@ def momentum_for(max_iters: int) -> float:
     An average remembers about ``1 / (1 - momentum)`` steps. This memory is an 80th of the training,
     but at least 200 steps, or a 12.5th of the training if that is less. It is never below 100 or
     above 2,500 steps. So 200,000 steps get MUM's 0.9996. 2,500 and 5,000 steps get 0.995, as in
-    the better settings on Leeds; worse ones had 0.998 in 2,500 steps.
+    Leeds' configs.
 
     Args:
         max_iters (int): Steps of the training.

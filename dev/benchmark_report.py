@@ -260,7 +260,7 @@ def ladder_table(records: list) -> str:
             rows.append([f'`{method}`', f'{labels:,}', summary(found.values()),
                          summary(added, '+'), share_of_gap(records, method, labels, upper)])
             below = found
-    return table(['each with all parts above it', 'labels', 'teacher', 'more than above',
+    return table(['config', 'labels', 'teacher', 'change from the row above',
                   'of the gap'], rows)
 
 
@@ -353,7 +353,7 @@ def label_next_table(records: list) -> str:
                     summary(found.values()),
                     summary((found[seed] - drawn[seed] for seed in found if seed in drawn), '+'),
                     told(pair)])
-    return table(['method', 'labels', 'teacher', 'more than drawn', 'of all keypoints'], rows)
+    return table(['method', 'labels', 'PCK', 'more than drawn', 'of all keypoints'], rows)
 
 
 def metrics_table(records: list) -> str:

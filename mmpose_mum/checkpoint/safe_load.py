@@ -133,9 +133,9 @@ def load_checkpoint(path: Union[str, Path]) -> Dict[str, Any]:
             str(path), map_location='cpu', pickle_module=_PICKLE, weights_only=False)
     # A broken file can make the readers raise anything.
     except Exception as error:
-        raise ValueError(f'{str(path)!r} is refused: {error}. A checkpoint may hold tensors and '
-                         'what MMEngine saves with them. If the file is broken, copy or download '
-                         'it again') from error
+        raise ValueError(f'{str(path)!r} is refused. A checkpoint may hold tensors and what '
+                         'MMEngine saves with them. If the file is broken, copy or download it '
+                         f'again. The reader says: {error}') from error
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else None
     if not isinstance(weights, dict) or not weights or not all(
             isinstance(key, str) and isinstance(value, torch.Tensor)

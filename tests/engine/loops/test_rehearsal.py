@@ -86,7 +86,7 @@ def test_a_train_step_of_ones_own_may_ask_the_optimizer(runner):
 
     def train_step(_data, optim_wrapper):
         loss = runner.model.student.backbone.conv1.weight.sum()
-        asked.append((optim_wrapper.should_update(), sorted(optim_wrapper.get_lr())))
+        asked.append((optim_wrapper.should_update(), 'lr' in optim_wrapper.get_lr()))
         optim_wrapper.backward(loss, retain_graph=True)
         optim_wrapper.backward(loss)
         optim_wrapper.step()
@@ -94,7 +94,7 @@ def test_a_train_step_of_ones_own_may_ask_the_optimizer(runner):
         return dict(loss=loss)
 
     runner.model.train_step = train_step
-    assert rehearse(runner) == 0 and asked == [(True, ['base_momentum', 'lr'])]
+    assert rehearse(runner) == 0 and asked == [(True, True)]
 
 
 def test_after_the_burn_in_and_without_one_there_is_nothing_to_try(runner):

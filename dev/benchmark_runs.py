@@ -185,7 +185,7 @@ def set_labels(cfg: Config, num: int, seed: int, cache: dict, held=(), folder=No
                         *suggested_labels(choice / 'people.json', paths, command)})
         if len(drawn) != num:
             raise BenchmarkError(f'{choice} has {len(drawn) - num // 2} new people, expected '
-                                 f'{num - num // 2}; choose them anew:\n  {command} --force')
+                                 f'{num - num // 2}; choose them again:\n  {command} --force')
     indices = [None if num == size else drawn]
     if shared:
         others = image_paths(sets[1], cache)

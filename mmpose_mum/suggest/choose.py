@@ -157,8 +157,8 @@ def choose_typical(features: np.ndarray, labeled: np.ndarray, num: int, limits: 
 def _centers(features: np.ndarray, number: int, seed: int) -> np.ndarray:
     """Draw the centers that k-means starts from, each likely far from those before it.
 
-    These are SciPy's (``minit='++'``), which measures the distances to all earlier centers anew for
-    each one: with hundreds of clusters, it takes hours.
+    These are SciPy's (``minit='++'``), which measures the distances to all earlier centers for each
+    one again: with hundreds of clusters, it takes hours.
     """
     random = np.random.RandomState(seed)
     chosen = [random.randint(len(features))]

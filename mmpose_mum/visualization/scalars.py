@@ -18,7 +18,7 @@ class Start(NamedTuple):
     Attributes:
         folder: MMEngine's, in the work dir, which is called by the time.
         begin: The first iteration that was logged, infinite if none was; 0 if the training did not
-            resume, but began anew.
+            resume, but started over.
         end: The first iteration that a later start has logged, infinite if none has.
         entries: As :func:`read_scalars` returns them, up to the end.
     """
@@ -78,7 +78,7 @@ def read_starts(work_dir: Path) -> List[Start]:
 
 
 def _is_new(config: Path) -> bool:
-    """Tell whether a start began anew, by the text of the config that MMEngine wrote for it."""
+    """Tell whether a start is no resume, by the text of the config that MMEngine wrote for it."""
     return config.is_file() and bool(re.search(
         r'^resume = False$', config.read_text(encoding='utf-8', errors='replace'), re.MULTILINE))
 

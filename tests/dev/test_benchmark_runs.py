@@ -211,7 +211,7 @@ suggest_options = '--by flip'
     assert sorted(labeled + unlabeled) == list(range(TOTAL))
     assert settings_of(run.cfg)['suggested_by'] == 'first'
     suggest([suggested[0], drawn[0]])
-    with pytest.raises(BenchmarkError, match='1 new people, expected 2; choose them anew'):
+    with pytest.raises(BenchmarkError, match='1 new people, expected 2; choose them again'):
         plan(methods, [4], [5], tmp_path / 'work')
     names[suggested[0]] = 'nobody.jpg'
     suggest(suggested)

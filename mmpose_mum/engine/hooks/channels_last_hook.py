@@ -13,7 +13,7 @@ from ..wrappers import unwrapped
 class ChannelsLastHook(Hook):
     """Bring the model's weights into channels_last before training; activations follow them.
 
-    With several processes, this wraps the model anew. DistributedDataParallel remembers the memory
+    With several processes, this wraps the model again. DistributedDataParallel remembers the memory
     format in which it got the weights, and would put gradients in wrong places.
     """
 

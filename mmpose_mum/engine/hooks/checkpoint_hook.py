@@ -107,7 +107,7 @@ class SafeCheckpointHook(CheckpointHook):
             lock_work_dir(runner.work_dir)
         if runner._resume and not runner._has_loaded:
             print_log(
-                f'{runner.work_dir} has no checkpoint to resume from: the training begins anew. '
+                f'{runner.work_dir} has no checkpoint to resume from: the run starts over. '
                 "MMPose's --resume also ignores the config's load_from: to use it, start without "
                 '--resume', 'current', WARNING)
         where = self.out_dir or runner.work_dir
@@ -252,12 +252,12 @@ class SafeCheckpointHook(CheckpointHook):
 
 
 def _warn_of_others(folder: Path) -> None:
-    """Warn that a training that begins anew will replace another one's checkpoints."""
+    """Warn that a run that starts from the beginning will replace another one's checkpoints."""
     there = sorted(folder.glob('*.pth'), key=lambda path: path.stat().st_mtime)
     if there:
         print_log(
-            f'{folder} holds checkpoints of another training, up to {there[-1].name}. This one '
-            'begins anew and replaces them. To continue that training, stop this one and start '
+            f'{folder} holds checkpoints of another run, up to {there[-1].name}. This run '
+            'starts over and replaces them. To continue the other one, stop this run and start '
             'with --resume. To keep it, give a --work-dir of another name', 'current', WARNING)
 
 

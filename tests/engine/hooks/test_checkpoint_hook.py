@@ -268,7 +268,7 @@ def test_a_start_in_a_work_dir_that_has_a_training_is_told(tmp_path, monkeypatch
     train(tmp_path, 10, resume=True)
     assert not logged
     train(tmp_path, 5)
-    assert f'{tmp_path} holds checkpoints of another training, up to iter_10.pth' in logged.pop()
+    assert f'{tmp_path} holds checkpoints of another run, up to iter_10.pth' in logged.pop()
     assert not logged
 
 

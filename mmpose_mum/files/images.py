@@ -131,13 +131,17 @@ def _files_below(root: Path, hidden: List[str]) -> Iterator[Path]:
 
 
 def image_finder(root: str) -> Callable[[str], bool]:
-    """Make a function that tells whether an image of a name exists; it opens each video once."""
+    """Make a function that tells whether an image of a name exists.
+
+    It opens each video once, and warns of one that cannot be read.
+    """
 
     @lru_cache(None)
     def frames(path: str) -> int:
         try:
             return len(Video(path)) if osp.isfile(path) else 0
-        except ValueError:
+        except ValueError as error:
+            print_log(str(error), 'current', logging.WARNING)
             return 0
 
     def exists(name: str) -> bool:

@@ -250,6 +250,10 @@ def _worst(runs: List[Run], judged: Dict[str, Judged]) -> List[Shown]:
         return []
     same = {name: {_key(person): person for person in found.people}
             for name, found in judged.items() if found.names == judged[first.name].names}
+    for run in runs:
+        if run.name in judged and run.name not in same:
+            run.lacks.append(f'No worst people: {first.name}, whose people are shown, has other '
+                             'keypoints')
     called = {run.name: run.name if len(runs) > 1 else run.model for run in runs}
     found: List[Shown] = []
     with _or_lack(first, 'No worst people'):

@@ -19,10 +19,11 @@ class PanelVisualizer(PoseLocalVisualizer):
 
     Args:
         metainfo (dict): What MMPose knows of the keypoints, with their skeleton and colors.
+        name (str): MMEngine wants one of each visualizer.
     """
 
-    def __init__(self, metainfo: Dict[str, Any]) -> None:
-        super().__init__('person', radius=3, line_width=2)
+    def __init__(self, metainfo: Dict[str, Any], name: str = 'person') -> None:
+        super().__init__(name, radius=3, line_width=2)
         self.set_dataset_meta(metainfo)
 
     def draw_circles(self, center: np.ndarray, radius, *args, **kwargs):

@@ -21,7 +21,7 @@ def test_numbers_follow_the_arguments():
     (dict(ratio=float('nan')), 'ratio must be more than 0'),
     (dict(ratio=float('inf')), 'ratio must be more than 0.*, got inf'),
     (dict(max_iters=0), 'max_iters must be at least 1'),
-    (dict(max_iters=500, burn_in=500), 'burn_in must be less than max_iters, 500,'),
+    (dict(max_iters=500, burn_in=500), 'burn_in must be less than max_iters=500, got 500'),
     (dict(batch_size=0), 'batch_size must be at least 1'),
     (dict(labeled_images='images'), 'labeled_images is .* but labeled, their json, is not given'),
     (dict(unlabeled_images='images'), 'but unlabeled, .* is no json: leave unlabeled_images out'),

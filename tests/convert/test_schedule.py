@@ -68,7 +68,7 @@ def test_a_training_by_iterations_is_scaled_as_one_by_epochs_is():
     dict(type='LinearLR', start_factor=1., end_factor=.1, end=1000)],
     ids=lambda value: value['type'])
 def test_iterations_of_a_training_by_epochs_are_no_known_share_of_it(original):
-    with pytest.raises(ValueError, match=original['type'] + ' .*by_epoch=False.*Give it in epoch'):
+    with pytest.raises(ValueError, match=original['type'] + ' .*by_epoch=False.*in epochs'):
         scheduler(by_epoch=False, **original)
 
 

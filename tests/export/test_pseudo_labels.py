@@ -271,7 +271,7 @@ def test_nothing_to_predict_is_an_error(cfg, model, tmp_path):
     with pytest.raises(ValueError, match='no unlabeled image or video'):
         find_people(cfg, str(tmp_path))
     (tmp_path / 'broken.png').write_text('no image')
-    with pytest.raises(ValueError, match='none of the 1 people has an image'):
+    with pytest.raises(ValueError, match='none of the 1 people can be predicted'):
         export(model, find_people(cfg, str(tmp_path)))
 
 

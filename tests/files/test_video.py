@@ -9,6 +9,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmpose_mum.datasets.unlabeled import UnlabeledPoseDataset
+from mmpose_mum.files import images
 from mmpose_mum.files import video as V
 from mmpose_mum.files.images import folder_of, image_finder, list_images
 
@@ -215,16 +216,20 @@ def test_forked_workers_open_readers_of_their_own(tmp_path, monkeypatch):
     assert number_of(V.read_frame(str(tmp_path / 'a.mp4'), 51)) == 51  # the parent's are unharmed
 
 
-def test_images_of_a_folder_with_images_and_videos(tmp_path, caplog):
+def test_images_of_a_folder_with_images_and_videos(tmp_path, monkeypatch):
     write_video(tmp_path / 'sub' / 'clip.mp4', frames=45)
     (tmp_path / 'broken.mov').write_bytes(b'nothing')
     cv2.imwrite(str(tmp_path / 'z.png'), np.zeros((9, 9, 3), np.uint8))
     (tmp_path / 'notes.txt').write_text('no image')
     names = list_images(str(tmp_path), 1)
     assert names == ['sub/clip.mp4#000000', 'sub/clip.mp4#000030', 'z.png']
+    told = []
+    monkeypatch.setattr(images, 'print_log', lambda text, *_: told.append(text))
     exists = image_finder(str(tmp_path))
     assert all(map(exists, [*names, 'sub/clip.mp4#000044', 'notes.txt']))
-    assert not any(map(exists, ['sub/clip.mp4#000045', 'broken.mov#0', 'none.mp4#0', 'a.png']))
+    assert not any(map(exists, [
+        'sub/clip.mp4#000045', 'broken.mov#0', 'broken.mov#9', 'none.mp4#0', 'a.png']))
+    assert [str(tmp_path / 'broken.mov') in text for text in told] == [True]
     clip = str(tmp_path / 'sub' / 'clip.mp4')
     assert list_images(clip, 1) == ['clip.mp4#000000', 'clip.mp4#000030']
     assert folder_of(clip) == str(tmp_path / 'sub') and folder_of(str(tmp_path)) == str(tmp_path)

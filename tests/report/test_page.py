@@ -1,11 +1,14 @@
 """The page: it shows what a run has, says what it lacks, and every text in it is only a text."""
 import re
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
 
 from helpers.browser import CHROMIUM, Browser
 from helpers.hostile_run import IMAGE, KEYPOINT, METRIC, WORK_DIR
+from mmpose_mum.report import write
+from mmpose_mum.report.people import Judged
 from mmpose_mum.report.write import write_report
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason='no Chromium is installed')
@@ -64,7 +67,8 @@ def test_the_browser_notices_what_a_page_must_not_do(tmp_path):
 def test_a_page_of_two_runs_has_both_and_what_differs(hostile_run, work_dir, tmp_path):
     written = write_report([work_dir, hostile_run], tmp_path / 'both.html', 'cpu')
     page = unescape(written.path.read_text('utf-8'))
-    assert written.lacks == []
+    lack, = written.lacks
+    assert lack.startswith(f'{WORK_DIR}: No worst people: work, ')
     assert 'settings that differ' in page and f'{WORK_DIR}, unsup loss' in page
     assert 'val_evaluator' in page and 'labeled.ann_file' in page
     assert f'{WORK_DIR} teacher' in page and 'work teacher' in page
@@ -82,7 +86,7 @@ def test_a_panel_is_drawn_where_the_training_drew_none(work_dir, tmp_path):
 
 @pytest.mark.parametrize('gone, left, lack', [
     ('last_checkpoint', ['settings', 'metrics', 'curves', 'guards', 'lacks'],
-     'There is no checkpoint'),
+     'There is no last_checkpoint'),
     ('*/vis_data/scalars.json', ['settings', 'guards', 'panels', 'validation', 'publish', 'lacks'],
      r'There is no \*/vis_data/scalars.json'),
 ])
@@ -93,6 +97,14 @@ def test_what_is_missing_is_told_and_left_out(work_dir, gone, left, lack):
     assert written.path == work_dir / 'report.html'
     assert sections(written.path.read_text('utf-8')) == left
     assert len(written.lacks) == 1 and re.match(lack, written.lacks[0])
+
+
+def test_a_run_with_other_keypoints_is_told():
+    people = Judged([], 0, 0, ['nose', 'hand'], {})
+    runs = [SimpleNamespace(name=name, model=name, lacks=[]) for name in 'abc']
+    write._worst(runs, dict(a=people, b=people._replace(names=['hand', 'nose']), c=people))
+    assert runs[1].lacks == [
+        'No worst people: a, whose people are shown, has other keypoints'] and not runs[2].lacks
 
 
 def test_without_a_config_there_are_still_the_curves(work_dir):

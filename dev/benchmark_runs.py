@@ -255,7 +255,7 @@ def first_round_of(cfg: Config, folder: Path) -> Path:
 def set_indices(cfg: Config, *indices) -> None:
     """Restrict the sets of a config, in place and in their own form."""
     dataset = cfg.train_dataloader.dataset
-    if name_of(dataset) != 'SemiSupervisedDataset':
+    if not name_of(dataset).endswith('SemiSupervisedDataset'):
         sets = [dataset]
     elif 'datasets' in dataset:
         sets = dataset.datasets

@@ -1,8 +1,8 @@
 """Old import paths and names: they work for one release, and warn.
 
 Old names of code warn with a ``DeprecationWarning``, which Python shows to developers; those of
-configs with a ``FutureWarning``, which everybody sees. Any room may import this module, which needs
-the standard library alone.
+configs with a ``FutureWarning``, which everybody sees. Every folder of the package may import this
+module, which needs the standard library alone.
 """
 import sys
 import warnings

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says is so: its map names every room, and its worked examples work."""
+"""What CONTRIBUTING.md says is so: its map names every folder, and its worked examples work."""
 import re
 from pathlib import Path
 
@@ -31,12 +31,12 @@ def run(monkeypatch):
     return run_example
 
 
-def test_the_map_names_every_room():
-    rooms = set(re.findall(r'^\| `([\w/]+?)/?` \|', PAGE, re.M))
+def test_the_map_names_every_folder():
+    folders = set(re.findall(r'^\| `([\w/]+?)/?` \|', PAGE, re.M))
     inside = {path.parent.name for path in (ROOT / 'mmpose_mum').glob('*/__init__.py')}
     beside = {path.name for path in ROOT.iterdir()
               if path.is_dir() and path.name in ('configs', 'tools', 'dev', 'docs', 'tests')}
-    assert inside <= rooms and beside <= rooms
+    assert inside <= folders and beside <= folders
 
 
 def test_a_head(run):

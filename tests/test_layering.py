@@ -1,4 +1,4 @@
-"""Imports go one way: each room of the package uses only the rooms that are named here.
+"""Imports go one way: each folder of the package uses only the folders that are named here.
 
 Read from the source, so that an import inside a function counts as well.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mmpose_mum'
-# Room -> the rooms it may use, from the ground up: all of them stand above it in this table.
+# Folder -> the folders it may use, from the ground up: all of them stand above it in this table.
 MAY_USE = {
     'functional': (),  # not even the host
     'files': (),
@@ -31,7 +31,7 @@ MAY_USE = {
     'report': (
         'files', 'configs', 'checkpoint', 'visualization', 'datasets', 'export', 'version'),
 }
-BESIDE = ('_moved', 'host', 'register', 'version')  # of no room
+BESIDE = ('_moved', 'host', 'register', 'version')  # of no folder
 MAY_USE['cli'] = (*MAY_USE, *BESIDE)
 HOST = ('mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain')
 
@@ -51,7 +51,7 @@ def imported_modules(path):
 
 
 def files():
-    """Returns the Python files in the package's rooms."""
+    """Returns the Python files in the package's folders."""
     return sorted(path for path in PACKAGE.rglob('*.py')
                   if path.parent != PACKAGE and '.mim' not in path.parts)
 
@@ -62,7 +62,7 @@ def name_of(path):
 
 
 @pytest.mark.parametrize('path', files(), ids=name_of)
-def test_a_room_uses_only_the_rooms_below_it(path):
+def test_a_folder_uses_only_the_folders_below_it(path):
     own = path.relative_to(PACKAGE).parts[0]
     for module in imported_modules(path):
         parts = module.split('.')
@@ -73,10 +73,10 @@ def test_a_room_uses_only_the_rooms_below_it(path):
             assert own != 'functional' or parts[0] not in HOST, f'{module}: no host in functional'
 
 
-def test_no_two_rooms_need_each_other():
-    rooms = list(MAY_USE)
-    for number, room in enumerate(rooms):
-        assert set(MAY_USE[room]) <= {*rooms[:number], *BESIDE}, room
+def test_no_two_folders_need_each_other():
+    folders = list(MAY_USE)
+    for number, folder in enumerate(folders):
+        assert set(MAY_USE[folder]) <= {*folders[:number], *BESIDE}, folder
 
 
 def test_the_reader_sees_every_form_of_import(tmp_path, monkeypatch):

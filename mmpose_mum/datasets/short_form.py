@@ -26,7 +26,7 @@ def sources_of(config: dict) -> List[ConfigDict]:
         list[ConfigDict]: The labeled and the unlabeled set's, with pipelines and metainfo; or the
         one that there is.
     """
-    if name_of(config) != 'SemiSupervisedDataset':
+    if not name_of(config).endswith('SemiSupervisedDataset'):  # a subclass, too
         return [ConfigDict(config)]
     if 'datasets' in config:
         return [ConfigDict(dataset) for dataset in config['datasets']]

@@ -239,7 +239,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                 f'{sum(left_out.values())} matching annotations, none with a usable `bbox`'
                 + (f' (left out: {told})' if told else '')
                 + ('' if stray is None else f'. An `image_id` is {stray!r}, and no image has this '
-                   f'`id` (the first has {known and known["id"]!r}; a number is not its text)')
+                   f'`id` (the first has {known!r}; a number is not its text)')
                 + '. Leave ann_file empty to take every image of the folder as one person')
         return people
 

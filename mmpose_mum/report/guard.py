@@ -9,7 +9,7 @@ from ..visualization.scalars import Start
 # As PseudoLabelMonitorHook and LossGuardHook put it.
 _SYMPTOMS = 'no signal|collapse to background|collapse to one place'
 _TOLD = re.compile(
-    rf'iteration (\d+): \S*(?:{_SYMPTOMS})(?::|" is over)'
+    rf'iteration (\d+): \S*(?:{_SYMPTOMS})(?::|"? is over)'
     r'|iteration (\d+): .*This step is skipped|the unlabeled images never count', re.S)
 _RECORD = re.compile(  # a line that begins one: time, logger, level, and then the text
     r'^\d[\d/]* \d\d:\d\d:\d\d - \w+ - (?P<level>[A-Z]+) - (?P<text>.*)$')

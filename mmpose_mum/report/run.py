@@ -103,7 +103,7 @@ def _read(name: str, folder: Path) -> Run:
             lacks.append(f'The config {configs[-1]} cannot be read: {error!r}. No settings and no '
                          'images.')
     else:
-        lacks.append('The work dir has no */vis_data/config.py, and no config or several of its '
+        lacks.append('The work dir has no */vis_data/config.py, and not exactly one config of its '
                      'own: no settings and no images.')
     try:
         checkpoint = find_checkpoint(folder)

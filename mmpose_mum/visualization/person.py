@@ -19,7 +19,7 @@ class PanelVisualizer(PoseLocalVisualizer):
 
     Args:
         metainfo (dict): What MMPose knows of the keypoints, with their skeleton and colors.
-        name (str): MMEngine wants one of each visualizer.
+        name (str): MMEngine wants a name for each visualizer.
     """
 
     def __init__(self, metainfo: Dict[str, Any], name: str = 'person') -> None:

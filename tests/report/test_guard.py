@@ -37,8 +37,9 @@ def test_symptoms_and_their_ends_are_found(logged):
         (logging.INFO, 'Iter(train) [100/400]  loss: 0.1'),
         (logging.WARNING, f'iteration 200: {background}: {why}'),
         (logging.WARNING, f'iteration 250: second_{place}: {where}'),
-        (logging.INFO, f'iteration 300: "{background}" is over'))
-    assert [message.bad for message in messages] == [True, True, False]
+        (logging.INFO, f'iteration 300: "{background}" is over'),
+        (logging.INFO, f'iteration 350: second_{place} is over'))  # as older runs have it
+    assert [message.bad for message in messages] == [True, True, False, False]
     assert messages[0].text.startswith('iteration 200: collapse to background: teacher_confidence')
     assert messages[0].text.endswith('its cutout')
     assert messages[1].text.startswith('iteration 250: second_collapse to one place: ')

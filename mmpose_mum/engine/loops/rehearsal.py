@@ -36,7 +36,8 @@ class _Backward:
 
 def first_update(runner) -> int:
     """Return the iteration that follows the optimizer's next update."""
-    return runner.iter + getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+    return (runner.iter // counts + 1) * counts  # also after a resume in between
 
 
 def rehearse(runner, data_batch: Any) -> None:
@@ -44,7 +45,7 @@ def rehearse(runner, data_batch: Any) -> None:
 
     A step after the burn-in needs about twice the memory, and may fail for reasons of its own. It
     is better to know now. Weights, buffers and the optimizer stay as they are. Random numbers are
-    drawn, and the next ``time`` and ``memory`` of the log include the trial. Call it behind an
+    drawn, and the next ``time`` and ``memory`` of the log include the trial. Call it right after an
     update of the optimizer: its state is in memory then, and gradients are not. With accumulated
     gradients the real step needs memory for these, too, and DDP averages none in the trial.
 

@@ -202,6 +202,9 @@ def test_several_best_ones(tmp_path, save_best, rule, left):
     ('NME', 'less')])
 def test_the_directions_of_mmposes_metrics_are_known(metric, rule):
     assert SafeCheckpointHook(save_best=metric).rules == [rule]
+    auto = SafeCheckpointHook(save_best='auto')
+    auto._init_rule(auto.rules, [metric])  # as MMEngine does at the first validation
+    assert auto.rules == [rule]
 
 
 class FullForLogs(FullBetween):

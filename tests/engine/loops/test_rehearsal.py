@@ -81,6 +81,14 @@ def test_it_is_told_what_has_failed(runner, monkeypatch):
     assert 'would have failed after the burn-in of 5 iterations' in told[1] and len(told) == 2
 
 
+@pytest.mark.parametrize('iteration, counts, update', [
+    (0, 1, 1), (7, 1, 8), (0, 4, 4), (4, 4, 8), (6, 4, 8), (7, 4, 8)])
+def test_the_next_update_is_known_also_after_a_resume_in_between(iteration, counts, update):
+    wrapper = SimpleNamespace(_accumulative_counts=counts)
+    assert rehearsal.first_update(
+        SimpleNamespace(iter=iteration, optim_wrapper=wrapper)) == update
+
+
 def test_a_train_step_of_ones_own_may_ask_the_optimizer(runner):
     asked = []
 

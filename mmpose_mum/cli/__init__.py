@@ -17,7 +17,7 @@ from .._moved import REMOVED_IN, SCRIPT_FLAGS, SCRIPTS
 from ..files.whole import check_writable
 from ..version import __version__
 
-VERBS = ('convert', 'split', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
+VERBS = ('convert', 'split', 'boxes', 'detect', 'preview', 'plot', 'compare', 'publish', 'export',
          'suggest', 'merge', 'report', 'doctor')
 
 

@@ -44,7 +44,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Merge, write, and say what to put into a config."""
     from ..coco.layout import as_json, read_coco
-    from ..coco.merge import LabelFile, check_images, find_images, labeled_keypoints, merge, without
+    from ..coco.merge import LabelFile, check_images, find_images, merge, without
+    from ..coco.person_boxes import labeled_keypoints
     from ..files.whole import write_whole
     from ..suggest.known import is_copy
     check_arguments(args)

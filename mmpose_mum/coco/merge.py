@@ -11,6 +11,7 @@ from ..files.images import IMAGE_SUFFIXES, missing_images, same_image
 from ..files.video import saved_frame_name
 from .keypoint_names import compare_names
 from .layout import CocoJson, Field, find_entry, is_number, is_whole, require, shown
+from .person_boxes import box_around, has_area, is_box, is_tight, labeled_keypoints
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
 SAME_PLACE = .1  # largest mean distance of one person's keypoints labeled twice, in box sides
@@ -125,7 +126,7 @@ def restore_boxes(corrected: CocoJson, suggested: CocoJson) -> Tuple[CocoJson, i
         are.
     """
     boxes = {id(person): before for _, before, person in _pairs(suggested, corrected)
-             if person and _is_box(before.get('bbox')) and _is_tight(person)}
+             if person and is_box(before.get('bbox')) and is_tight(person)}
     people = []
     for person in corrected.annotations:
         before = boxes.get(id(person))
@@ -241,11 +242,6 @@ def _points(person: dict) -> List[Optional[Tuple[float, float]]]:
             for x, y, visible in zip(values[::3], values[1::3], values[2::3])]
 
 
-def labeled_keypoints(person: dict) -> int:
-    """Count an annotation's keypoints with a visibility above 0."""
-    return sum(visible > 0 for visible in person.get('keypoints', ())[2::3])
-
-
 def same_name(name: str, other: str) -> bool:
     """Tell whether one path ends in the other."""
     short, long = sorted((name.split('/'), other.split('/')), key=len)
@@ -254,7 +250,7 @@ def same_name(name: str, other: str) -> bool:
 
 def overlap(box: Any, other: Any) -> float:
     """Return the intersection over union of two boxes x, y, width, height; 0 if one is none."""
-    if not (_is_box(box) and _is_box(other)):
+    if not (is_box(box) and is_box(other)):
         return 0.
     shared = _shared(box, other)
     union = box[2] * box[3] + other[2] * other[3] - shared
@@ -266,14 +262,6 @@ def _shared(box: Sequence[float], other: Sequence[float]) -> float:
     sides = [min(box[i] + box[i + 2], other[i] + other[i + 2]) - max(box[i], other[i])
              for i in (0, 1)]
     return max(sides[0], 0) * max(sides[1], 0)
-
-
-def _is_box(box: Any) -> bool:
-    return isinstance(box, list) and len(box) == 4 and all(map(is_number, box))
-
-
-def _has_area(box: Any) -> bool:
-    return _is_box(box) and min(box[2:]) > 0
 
 
 def _pairs(before: CocoJson, after: CocoJson, twice: bool = False,
@@ -330,36 +318,17 @@ def _likeness(box: Any, person: dict) -> float:
     keypoints. A person without keypoints whose box is empty may be anybody, after those who fit:
     `BLANK`.
     """
-    if not _is_box(box):
+    if not is_box(box):
         return 0.
-    around: Any = _box_around(person) or person.get('bbox')
-    if not _is_box(around):
+    around: Any = box_around(person) or person.get('bbox')
+    if not is_box(around):
         return 0.
-    if not any(around[2:]) and not _box_around(person):
+    if not any(around[2:]) and not box_around(person):
         return BLANK
     x, y, width, height = around
     held = _shared(box, [x, y, max(width, 1), max(height, 1)]) / (max(width, 1) * max(height, 1))
     share = max(overlap(box, around), overlap(box, person.get('bbox')))
     return 1 + share if held >= .5 or share >= SAME_PERSON else 0.
-
-
-def _box_around(person: dict) -> Optional[List[float]]:
-    """Return the smallest box around the labeled keypoints, None if there are none."""
-    values = person.get('keypoints')
-    if not isinstance(values, list) or len(values) % 3 or not all(map(is_number, values)):
-        return None
-    points = np.reshape(values, (-1, 3))
-    points = points[points[:, 2] > 0, :2]
-    if not len(points):
-        return None
-    return [*points.min(0).tolist(), *np.ptp(points, axis=0).tolist()]
-
-
-def _is_tight(person: dict) -> bool:
-    """Tell whether a person has no box with an area, or the smallest one around the keypoints."""
-    box, around = person.get('bbox'), _box_around(person)
-    return not _has_area(box) or around is not None and all(
-        abs(one - other) <= 1 for one, other in zip(box or (), around))
 
 
 def _path(file: LabelFile, image: dict) -> str:
@@ -433,12 +402,12 @@ def _check_people(coco: CocoJson, corrected: bool) -> None:
             find_entry(coco.categories, key)))])
     people = [person for person in coco.annotations if corrected or 'keypoints' in person]
     require(coco.path, 'annotation', people, [
-        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', _is_box)])
+        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', is_box)])
     check_keypoint_numbers(coco._replace(annotations=people))
     if corrected:  # a training would leave them out
         require(coco.path, 'annotation', list(filter(labeled_keypoints, people)), [
             Field('bbox', 'of a width and height above 0; --suggested gives such boxes back',
-                  _has_area),
+                  has_area),
             Field('iscrowd', '0, as for one person', lambda crowd: not crowd)])
 
 

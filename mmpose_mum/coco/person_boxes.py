@@ -1,0 +1,118 @@
+"""Boxes of labeled people, and boxes around the keypoints where an annotation tool kept none."""
+from collections import Counter
+from typing import Any, List, Optional, Tuple
+
+import numpy as np
+
+from .layout import CocoJson, Field, find_entry, is_number, require
+
+
+def is_box(box: Any) -> bool:
+    """Tell whether something is four numbers.
+
+    Example:
+        >>> is_box([0, 0, 5, 0]), is_box([0, 0, 5]), is_box(None)
+        (True, False, False)
+    """
+    return isinstance(box, list) and len(box) == 4 and all(map(is_number, box))
+
+
+def has_area(box: Any) -> bool:
+    """Tell whether something is a box x, y, width, height with an area.
+
+    Example:
+        >>> has_area([0, 0, 5, 0]), has_area([0, 0, 5, 1])
+        (False, True)
+    """
+    return is_box(box) and min(box[2:]) > 0
+
+
+def labeled_keypoints(person: dict) -> int:
+    """Count an annotation's keypoints with a visibility above 0.
+
+    Example:
+        >>> labeled_keypoints(dict(keypoints=[4, 5, 2, 0, 0, 0, 6, 7, 1]))
+        2
+    """
+    return sum(visible > 0 for visible in person.get('keypoints', ())[2::3])
+
+
+def box_around(person: dict) -> Optional[List[float]]:
+    """Return the smallest box around the labeled keypoints, None if there are none.
+
+    Example:
+        >>> box_around(dict(keypoints=[4, 5, 2, 0, 0, 0, 6, 8, 1]))
+        [4, 5, 2, 3]
+    """
+    values = person.get('keypoints')
+    if not isinstance(values, list) or len(values) % 3 or not all(map(is_number, values)):
+        return None
+    points = np.reshape(values, (-1, 3))
+    points = points[points[:, 2] > 0, :2]
+    if not len(points):
+        return None
+    return [*points.min(0).tolist(), *np.ptp(points, axis=0).tolist()]
+
+
+def is_tight(person: dict) -> bool:
+    """Tell whether a person has no box with an area, or the smallest one around the keypoints.
+
+    Example:
+        >>> points = [4, 5, 2, 6, 8, 2]
+        >>> is_tight(dict(keypoints=points, bbox=[4, 5, 2, 3]))
+        True
+        >>> is_tight(dict(keypoints=points, bbox=[2, 3, 6, 7]))
+        False
+    """
+    box, around = person.get('bbox'), box_around(person)
+    return not has_area(box) or around is not None and all(
+        abs(one - other) <= 1 for one, other in zip(box or (), around))
+
+
+def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
+    """Give people boxes around their keypoints, unless somebody has drawn boxes.
+
+    Args:
+        coco (CocoJson): Labels, as an annotation tool exports them.
+        edge (float): What a new box leaves on each side of the keypoints, at least 0, in longer
+            sides of the smallest box around them. A box ends at the border of the image.
+
+    Returns:
+        tuple[CocoJson, Counter]: The labeled people. All have ``area``, ``iscrowd`` and
+        ``num_keypoints``. And how many ``made`` and ``kept`` boxes there are, how many annotations
+        are left out as they are ``unlabeled``, and how many as their keypoints lie at one
+        ``place``.
+
+    Raises:
+        ValueError: If keypoints are not triples of numbers. The message names the annotation.
+    """
+    # Of what is no person, such as a box alone, a tool may write no keypoints, or an empty list.
+    require(coco.path, 'annotation', [a for a in coco.annotations if a.get('keypoints')], [Field(
+        'keypoints', 'a list of x, y and visibility of each keypoint', lambda values: isinstance(
+            values, list) and len(values) % 3 == 0 and all(map(is_number, values)))])
+    people, count = [], Counter()  # type: ignore[var-annotated]
+    for person in coco.annotations:
+        around = box_around(person)
+        if around is None:
+            count['unlabeled'] += 1
+            continue
+        x, y, width, height = around
+        if not is_tight(person):
+            box = person['bbox']
+            count['kept'] += 1
+        elif max(width, height) <= 0:
+            count['place'] += 1
+            continue
+        else:
+            margin = edge * max(width, height)
+            image = find_entry(coco.images, person.get('image_id')) or {}
+            left, top = max(x - margin, 0), max(y - margin, 0)
+            right = min(x + width + margin, image.get('width') or np.inf)
+            bottom = min(y + height + margin, image.get('height') or np.inf)
+            box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
+            count['made'] += 1
+        drawn = 'area' in person and box is person.get('bbox')
+        people.append(dict(
+            dict(iscrowd=0), **{**person, 'bbox': box, 'num_keypoints': labeled_keypoints(person),
+                                'area': person['area'] if drawn else round(box[2] * box[3], 2)}))
+    return coco._replace(annotations=people), count

@@ -97,6 +97,18 @@ def write_data(dataset, number: int):
             path.write_text(json.dumps(content))
 
 
+def converted(cfg):
+    """Converts the plain config that lies in the current folder, with data of its keypoints."""
+    names = [point.name for point in cfg.train_dataloader.dataset.metainfo.keypoint_info.values()]
+    content = coco_json(len(names))
+    content['categories'][0]['keypoints'] = names
+    Path('labels.json').write_text(json.dumps(content))
+    write_images(Path('images'))
+    cli.main('convert config.py --labeled labels.json --labeled-images images --val labels.json '
+             '--val-images images --unlabeled images --max-iters 20 --out semi.py'.split())
+    return Config.fromfile('semi.py')
+
+
 def test_there_are_configs_in_the_docs():
     assert {page.name for page, _ in BLOCKS} >= {'config.md', 'custom_data.md'}
     shown = {block['file'] for _, block in BLOCKS}
@@ -123,6 +135,8 @@ def test_config_trains(block, tmp_path, monkeypatch):
     (tmp_path / 'config.py').write_text(text, encoding='utf-8')
     monkeypatch.chdir(tmp_path)
     cfg = Config.fromfile('config.py')
+    if not cfg.train_dataloader.dataset.type.endswith('SemiSupervisedDataset'):
+        cfg = converted(cfg)
     sources = cfg.train_dataloader.dataset
     write_data(sources, cfg.model.estimator.head.out_channels)
     labeled, unlabeled = DATASETS.build(sources).datasets

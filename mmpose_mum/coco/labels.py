@@ -59,11 +59,12 @@ _PERSON_FIELDS = [
           number is None or is_number(number))]
 _METRIC_FIELDS = [
     Field('keypoints', 'a list of numbers, which CocoMetric reads of every annotation: take out '
-          'those that are no people', lambda points: isinstance(points, list) and all(
+          'those that are no people, as `mmpose-mum boxes` does',
+          lambda points: isinstance(points, list) and all(
               isinstance(point, (int, float)) for point in points))]
 _AREA = Field(
     'area', 'a number of pixels above 0, which CocoMetric measures by: a person without it is '
-    'never found. Or set use_area=False in val_evaluator',
+    'never found. `mmpose-mum boxes` adds it. Or set use_area=False in val_evaluator',
     lambda area: is_number(area) and area > 0)
 
 
@@ -332,7 +333,8 @@ def _check_counts(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
         + ('Annotations of other categories do not belong in a json of labels: remove them'
            if len({person['category_id'] for person in people}) > 1 and len(wrong) < len(people)
            else "The metainfo (keypoint_info) and the head's outputs must be the json's keypoints"
-           + (f', which are {listed}' if listed else '')))
+           + (f', which are {listed}' if listed else '')
+           + '. For keypoints of your own start from docs/examples/own_plain.py'))
 
 
 def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> None:
@@ -430,7 +432,8 @@ def _report(coco: CocoJson, people: List[dict], what: str) -> None:
         raise ValueError(
             f'the {what} set is empty: {coco.path!r} has {len(coco.annotations)} annotations, and '
             f'none of them counts (left out: {told or "none"}). An annotation needs a `bbox`, '
-            '`keypoints` and at least one labeled keypoint')
+            '`keypoints` and at least one labeled keypoint. `mmpose-mum boxes` makes boxes around '
+            'keypoints')
     if told:
         print_log(f'{len(people)} of {len(coco.annotations)} annotations of the {what} set '
                   f'{coco.path!r} are used; left out: {told}', 'current')

@@ -1,6 +1,7 @@
 """Check everything that a semi-supervised config names, and write it to a file."""
 import os
 import os.path as osp
+from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
@@ -17,6 +18,7 @@ from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
 from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of
+from ..files.images import same_image
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
 from ..models.labelers import Labeler
@@ -70,7 +72,8 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'--out: a config ends in .py, got {out!r}')
 
 
-def check_training(cfg: Config, labeler: Optional[Labeler], labeled: bool) -> str:
+def check_training(cfg: Config, labeler: Optional[Labeler],
+                   labeled: bool) -> Tuple[str, List[str]]:
     """Read the training data, and look for the first unlabeled image.
 
     Args:
@@ -79,7 +82,7 @@ def check_training(cfg: Config, labeler: Optional[Labeler], labeled: bool) -> st
         labeled (bool): Whether to read the labeled set too. The original's may not be here.
 
     Returns:
-        str: The number of people, in words.
+        tuple[str, list[str]]: The number of people, in words; and the unlabeled images' paths.
 
     Raises:
         ValueError: If a set is empty, its images are not where the config says, or the labeler
@@ -90,23 +93,30 @@ def check_training(cfg: Config, labeler: Optional[Labeler], labeled: bool) -> st
         sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
     else:
         sources = {SOURCE_NAMES[1]: DATASETS.build(sources_of(dataset)[1])}
-    unlabeled = sources[SOURCE_NAMES[1]].get_data_info(0)['img_path']
-    if not split_frame_name(unlabeled) and not isfile(unlabeled):
-        raise ValueError(f'the first unlabeled image {unlabeled!r} does not exist'
-                         f'{similar_name(unlabeled)}; give their folder with --unlabeled-images')
+    unlabeled = _images_of(sources[SOURCE_NAMES[1]])
+    if not split_frame_name(unlabeled[0]) and not isfile(unlabeled[0]):
+        raise ValueError(f'the first unlabeled image {unlabeled[0]!r} does not exist'
+                         f'{similar_name(unlabeled[0])}; give their folder with --unlabeled-images')
     if labeler is not None:
         labeler.check_people(sources[SOURCE_NAMES[1]])
-    return ' and '.join(f'{len(source)} {name}' for name, source in sources.items()) + ' people'
+    words = ' and '.join(f'{len(source)} {name}' for name, source in sources.items())
+    return f'{words} people', unlabeled
 
 
-def check_validation(cfg: Config) -> str:
+def _images_of(dataset) -> List[str]:
+    return list(dict.fromkeys(
+        dataset.get_data_info(i)['img_path'] for i in range(len(dataset))))
+
+
+def check_validation(cfg: Config, unlabeled: Sequence[str] = ()) -> str:
     """Read the validation data, and look for the metrics' files and the first image.
 
     Args:
         cfg (Config): The semi-supervised config.
+        unlabeled (Sequence[str]): Paths of the unlabeled images.
 
     Returns:
-        str: The number of people, in words.
+        str: The number of people, in words, and how many of the images are unlabeled ones, too.
 
     Raises:
         ValueError: If there are none, a file is not where the config says, or the labels lack
@@ -118,7 +128,9 @@ def check_validation(cfg: Config) -> str:
     for path in files:
         if path and not exists(path):
             raise ValueError(f'the validation reads {path!r}, which does not exist; give '
-                             'a json of yours, with boxes, with --val')
+                             'a json of yours, with boxes, with --val. `mmpose-mum split '
+                             'labels.json --out splits --percent 80 --keep-hidden` makes two '
+                             'jsons of one')
     for part in leaves(cfg.val_dataloader.dataset):
         if part.get('headbox_file') and not exists(part['headbox_file']):
             raise ValueError(f'the validation reads {part["headbox_file"]!r}, which does not '
@@ -142,7 +154,16 @@ def check_validation(cfg: Config) -> str:
     if not isfile(person['img_path']):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; give the folder with --val-images, or another json with --val')
-    return f'{len(dataset)} people to validate on'
+    by_name = defaultdict(list)
+    for path in map(osp.abspath, unlabeled):
+        by_name[osp.basename(path)].append(path)
+    images = list(map(osp.abspath, _images_of(dataset)))
+    shared = sum(any(same_image(path, other) for other in by_name[osp.basename(path)])
+                 for path in images)
+    words = f'{len(dataset)} people to validate on'
+    return words if not shared else (
+        f'{words}\n  NOTE      {shared} of the {len(images)} validation images are unlabeled '
+        'images, too: the metric says less about new ones')
 
 
 def _check_best(cfg: Config, metrics: Sequence[dict]) -> None:
@@ -193,12 +214,13 @@ def check_written(cfg: Config, options: Options) -> List[str]:
         model.load_labeler(names)
     with DefaultScope.overwrite_default_scope('mmpose'):
         files = _files(labeled)
-        people = [check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
-            exists(path) for path in files if path))]
+        words, unlabeled = check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
+            exists(path) for path in files if path))
+        people = [words]
         val = cfg.get('val_dataloader')
         if val and (options.labeled or options.val or all(
                 exists(path) for path in _files(val.dataset) if path)):
-            people.append(check_validation(cfg))
+            people.append(check_validation(cfg, unlabeled))
     return people
 
 

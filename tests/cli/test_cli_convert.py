@@ -1,6 +1,7 @@
 """The tool writes a config that trains, and says what it looked for and did not find."""
 import json
 import re
+import shutil
 import uuid
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def test_a_written_config_trains(demo, tmp_path, capsys):
     assert len(logged['train/sup_loss_kpt'].data[0]) == 3
     assert len(logged['train/unsup_loss'].data[0]) == 2
     assert 'val/teacher/coco/AP' in logged and 'val/student/coco/AP' in logged
+
+
+def test_validation_images_among_the_unlabeled_ones_are_told(demo, tmp_path, capsys):
+    pool = tmp_path / 'pool'
+    shutil.copytree(demo['val_images'], pool)
+    first, second, third, _ = sorted(pool.iterdir())
+    first.unlink()
+    second.write_bytes(third.read_bytes())  # another image of that name
+    make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+         '--unlabeled', pool, '--val', demo['val'], '--val-images', demo['val_images'],
+         '--max-iters', 3, '--burn-in', 1, '-o', tmp_path / 'semi.py')
+    said = capsys.readouterr().out
+    assert '4 people to validate on\n  NOTE      2 of the 4 validation images are unl' in said
 
 
 def test_a_labelers_view_and_files_are_written_and_it_labels(demo, tmp_path, capsys):

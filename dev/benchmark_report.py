@@ -44,8 +44,9 @@ OTHER_PAIRS = (('mean_teacher', 'supervised'), ('pose_cons', 'supervised'),
                ('mixing_without_erasing', 'r5_shifts'))
 REPLICATES, COVERAGE = 4000, 95  # of the bootstrap; per cent
 PEOPLE = {'val': 'validation', 'hidden': 'hidden labels'}
-# Upper rungs of the ladder: methods of the main table.
-RUNGS = ('no_mixing', 'pose_mum', 'round2_pose_mum', 'full_recipe')
+# From the lowest rung up; the upper four are methods of the main table.
+LADDER = ('r0_start', 'r1_colors', 'r2_momentum', 'r3_teacher_view', 'r4_strong_view', 'r5_shifts',
+          'r6_erasing', 'no_mixing', 'pose_mum', 'round2_pose_mum', 'full_recipe')
 NOTHING = '–'
 
 
@@ -252,9 +253,10 @@ def ladder_table(records: list) -> str:
     rows = []
     for labels in labels_of(own):
         below = {}
-        for method in [*sorted(methods_of(own)), *RUNGS]:
+        for method in LADDER:
             found = judged(records, method, labels)
-            if not found:
+            if not found:  # the next one is not compared with another than the one below
+                below = {}
                 continue
             added = [found[seed] - below[seed] for seed in found if seed in below]
             rows.append([f'`{method}`', f'{labels:,}', summary(found.values()),

@@ -269,8 +269,8 @@ def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
     _, _, *rows = cells(report.ladder_table(records))
     assert [(row[0], *row[3:]) for row in rows] == [
         ('`r0_start`', '–', '-25%'), ('`r1_colors`', '+0.200 (1)', '25%'),
-        ('`no_mixing`', '+0.050 (1)', '37%'), ('`pose_mum`', '+0.150 (1)', '75%'),
-        ('`full_recipe`', '-0.050 (1)', '62%')]
+        ('`no_mixing`', '–', '37%'), ('`pose_mum`', '+0.150 (1)', '75%'),
+        ('`full_recipe`', '–', '62%')]  # the rung below has not been trained
 
 
 def test_curves_of_two_lengths_are_means_over_the_draws_that_all_have():

@@ -183,7 +183,7 @@ def test_several_jsons_of_the_same_images_are_split_alike(source, tmp_path):
 
 @pytest.mark.parametrize('args, message', [
     (['--percent', '10', '101'], 'above 0 and at most 100'),
-    (['--protocol', 'sshpe'], 'at most 30, which .* has, not 1000'),
+    (['--protocol', 'sshpe'], 'at most 30, as many as .* has; got 1000'),
     (['--image-ids', 'none.txt'], 'No such file.*none.txt'),
 ])
 def test_an_error_comes_in_a_sentence_and_before_any_file(source, tmp_path, args, message):

@@ -398,9 +398,9 @@ def test_a_set_without_one_image_is_refused_if_they_would_be_on_the_disk(
 
 
 @pytest.mark.parametrize('wrong, words', [
-    (dict(bbox=[float('nan'), 2, 30, 40]), 'the bbox of the annotation 1 of .*a.png'),
+    (dict(bbox=[float('nan'), 2, 30, 40]), 'the annotation 1 of .*a.png has NaN .* in bbox:'),
     (dict(bbox=[1, 2, 30, 40], keypoints=[float('nan'), 9, 2] + [9, 9, 2] * 2),
-     'the keypoints of the annotation 1 of .*a.png')], ids=str)
+     'the annotation 1 of .*a.png has NaN .* in keypoints:')], ids=str)
 def test_labels_that_are_not_finite_are_an_error(tmp_path, wrong, words):
     cv2.imwrite(str(tmp_path / 'a.png'), make_image())
     dataset = DATASETS.build(labeled(tmp_path, [dict(bbox=[1, 2, 30, 40]), wrong]))

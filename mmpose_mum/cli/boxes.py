@@ -31,11 +31,15 @@ def run(args: Namespace) -> None:
     if not coco.annotations:
         raise ValueError(f'{args.labels!r} has no annotation with labeled keypoints at two places: '
                          'export the keypoints, in the layout "COCO keypoints"')
-    write_whole(as_json(dict(images=list(coco.images.values()), annotations=coco.annotations,
-                             categories=list(coco.categories.values()))), args.out)
+    info = dict(info=coco.info) if coco.info else {}
+    write_whole(as_json(dict(
+        info, images=list(coco.images.values()), annotations=coco.annotations,
+        categories=list(coco.categories.values()))), args.out)
     print(f'wrote {args.out}: {len(coco.annotations)} people; {count["made"]} have a new box '
           f'around their keypoints, {count["kept"]} keep theirs')
     for number, why in ((count['unlabeled'], 'annotations without a labeled keypoint'),
-                        (count['place'], 'people whose labeled keypoints all lie at one place')):
+                        (count['place'], 'people whose labeled keypoints all lie at one place'),
+                        (count['outside'], 'people around whose keypoints no box has an area in '
+                         'the image')):
         if number:
             print(f'left out {number} {why}')

@@ -114,11 +114,12 @@ def read_coco(path: str) -> CocoJson:
                     info if isinstance(info, dict) else {})
 
 
-def as_json(content: Dict[str, List[dict]]) -> str:
+def as_json(content: Dict[str, Any]) -> str:
     """Return the text of a json in COCO's layout.
 
     Args:
-        content (dict): Lists of entries by ``images``, ``annotations`` and ``categories``.
+        content (dict): Lists of entries by ``images``, ``annotations`` and ``categories``, and
+            what else the json says.
 
     Raises:
         ValueError: If an entry has NaN or an infinite number, which other programs do not read. The
@@ -127,8 +128,8 @@ def as_json(content: Dict[str, List[dict]]) -> str:
     try:
         return json.dumps(content, allow_nan=False)
     except ValueError:
-        for kind, entries in content.items():
-            for i, entry in enumerate(entries):
+        for kind in _KINDS:
+            for i, entry in enumerate(content.get(kind, ())):
                 for key, value in entry.items():
                     if not isinstance(value, str) and re.search(
                             r'\b(NaN|Infinity)\b', json.dumps(value)):

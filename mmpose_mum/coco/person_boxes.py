@@ -80,8 +80,8 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
     Returns:
         tuple[CocoJson, Counter]: The labeled people. All have ``area``, ``iscrowd`` and
         ``num_keypoints``. And how many ``made`` and ``kept`` boxes there are, how many annotations
-        are left out as they are ``unlabeled``, and how many as their keypoints lie at one
-        ``place``.
+        are left out as they are ``unlabeled``, as their keypoints lie at one ``place``, or
+        ``outside`` of the image, so that no box around them has an area in it.
 
     Raises:
         ValueError: If keypoints are not triples of numbers. The message names the annotation.
@@ -107,12 +107,22 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
             margin = edge * max(width, height)
             image = find_entry(coco.images, person.get('image_id')) or {}
             left, top = max(x - margin, 0), max(y - margin, 0)
-            right = min(x + width + margin, image.get('width') or np.inf)
-            bottom = min(y + height + margin, image.get('height') or np.inf)
+            right = min(x + width + margin, _side(image, 'width'))
+            bottom = min(y + height + margin, _side(image, 'height'))
             box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
+            if not has_area(box):
+                count['outside'] += 1
+                continue
             count['made'] += 1
-        drawn = 'area' in person and box is person.get('bbox')
-        people.append(dict(
-            dict(iscrowd=0), **{**person, 'bbox': box, 'num_keypoints': labeled_keypoints(person),
-                                'area': person['area'] if drawn else round(box[2] * box[3], 2)}))
+        area: Any = person.get('area')
+        if box is not person.get('bbox') or not is_number(area) or area <= 0:
+            area = round(box[2] * box[3], 2)
+        people.append(dict(person, bbox=box, area=area, iscrowd=person.get('iscrowd') or 0,
+                           num_keypoints=labeled_keypoints(person)))
     return coco._replace(annotations=people), count
+
+
+def _side(image: dict, name: str) -> float:
+    """Return an image's width or height, infinity if the json does not tell."""
+    value: Any = image.get(name)
+    return value if is_number(value) and value > 0 else np.inf

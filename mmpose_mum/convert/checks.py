@@ -1,12 +1,12 @@
 """Check everything that a semi-supervised config names, and write it to a file."""
 import os
 import os.path as osp
-from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists, isfile
 from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -18,7 +18,7 @@ from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
 from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of
-from ..files.images import same_image
+from ..files.images import count_shared
 from ..files.similar_names import similar_name
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
 from ..models.labelers import Labeler
@@ -104,8 +104,10 @@ def check_training(cfg: Config, labeler: Optional[Labeler],
 
 
 def _images_of(dataset) -> List[str]:
+    # Not get_data_info of MMPose's, which copies the metainfo for each person.
     return list(dict.fromkeys(
-        dataset.get_data_info(i)['img_path'] for i in range(len(dataset))))
+        BaseDataset.get_data_info(part, i)['img_path']
+        for part in leaves(dataset) for i in range(len(part))))
 
 
 def check_validation(cfg: Config, unlabeled: Sequence[str] = ()) -> str:
@@ -154,12 +156,8 @@ def check_validation(cfg: Config, unlabeled: Sequence[str] = ()) -> str:
     if not isfile(person['img_path']):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; give the folder with --val-images, or another json with --val')
-    by_name = defaultdict(list)
-    for path in map(osp.abspath, unlabeled):
-        by_name[osp.basename(path)].append(path)
-    images = list(map(osp.abspath, _images_of(dataset)))
-    shared = sum(any(same_image(path, other) for other in by_name[osp.basename(path)])
-                 for path in images)
+    images = _images_of(dataset)
+    shared = count_shared(images, unlabeled)
     words = f'{len(dataset)} people to validate on'
     return words if not shared else (
         f'{words}\n  NOTE      {shared} of the {len(images)} validation images are unlabeled '

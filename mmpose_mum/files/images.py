@@ -4,7 +4,7 @@ import logging
 import os
 import os.path as osp
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
@@ -180,3 +180,25 @@ def same_image(path: str, other: str) -> bool:
         return True
     return osp.basename(path) == osp.basename(other) and osp.isfile(path) and osp.isfile(
         other) and filecmp.cmp(path, other, shallow=False)
+
+
+def count_shared(paths: Sequence[str], others: Sequence[str]) -> int:
+    """Count the images that are among others, by their path or as a copy of the same name.
+
+    Args:
+        paths (Sequence[str]): Of images. Frames of videos count by their path alone.
+        others (Sequence[str]): Of the others.
+    """
+    known = set(map(osp.abspath, others))
+    names = set(map(osp.basename, paths))
+    # By size, too: each folder of a set may have a 0001.jpg.
+    sized: Dict[Tuple[str, int], List[str]] = defaultdict(list)
+    for other in known:
+        if osp.basename(other) in names and osp.isfile(other):
+            sized[osp.basename(other), osp.getsize(other)].append(other)
+    shared = 0
+    for path in map(osp.abspath, paths):
+        copies = sized.get((osp.basename(path), osp.getsize(path)), ()) if osp.isfile(
+            path) else ()
+        shared += path in known or any(same_image(path, copy) for copy in copies)
+    return shared

@@ -8,7 +8,7 @@ from mmpose_mum.cli import main
 
 def export(path, *people):
     path.write_text(json.dumps(dict(
-        images=[dict(id=1, file_name='a.jpg', width=64, height=96)],
+        info=dict(image_folder='pool'), images=[dict(id=1, file_name='a.jpg', width=64, height=96)],
         categories=[dict(id=1, name='mouse', keypoints=['nose', 'tail'])],
         annotations=[dict(id=i, image_id=1, category_id=1, bbox=[0, 0, 0, 0], **person)
                      for i, person in enumerate(people)])))
@@ -23,6 +23,7 @@ def test_a_tools_export_gets_boxes(tmp_path, capsys):
     content = json.loads(out.read_text())
     assert [person['bbox'] for person in content['annotations']] == [[0, 0, 40, 60]]
     assert content['categories'][0]['name'] == 'mouse' and len(content['images']) == 1
+    assert content['info'] == dict(image_folder='pool')
     text = capsys.readouterr().out
     assert '1 people; 1 have a new box' in text and '1 annotations without a labeled' in text
     assert '1 people whose labeled keypoints all lie at one place' in text

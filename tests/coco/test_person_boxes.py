@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmpose_mum.coco.layout import CocoJson
-from mmpose_mum.coco.person_boxes import box_around, with_boxes
+from mmpose_mum.coco.person_boxes import box_around, has_area, with_boxes
 
 POINTS = [10, 20, 2, 30, 60, 1, 0, 0, 0]  # the smallest box: 10, 20, 20, 40
 
@@ -34,6 +34,9 @@ def test_a_box_that_was_drawn_stays():
     assert first['bbox'] == second['bbox'] == [5, 5, 50, 70] and count == dict(kept=2)
     assert (first['area'], first['iscrowd'], first['attributes']) == (99, 1, dict(a=1))
     assert second['area'] == 50 * 70
+    for empty in (0, None):
+        person, = with_boxes(labels(dict(drawn, area=empty, iscrowd=None)), .1)[0].annotations
+        assert (person['bbox'], person['area'], person['iscrowd']) == ([5, 5, 50, 70], 3500, 0)
 
 
 def test_who_has_no_keypoints_or_all_at_one_place_is_left_out_and_counted():
@@ -45,10 +48,18 @@ def test_who_has_no_keypoints_or_all_at_one_place_is_left_out_and_counted():
     assert count == dict(unlabeled=4, place=1, made=1)
 
 
+@pytest.mark.parametrize('points, edge', [
+    ([120, 30, 2, 140, 50, 2], .1), ([-40, 20, 2, -10, 40, 2], .1), ([120, 90, 2, 140, 99, 2], .1),
+    ([10, 20, 2, 40, 20, 2], 0.), ([10, 20, 2, 10.004, 20, 2], .1)])
+def test_a_box_without_an_area_in_the_image_is_none(points, edge):
+    coco, count = with_boxes(labels(dict(keypoints=points)), edge)
+    assert not coco.annotations and count == dict(outside=1)
+
+
 def test_the_box_ends_at_the_images_border():
     coco, _ = with_boxes(labels(dict(keypoints=[0, 2, 2, 99, 79, 2, 50, 50, 2])), .5)
     assert coco.annotations[0]['bbox'] == [0, 0, 100, 80]
-    coco, _ = with_boxes(labels(dict(keypoints=[0, 2, 2, 99, 79, 2, 50, 50, 2]), width=None), 1.)
+    coco, _ = with_boxes(labels(dict(keypoints=[0, 2, 2, 99, 79, 2, 50, 50, 2]), width='100'), 1.)
     assert coco.annotations[0]['bbox'] == [0, 0, 198, 80]
 
 
@@ -66,5 +77,6 @@ def test_all_labeled_keypoints_lie_in_the_box(points, edge):
     for person in coco.annotations:
         x, y, width, height = person['bbox']
         left, top, wide, high = box_around(person)
+        assert has_area(person['bbox'])
         assert x - .01 <= left and left + wide <= x + width + .02
         assert y - .01 <= top and top + high <= y + height + .02

@@ -260,6 +260,11 @@ def benchmark_people_of(digits):
     return np.array([int(digit, 36) for digit in digits])
 
 
+def test_the_ladder_has_a_rung_for_each_of_its_configs():
+    configs = Path(__file__).parents[2] / 'configs/lspet/ladder'
+    assert sorted(path.stem for path in configs.glob('*.py')) == list(report.LADDER[:-4])
+
+
 def test_each_rung_of_the_ladder_is_compared_with_the_one_below():
     records = [record('r0_start', 100, 0, 0.1, 0.1, 'ladder'),
                record('r1_colors', 100, 0, 0.1, 0.3, 'ladder'),

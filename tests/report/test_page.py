@@ -113,7 +113,7 @@ def test_without_a_config_there_are_still_the_curves(work_dir):
     written = write_report([work_dir], device='cpu')
     assert sections(written.path.read_text('utf-8')) == [
         'settings', 'metrics', 'curves', 'publish', 'lacks']
-    assert 'no config' in written.lacks[0]
+    assert 'not exactly one config' in written.lacks[0]
 
 
 def test_images_that_are_gone_are_told(hostile_run, tmp_path):

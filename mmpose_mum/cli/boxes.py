@@ -5,7 +5,7 @@
 Annotation tools export boxes of zeros, the smallest box around the keypoints, or none. A model that
 learns from such boxes sees less around a person than in other boxes. Here these people get a box
 with an edge. Boxes that somebody has drawn stay. Annotations without a labeled keypoint are left
-out, as are people whose labeled keypoints all lie at one place.
+out, as are people whose labeled keypoints lie at one place, or outside of the image.
 """
 from argparse import ArgumentParser, Namespace
 
@@ -29,7 +29,7 @@ def run(args: Namespace) -> None:
     keep_existing(args.out, args.force)
     coco, count = with_boxes(read_coco(args.labels), args.edge)
     if not coco.annotations:
-        raise ValueError(f'{args.labels!r} has no annotation with labeled keypoints at two places: '
+        raise ValueError(f'{args.labels!r} has no person with labeled keypoints at two places: '
                          'export the keypoints, in the layout "COCO keypoints"')
     info = dict(info=coco.info) if coco.info else {}
     write_whole(as_json(dict(
@@ -38,8 +38,7 @@ def run(args: Namespace) -> None:
     print(f'wrote {args.out}: {len(coco.annotations)} people; {count["made"]} have a new box '
           f'around their keypoints, {count["kept"]} keep theirs')
     for number, why in ((count['unlabeled'], 'annotations without a labeled keypoint'),
-                        (count['place'], 'people whose labeled keypoints all lie at one place'),
-                        (count['outside'], 'people around whose keypoints no box has an area in '
-                         'the image')):
+                        (count['empty'], 'people whose labeled keypoints lie at one place, or '
+                         'outside of the image')):
         if number:
             print(f'left out {number} {why}')

@@ -60,11 +60,11 @@ def run(args: Namespace) -> None:
     given = vars(args)
     path, out, force = given.pop('config'), given.pop('out'), given.pop('force')
     options = Options(**given)
-    cfg, original, people = write_config(path, options, out, force)
-    print(summary(cfg, options, original, out, people))
+    cfg, original, people, notes = write_config(path, options, out, force)
+    print(summary(cfg, options, original, out, people, notes))
 
 
-def summary(cfg, options, original, out: str, people: list) -> str:
+def summary(cfg, options, original, out: str, people: list, notes: list) -> str:
     """Say what was written and how to train it."""
     labeled, unlabeled = options.batch(original.train_dataloader.batch_size)
     steps = f'{options.max_iters} iterations'
@@ -85,6 +85,7 @@ def summary(cfg, options, original, out: str, people: list) -> str:
     if options.labeled and options.val and filecmp.cmp(options.labeled, options.val, shallow=False):
         lines.append('  NOTE      --val holds the labeled people, so its metric says nothing '
                      'about others: give other people with --val')
+    lines += [f'  NOTE      {note}' for note in notes]
     scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
     if scale and scale != labeled + unlabeled:

@@ -80,8 +80,8 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
     Returns:
         tuple[CocoJson, Counter]: The labeled people. All have ``area``, ``iscrowd`` and
         ``num_keypoints``. And how many ``made`` and ``kept`` boxes there are, how many annotations
-        are left out as they are ``unlabeled``, as their keypoints lie at one ``place``, or
-        ``outside`` of the image, so that no box around them has an area in it.
+        are left out as they are ``unlabeled``, or as the box around their keypoints is ``empty``:
+        these lie at one place, or outside of the image.
 
     Raises:
         ValueError: If keypoints are not triples of numbers. The message names the annotation.
@@ -90,36 +90,36 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
     require(coco.path, 'annotation', [a for a in coco.annotations if a.get('keypoints')], [Field(
         'keypoints', 'a list of x, y and visibility of each keypoint', lambda values: isinstance(
             values, list) and len(values) % 3 == 0 and all(map(is_number, values)))])
-    people, count = [], Counter()  # type: ignore[var-annotated]
+    people: List[dict] = []
+    count: Counter = Counter()
     for person in coco.annotations:
         around = box_around(person)
         if around is None:
             count['unlabeled'] += 1
             continue
-        x, y, width, height = around
-        if not is_tight(person):
-            box = person['bbox']
-            count['kept'] += 1
-        elif max(width, height) <= 0:
-            count['place'] += 1
+        drawn = not is_tight(person)
+        image = find_entry(coco.images, person.get('image_id')) or {}
+        box = person['bbox'] if drawn else _with_edge(around, edge, image)
+        if not has_area(box):
+            count['empty'] += 1
             continue
-        else:
-            margin = edge * max(width, height)
-            image = find_entry(coco.images, person.get('image_id')) or {}
-            left, top = max(x - margin, 0), max(y - margin, 0)
-            right = min(x + width + margin, _side(image, 'width'))
-            bottom = min(y + height + margin, _side(image, 'height'))
-            box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
-            if not has_area(box):
-                count['outside'] += 1
-                continue
-            count['made'] += 1
+        count['kept' if drawn else 'made'] += 1
         area: Any = person.get('area')
-        if box is not person.get('bbox') or not is_number(area) or area <= 0:
+        if not (drawn and is_number(area) and area > 0):
             area = round(box[2] * box[3], 2)
         people.append(dict(person, bbox=box, area=area, iscrowd=person.get('iscrowd') or 0,
                            num_keypoints=labeled_keypoints(person)))
     return coco._replace(annotations=people), count
+
+
+def _with_edge(around: List[float], edge: float, image: dict) -> List[float]:
+    """Widen a box on each side by a share of its longer side, as far as the image goes."""
+    x, y, width, height = around
+    margin = edge * max(width, height)
+    left, top = max(x - margin, 0), max(y - margin, 0)
+    right = min(x + width + margin, _side(image, 'width'))
+    bottom = min(y + height + margin, _side(image, 'height'))
+    return [round(value, 2) for value in (left, top, right - left, bottom - top)]
 
 
 def _side(image: dict, name: str) -> float:

@@ -110,15 +110,14 @@ def _images_of(dataset) -> List[str]:
         for part in leaves(dataset) for i in range(len(part))))
 
 
-def check_validation(cfg: Config, unlabeled: Sequence[str] = ()) -> str:
+def check_validation(cfg: Config) -> Tuple[str, List[str]]:
     """Read the validation data, and look for the metrics' files and the first image.
 
     Args:
         cfg (Config): The semi-supervised config.
-        unlabeled (Sequence[str]): Paths of the unlabeled images.
 
     Returns:
-        str: The number of people, in words, and how many of the images are unlabeled ones, too.
+        tuple[str, list[str]]: The number of people, in words; and the images' paths.
 
     Raises:
         ValueError: If there are none, a file is not where the config says, or the labels lack
@@ -156,12 +155,7 @@ def check_validation(cfg: Config, unlabeled: Sequence[str] = ()) -> str:
     if not isfile(person['img_path']):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; give the folder with --val-images, or another json with --val')
-    images = _images_of(dataset)
-    shared = count_shared(images, unlabeled)
-    words = f'{len(dataset)} people to validate on'
-    return words if not shared else (
-        f'{words}\n  NOTE      {shared} of the {len(images)} validation images are unlabeled '
-        'images, too: the metric says less about new ones')
+    return f'{len(dataset)} people to validate on', _images_of(dataset)
 
 
 def _check_best(cfg: Config, metrics: Sequence[dict]) -> None:
@@ -194,7 +188,7 @@ def _files(dataset: dict) -> Iterator[Optional[str]]:
         yield part.get('bbox_file')
 
 
-def check_written(cfg: Config, options: Options) -> List[str]:
+def check_written(cfg: Config, options: Options) -> Tuple[List[str], List[str]]:
     """Build the model and the data of a written config.
 
     Args:
@@ -202,7 +196,8 @@ def check_written(cfg: Config, options: Options) -> List[str]:
         options (Options): The options that it was written by.
 
     Returns:
-        list[str]: The number of people to train and to validate on, in words.
+        tuple[list[str], list[str]]: The number of people to train and to validate on, in words; and
+        what to tell the user besides.
     """
     model = build_without_weights(cfg.model)
     labeled = sources_of(cfg.train_dataloader.dataset)[0]
@@ -214,12 +209,17 @@ def check_written(cfg: Config, options: Options) -> List[str]:
         files = _files(labeled)
         words, unlabeled = check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))
-        people = [words]
+        people, notes = [words], []
         val = cfg.get('val_dataloader')
         if val and (options.labeled or options.val or all(
                 exists(path) for path in _files(val.dataset) if path)):
-            people.append(check_validation(cfg, unlabeled))
-    return people
+            words, images = check_validation(cfg)
+            people.append(words)
+            shared = count_shared(images, unlabeled)
+            if shared:
+                notes.append(f'{shared} of the {len(images)} validation images are unlabeled '
+                             'images, too: the metric says less about new ones')
+    return people, notes
 
 
 def remedy(error: Exception) -> str:
@@ -232,7 +232,7 @@ def remedy(error: Exception) -> str:
 
 
 def write_config(path: str, options: Options, out: str,
-                 force: bool = False) -> Tuple[Config, Config, List[str]]:
+                 force: bool = False) -> Tuple[Config, Config, List[str], List[str]]:
     """Write the semi-supervised config of a plain one. Keep it only if it can be trained.
 
     Args:
@@ -242,8 +242,8 @@ def write_config(path: str, options: Options, out: str,
         force (bool): Whether to overwrite it.
 
     Returns:
-        tuple[Config, Config, list[str]]: The written config, the original, and the number of people
-        to train and to validate on, in words.
+        tuple[Config, Config, list[str], list[str]]: The written config, the original, and what
+        :func:`check_written` returns.
 
     Raises:
         ImportError: If a package is missing.
@@ -267,7 +267,7 @@ def write_config(path: str, options: Options, out: str,
     Path(out).write_text(text, encoding='utf-8')
     try:
         written = Config.fromfile(out)
-        people = check_written(written, options)
+        people, notes = check_written(written, options)
     # A dataset's reader may raise anything if the json has another layout.
     except BaseException as error:
         os.remove(out) if before is None else Path(out).write_bytes(before)
@@ -277,4 +277,4 @@ def write_config(path: str, options: Options, out: str,
         raise ValueError(
             f'{out} is not written, as it cannot be trained: '
             f'{"" if told else type(error).__name__ + ": "}{error}{remedy(error)}') from error
-    return written, original, people
+    return written, original, people, notes

@@ -15,6 +15,11 @@ Unlabeled = Union[str, dict, Sequence[Union[str, dict]]]
 _SUP, _TEACHER, _STUDENT = BRANCHES
 
 
+def is_semi_supervised(config: dict) -> bool:
+    """Tell whether a dataset's config is of a ``SemiSupervisedDataset``, or of a subclass."""
+    return name_of(config).endswith('SemiSupervisedDataset')
+
+
 def sources_of(config: dict) -> List[ConfigDict]:
     """Return the configs of the sets that a training reads, written out.
 
@@ -26,7 +31,7 @@ def sources_of(config: dict) -> List[ConfigDict]:
         list[ConfigDict]: The labeled and the unlabeled set's, with pipelines and metainfo; or the
         one that there is.
     """
-    if not name_of(config).endswith('SemiSupervisedDataset'):  # a subclass, too
+    if not is_semi_supervised(config):
         return [ConfigDict(config)]
     if 'datasets' in config:
         return [ConfigDict(dataset) for dataset in config['datasets']]

@@ -188,6 +188,9 @@ def count_shared(paths: Sequence[str], others: Sequence[str]) -> int:
     Args:
         paths (Sequence[str]): Of images. Frames of videos count by their path alone.
         others (Sequence[str]): Of the others.
+
+    Returns:
+        int: How many of ``paths``.
     """
     known = set(map(osp.abspath, others))
     names = set(map(osp.basename, paths))

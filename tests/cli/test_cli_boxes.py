@@ -26,13 +26,13 @@ def test_a_tools_export_gets_boxes(tmp_path, capsys):
     assert content['info'] == dict(image_folder='pool')
     text = capsys.readouterr().out
     assert '1 people; 1 have a new box' in text and '1 annotations without a labeled' in text
-    assert '1 people whose labeled keypoints all lie at one place' in text
+    assert '1 people whose labeled keypoints lie at one place' in text
     with pytest.raises(SystemExit, match='exists already; --force'):
         main(['boxes', source, '--out', str(out)])
 
 
 def test_an_export_without_keypoints_is_an_error(tmp_path):
     source = export(tmp_path / 'export.json', {}, dict(keypoints=[]))
-    with pytest.raises(SystemExit, match='no annotation with labeled keypoints.*export the'):
+    with pytest.raises(SystemExit, match='no person with labeled keypoints.*export the'):
         main(['boxes', source, '--out', str(tmp_path / 'labels.json')])
     assert not (tmp_path / 'labels.json').exists()

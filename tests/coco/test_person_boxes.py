@@ -45,7 +45,7 @@ def test_who_has_no_keypoints_or_all_at_one_place_is_left_out_and_counted():
         dict(keypoints=[0] * 9), dict(keypoints=[5, 5, 2, 5, 5, 2, 0, 0, 0]),
         dict(keypoints=POINTS)), .1)
     assert [person['id'] for person in coco.annotations] == [5]
-    assert count == dict(unlabeled=4, place=1, made=1)
+    assert count == dict(unlabeled=4, empty=1, made=1)
 
 
 @pytest.mark.parametrize('points, edge', [
@@ -53,7 +53,7 @@ def test_who_has_no_keypoints_or_all_at_one_place_is_left_out_and_counted():
     ([10, 20, 2, 40, 20, 2], 0.), ([10, 20, 2, 10.004, 20, 2], .1)])
 def test_a_box_without_an_area_in_the_image_is_none(points, edge):
     coco, count = with_boxes(labels(dict(keypoints=points)), edge)
-    assert not coco.annotations and count == dict(outside=1)
+    assert not coco.annotations and count == dict(empty=1)
 
 
 def test_the_box_ends_at_the_images_border():

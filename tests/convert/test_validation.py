@@ -99,7 +99,7 @@ def test_head_boxes_of_other_people_are_refused(tmp_path):
         original.val_dataloader.dataset.headbox_file = heads and str(tmp_path / heads)
         cfg = convert(original, val=str(tmp_path / 'val.json'), val_images=str(tmp_path))
         with DefaultScope.overwrite_default_scope('mmpose'):
-            return check_validation(cfg)
+            return check_validation(cfg)[0]
 
     for number in (2, 3):
         savemat(tmp_path / f'{number}.mat', dict(headboxes_src=np.ones((2, 2, number))))

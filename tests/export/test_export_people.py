@@ -3,19 +3,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from helpers import small_run
-from mmpose_mum.configs.plain import read_config
 from mmpose_mum.export.people import find_people, load_plain
-
-
-@pytest.fixture(scope='module')
-def run():
-    return small_run.train()
-
-
-@pytest.fixture(scope='module')
-def cfg(run):
-    return read_config(run.parent / 'original.py')  # as MMEngine dumped it
 
 
 def reordered(metainfo):

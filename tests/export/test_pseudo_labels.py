@@ -19,16 +19,6 @@ from mmpose_mum.export.publish import publish
 
 
 @pytest.fixture(scope='module')
-def run():
-    return small_run.train()
-
-
-@pytest.fixture(scope='module')
-def cfg(run):
-    return read_config(run.parent / 'original.py')  # as MMEngine dumped it
-
-
-@pytest.fixture(scope='module')
 def model(run, cfg):
     return load_plain(cfg, str(run))
 

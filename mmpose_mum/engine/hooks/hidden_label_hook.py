@@ -10,7 +10,9 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
+from ...functional.tally import tally
 from ...functional.warp import inside_view, longer_sides, swap_left_right, warp_keypoints
+from ..keypoint_names import keypoint_names
 from ..wrappers import unwrapped
 
 __getattr__ = old_names(__name__)
@@ -83,7 +85,7 @@ class HiddenLabelHook(Hook):
         if seen.weights is not None:
             counts &= seen.weights > 0
         right = (seen.keypoints - truth).norm(dim=-1) <= self.thr * radius
-        found = count_right(right, counts, seen.scores, self.bins)
+        found = tally(right, counts, seen.scores, self.bins)
         self._counts = found if self._counts is None else self._counts + found
 
     def before_val(self, runner) -> None:
@@ -149,26 +151,8 @@ def hidden_keypoints(samples: Sequence, size: Tuple[int, int]) -> Tuple[Tensor, 
     return keypoints, visible & inside_view(keypoints, size), longer_sides(boxes, matrix)[:, None]
 
 
-def count_right(right: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:
-    """Count right keypoints and all that count, for each keypoint and for each bin of the scores.
-
-    Args:
-        right (Tensor): bool (B, K).
-        counts (Tensor): bool (B, K), the keypoints that count.
-        scores (Tensor): (B, K).
-        bins (int): Bins of equal width between 0 and 1; the outer ones are open.
-
-    Returns:
-        Tensor: int64 (2, K + bins), on the device of the arguments.
-    """
-    index = (scores.float().nan_to_num(0.) * bins).floor().clamp(0, bins - 1)
-    in_bin = index[..., None] == torch.arange(bins, device=index.device)  # (B, K, bins)
-    both = torch.stack([right & counts, counts])
-    return torch.cat([both.sum(1), (both[..., None] & in_bin).sum((1, 2))], 1)
-
-
 def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str, float]:
-    """Name and divide the counts of :func:`count_right`; see :class:`HiddenLabelHook`.
+    """Name and divide the counts of :func:`functional.tally.tally`; see :class:`HiddenLabelHook`.
 
     Args:
         right (list[int]): Right keypoints, by keypoint and then by bin.
@@ -186,10 +170,3 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     pairs = {'PCK': (sum(right[:number]), everything), **dict(zip(labels, zip(right, total))),
              **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[number:])}}
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}
-
-
-def keypoint_names(runner, number: int) -> List[str]:
-    """Return the keypoints' names by the training set's metainfo, or their numbers."""
-    meta = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
-    names = meta.get('keypoint_id2name', {})
-    return [names.get(i, str(i)) for i in range(number)]

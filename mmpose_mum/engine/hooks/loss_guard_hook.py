@@ -2,7 +2,7 @@
 import logging
 import math
 from functools import wraps
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, List
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -13,6 +13,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.ema import ema_update_
+from ...functional.finite import all_finite
 from ..optim.step_counter import StepCounter
 
 _MAX_NAMES = 16  # images that a message names of each branch
@@ -190,22 +191,6 @@ class LossGuardHook(Hook):
                 'lower the learning rate or clip the gradients (optim_wrapper.clip_grad), or skip '
                 "such steps by LossGuardHook's action='skip'. This checkpoint is not written. The "
                 f'last one: {find_latest_checkpoint(runner.work_dir) or "none yet"}')
-
-
-@torch.no_grad()
-def all_finite(tensors: Iterable[Optional[Tensor]]) -> bool:
-    """Tell whether all gradients or weights are finite, None being so; the host waits for them.
-
-    Args:
-        tensors (Iterable[Tensor | None]): Of one device and dtype.
-
-    Returns:
-        bool: False also if one is so large that its norm is infinite.
-    """
-    there = [tensor for tensor in tensors if tensor is not None]
-    if not there:
-        return True
-    return bool(torch.stack(torch._foreach_norm(there)).isfinite().all())
 
 
 def describe_batch(data_batch: dict, losses: List[str]) -> str:

@@ -1,7 +1,7 @@
 """The hook that says when the pseudo-labels have gone wrong, why, and what to do about it."""
 import logging
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, Optional
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmpose.registry import HOOKS
 from torch import Tensor
 
+from ...functional.spread import moments, spreads
 from ..wrappers import unwrapped
 
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
@@ -149,40 +150,6 @@ class PseudoLabelMonitorHook(Hook):
             last = runner.message_hub.get_info('last_ckpt')
             raise RuntimeError(' '.join(new) + f'. Stopped, as on_collapse is \'stop\'. '
                                f'The last checkpoint: {last or "none yet"}')
-
-
-def moments(keypoints: Tensor) -> Tensor:
-    """Sum up a batch's keypoints, so that the sums of several batches may be added.
-
-    Args:
-        keypoints (Tensor): (B, K, 2), in widths and heights of the input.
-
-    Returns:
-        Tensor: float32 (2 + 4·K), on the same device: the number of images, the sum over them of
-        the variance of an image's keypoints, and the keypoints' sums and sums of squares.
-    """
-    keypoints = keypoints.float()
-    apart = keypoints.var(1, unbiased=False).sum()
-    return torch.cat([torch.stack([apart.new_tensor(len(keypoints)), apart]),
-                      keypoints.sum(0).flatten(), keypoints.square().sum(0).flatten()])
-
-
-def spreads(sums: Tensor) -> List[float]:
-    """Tell how widely keypoints are spread, from sums of :func:`moments`.
-
-    Args:
-        sums (Tensor): (2 + 4·K).
-
-    Returns:
-        list[float]: In widths and heights of the input: the standard deviation of a keypoint over
-        the images, that of the median keypoint; and that of the keypoints within an image. The
-        latter is infinite for one keypoint, which cannot be apart from others.
-    """
-    sums = sums.double()
-    number, apart = sums[:2]
-    first, second = (sums[2:] / number).view(2, -1, 2)
-    spread = (second - first.square()).sum(-1).clamp(min=0).sqrt().median().item()
-    return [spread, (apart / number).sqrt().item() if len(first) > 1 else float('inf')]
 
 
 def _finite_mean(rows: np.ndarray) -> np.ndarray:

@@ -11,9 +11,10 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
+from ...functional.tally import tally
 from ...visualization import draw_panel
+from ..keypoint_names import keypoint_names
 from ..wrappers import unwrapped
-from .hidden_label_hook import count_right, keypoint_names
 
 __getattr__ = old_names(__name__)
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
@@ -121,7 +122,7 @@ def count_keypoints(step) -> Tensor:
     height, width = step.strong.shape[2:]
     away = step.student_keypoints() - step.targets.keypoints
     agrees = torch.stack([away[..., 0] / width, away[..., 1] / height], -1).norm(dim=-1) <= NEAR
-    counts = count_right(used, torch.ones_like(used), step.targets.scores, BINS)
+    counts = tally(used, torch.ones_like(used), step.targets.scores, BINS)
     agreed = torch.zeros_like(counts[:1])
     agreed[0, :used.shape[1]] = (agrees & used).sum(0)
     return torch.cat([counts, agreed])

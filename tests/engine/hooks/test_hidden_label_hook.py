@@ -17,8 +17,9 @@ from helpers.hidden_people import KEYPOINTS, META, NAMES, FakeRunner, with_hidde
 from mmpose_mum.datasets import PoseMultiBranch, StrongView, WeakView
 from mmpose_mum.engine import EMANHook, HiddenLabelHook
 from mmpose_mum.engine.hooks import hidden_label_hook
-from mmpose_mum.engine.hooks.hidden_label_hook import count_right, hidden_keypoints
+from mmpose_mum.engine.hooks.hidden_label_hook import hidden_keypoints
 from mmpose_mum.functional.branches import BRANCHES
+from mmpose_mum.functional.tally import tally
 from mmpose_mum.models.labelers.base import Seen
 from mmpose_mum.models.targets.base import target_maker_for
 from mmpose_mum.testing import CODEC, INPUT_SIZE, tiny_config, tiny_loader_batch
@@ -123,7 +124,7 @@ def test_the_keypoints_lie_where_mmpose_puts_them_and_those_outside_do_not_count
     # MMPose fits input_scale, in pixels of the image, into the view.
     scale = np.array([INPUT_SIZE[0] / s.metainfo['input_scale'][0] for s in samples])
     np.testing.assert_allclose(radius[:, 0].numpy(), 110 * scale, rtol=1e-3)
-    right, total = count_right(counts, counts, torch.ones(counts.shape), 2)
+    right, total = tally(counts, counts, torch.ones(counts.shape), 2)
     assert total[:4].tolist() == inside.sum(0).tolist() == right[:4].tolist()
 
 
@@ -164,30 +165,6 @@ def test_the_threshold_is_a_share_of_the_box(thr, expected):
     batch = loader_batch(**VIEWS['plain'])
     values = measure([batch], Oracle(lambda heat: heat.roll(3, -2)), thr=thr)
     assert values['hidden/PCK'] == expected
-
-
-@pytest.mark.parametrize('bins', [1, 4, 10])
-def test_counts_against_a_slow_reference(bins):
-    generator = torch.Generator().manual_seed(bins)
-    shape = (40, 5)
-    scores = torch.rand(shape, generator=generator) * 1.4 - .2
-    scores[0] = torch.tensor([0., .25, .5, 1., float('nan')])
-    right = torch.rand(shape, generator=generator) < .6
-    counts = torch.rand(shape, generator=generator) < .7
-    expected = np.zeros((2, 5 + bins), int)
-    for b, k in np.ndindex(shape):
-        if not counts[b, k]:
-            continue
-        score = float(scores[b, k])
-        index = 0
-        while index < bins - 1 and score >= (index + 1) / bins:  # never true of NaN
-            index += 1
-        for place in (k, 5 + index):
-            expected[1, place] += 1
-            expected[0, place] += bool(right[b, k])
-    found = count_right(right, counts, scores, bins)
-    np.testing.assert_array_equal(found.numpy(), expected)
-    assert found[1, :5].sum() == found[1, 5:].sum() == counts.sum()
 
 
 def test_confidence_bins_hold_the_shares_and_empty_ones_are_left_out():

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 import mmpose_mum  # noqa: F401
 from mmpose_mum.engine import EMANHook, LossGuardHook
 from mmpose_mum.engine.hooks import loss_guard_hook
-from mmpose_mum.engine.hooks.loss_guard_hook import all_finite, describe_batch
+from mmpose_mum.engine.hooks.loss_guard_hook import describe_batch
+from mmpose_mum.functional.finite import all_finite
 from mmpose_mum.testing import tiny_config, tiny_loader_batch
 
 
@@ -291,13 +292,6 @@ def test_a_batch_without_branches_and_a_long_one_are_described():
     assert 'noise/15.png' in text and 'noise/16.png' not in text and text.endswith('4 more')
     assert describe_batch(batch, ['loss', 'second_unsup_loss']) == (
         'It is the batch of unsup_teacher: noise/20.png (id 20), noise/21.png (id 21)')
-
-
-def test_all_finite():
-    good = torch.ones(3)
-    assert all_finite([]) and all_finite([None, good])
-    assert not all_finite([good, torch.tensor([1., float('inf')])])
-    assert not all_finite([torch.tensor([float('nan')]), None])
 
 
 @pytest.mark.parametrize('arguments', [dict(action='warn'), dict(max_in_a_row=0)], ids=str)

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset
 import mmpose_mum  # noqa: F401
 from mmpose_mum.engine import EMANHook, PseudoLabelMonitorHook
 from mmpose_mum.engine.hooks import monitor_hook
-from mmpose_mum.engine.hooks.monitor_hook import moments, spreads
 from mmpose_mum.testing import tiny_config, tiny_loader_batch
 
 INTERVAL, WINDOW = 2, 6
@@ -340,17 +339,6 @@ def fake_runner(model=None, **options):
     return SimpleNamespace(
         model=model or MODELS.build(tiny_config(mix_unmix=False, **options)), iter=0,
         max_iters=100, message_hub=hub, figures=figures)
-
-
-@pytest.mark.parametrize('joints', [1, 5])
-def test_spreads_against_numpy(joints):
-    batches = [np.random.default_rng(i).normal(.5, .2, (3 + i, joints, 2)) for i in range(3)]
-    sums = sum(moments(torch.from_numpy(batch)) for batch in batches)
-    spread, apart = spreads(sums)
-    together = np.concatenate(batches)
-    assert spread == pytest.approx(np.median(np.sqrt(together.var(0).sum(-1))), rel=1e-3)
-    expected = np.sqrt(together.var(1).sum(-1).mean()) if joints > 1 else np.inf
-    assert apart == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize('arguments', [

@@ -23,11 +23,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Read the labels, make boxes, write, and say what was done."""
-    from ..coco.layout import as_json, read_coco
-    from ..coco.person_boxes import with_boxes
+    from ..coco.layout import as_json
+    from ..coco.person_boxes import read_labels, with_boxes
     from ..files.whole import write_whole
     keep_existing(args.out, args.force)
-    coco, count = with_boxes(read_coco(args.labels), args.edge)
+    coco, count = with_boxes(read_labels(args.labels), args.edge)
     if not coco.annotations:
         raise ValueError(f'{args.labels!r} has no person with labeled keypoints at two places: '
                          'export the keypoints, in the layout "COCO keypoints"')

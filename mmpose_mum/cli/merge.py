@@ -45,12 +45,12 @@ def run(args: Namespace) -> None:
     """Merge, write, and say what to put into a config."""
     from ..coco.layout import as_json, read_coco
     from ..coco.merge import LabelFile, check_images, find_images, merge, without
-    from ..coco.person_boxes import labeled_keypoints
+    from ..coco.person_boxes import labeled_keypoints, read_labels
     from ..files.whole import write_whole
     from ..suggest.known import is_copy
     check_arguments(args)
-    corrected = find_images(LabelFile(read_coco(args.corrected), args.images))
-    old = LabelFile(read_coco(args.labels), args.label_images)
+    corrected = find_images(LabelFile(read_labels(args.corrected), args.images))
+    old = LabelFile(read_labels(args.labels), args.label_images)
     check_images(old)
     people = corrected.coco.annotations
     if not people:

@@ -33,6 +33,7 @@ from .layout import (
     require,
     shown,
 )
+from .person_boxes import is_box
 
 # The json for RHD that MMPose offers has a list for each keypoint, and the category in it names
 # each finger's keypoints from the wrong end.
@@ -51,8 +52,7 @@ _ANNOTATION_FIELDS = [
 # Of people alone: MMPose leaves out an annotation without keypoints or box.
 _PERSON_FIELDS = [
     Field('category_id', 'the whole number of a category, such as 1 for people', is_whole),
-    Field('bbox', 'x, y, width and height in pixels', lambda box: isinstance(
-        box, (list, tuple)) and len(box) == 4 and all(map(is_number, box))),
+    Field('bbox', 'x, y, width and height in pixels', is_box),
     Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', lambda points:
           isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
     Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
@@ -61,7 +61,12 @@ _METRIC_FIELDS = [
     Field('keypoints', 'a list of numbers, which CocoMetric reads of every annotation: take out '
           'those that are no people, as `mmpose-mum boxes` does',
           lambda points: isinstance(points, list) and all(
-              isinstance(point, (int, float)) for point in points))]
+              isinstance(point, (int, float)) for point in points)),
+    Field('bbox', 'x, y, width and height, which CocoMetric reads of every annotation. '
+          '`mmpose-mum boxes` mends that', is_box)]
+_ANY_AREA = Field(
+    'area', 'a number of pixels, which CocoMetric reads of every annotation. `mmpose-mum boxes` '
+    'mends that. Or set use_area=False in val_evaluator', is_number)
 _AREA = Field(
     'area', 'a number of pixels above 0, which CocoMetric measures by: a person without it is '
     'never found. `mmpose-mum boxes` adds it. Or set use_area=False in val_evaluator',
@@ -250,6 +255,7 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
         people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
         if metric.get('use_area', True):
             require(path, 'annotation', people, [_AREA])
+            require(path, 'annotation', coco.annotations, [_ANY_AREA])
 
 
 def _check_same_images(coco: CocoJson, path: str) -> None:

@@ -170,10 +170,20 @@ def require(path: str, kind: str, entries: Sequence[dict], fields: Sequence[Fiel
         if not wrong:
             continue
         entry = entries[wrong[0]]
-        found = f'is {shown(entry[field.name])}' if field.name in entry else 'is missing'
+        value = entry.get(field.name)
+        found = f'is {shown(value)}{_rest(value)}' if field.name in entry else 'is missing'
         more = f' ({len(wrong)} of {len(entries)} are like that)' if len(wrong) > 1 else ''
         raise ValueError(f'{path!r}: `{field.name}` of {_entry_name(kind, wrong[0], entry)} '
                          f'{found}, but must be {field.needed}{more}')
+
+
+def _rest(value: Any) -> str:
+    """Tell of a list that is shown in part how long it is, and what in it is no number."""
+    if not isinstance(value, list) or len(value) <= Repr().maxlist:
+        return ''
+    odd = next((i for i, entry in enumerate(value) if not is_number(entry)), None)
+    odd_one = '' if odd is None else f', number {odd} (from 0) is {shown(value[odd])}'
+    return f' ({len(value)} entries{odd_one})'
 
 
 def _entry_name(kind: str, place: int, entry: dict) -> str:

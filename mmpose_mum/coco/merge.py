@@ -10,7 +10,16 @@ from scipy.optimize import linear_sum_assignment
 from ..files.images import IMAGE_SUFFIXES, missing_images, same_image
 from ..files.video import saved_frame_name
 from .keypoint_names import compare_names
-from .layout import CocoJson, Field, find_entry, is_number, is_whole, require, shown
+from .layout import (
+    CocoJson,
+    Field,
+    category_counts,
+    find_entry,
+    is_number,
+    is_whole,
+    require,
+    shown,
+)
 from .person_boxes import box_around, has_area, is_box, is_tight, labeled_keypoints
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
@@ -340,11 +349,14 @@ def _next_id(ids: Any) -> int:
 
 
 def _keypoint_category(coco: CocoJson) -> dict:
+    """Return a category with the skeleton that all categories have which are used."""
     found = [entry for entry in coco.categories.values() if entry.get('keypoints')]
     if not found:
         raise ValueError(
             f'{coco.path!r} must have a category with keypoints, and has none. Write the names, '
             '"keypoints": ["nose", …], into the entry of its "categories"')
+    used = category_counts(coco)
+    found = [entry for entry in found if entry['id'] in used] or found
     if any(entry['keypoints'] != found[0]['keypoints'] for entry in found):
         names = shown([entry.get('name') for entry in found])
         raise ValueError(f'the categories {names} of {coco.path!r} have different keypoints; '
@@ -400,9 +412,10 @@ def _check_people(coco: CocoJson, corrected: bool) -> None:
             find_entry(coco.images, key))),
         Field('category_id', 'the id of one of its categories', lambda key: bool(
             find_entry(coco.categories, key)))])
-    people = [person for person in coco.annotations if corrected or 'keypoints' in person]
+    people = [person for person in coco.annotations if corrected or person.get('keypoints')]
+    hint = '--suggested gives missing ones back' if corrected else '`mmpose-mum boxes` adds it'
     require(coco.path, 'annotation', people, [
-        Field('bbox', 'x, y, width and height; --suggested gives missing ones back', is_box)])
+        Field('bbox', f'x, y, width and height; {hint}', is_box)])
     check_keypoint_numbers(coco._replace(annotations=people))
     if corrected:  # a training would leave them out
         require(coco.path, 'annotation', list(filter(labeled_keypoints, people)), [

@@ -4,7 +4,35 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from .layout import CocoJson, Field, find_entry, is_number, require
+from .layout import CocoJson, Field, find_entry, is_number, read_coco, require
+
+
+def read_labels(path: str) -> CocoJson:
+    """Read labels as :func:`read_coco` does, with 0, 0, 0 for hidden keypoints without a place.
+
+    Some converters write NaN or null there. A place means nothing where the visibility is 0.
+
+    Args:
+        path (str): The json.
+
+    Returns:
+        CocoJson: Its content.
+
+    Raises:
+        OSError, ValueError: As :func:`read_coco`.
+    """
+    coco = read_coco(path)
+    return coco._replace(annotations=[
+        dict(person, keypoints=_with_places(person['keypoints']))
+        if isinstance(person.get('keypoints'), list) else person for person in coco.annotations])
+
+
+def _with_places(values: List[Any]) -> List[Any]:
+    if len(values) % 3 or all(map(is_number, values)):
+        return values
+    triples = [values[i:i + 3] for i in range(0, len(values), 3)]
+    return [value for x, y, visible in triples for value in (
+        (x, y, visible) if visible != 0 or is_number(x) and is_number(y) else (0, 0, 0))]
 
 
 def is_box(box: Any) -> bool:
@@ -34,7 +62,7 @@ def labeled_keypoints(person: dict) -> int:
         >>> labeled_keypoints(dict(keypoints=[4, 5, 2, 0, 0, 0, 6, 7, 1]))
         2
     """
-    return sum(visible > 0 for visible in person.get('keypoints', ())[2::3])
+    return sum(visible > 0 for visible in (person.get('keypoints') or ())[2::3])
 
 
 def box_around(person: dict) -> Optional[List[float]]:

@@ -14,6 +14,7 @@ from .boxes import clipped_box
 
 # What loading adds to a sample, and changes in it.
 _LOADED = ('img', 'img_shape', 'ori_shape', 'source_mat', 'bbox')
+_TOO_LONG = 2**15 - 1  # pixels; from here on cv2.warpAffine raises an error
 _NAMED = 20  # so many images that are left out get a warning each; then one in as many
 _REST = f' (from here on, only every {_NAMED}th is named)'
 
@@ -87,6 +88,10 @@ class LoadUnlabeledImage(LoadImage):
         # The readers and decoders raise what they like: OSError, AssertionError, cv2.error, …
         except Exception as error:
             self._leave_out('that cannot be read', path, error)
+            return None
+        if max(results['img'].shape[:2]) >= _TOO_LONG:
+            self._leave_out('whose side is too long', path, f'OpenCV warps sides of less than '
+                            f'{_TOO_LONG:,} pixels. Cut it into parts, or scale it down')
             return None
         height, width = results['img_shape']
         box = results.get('bbox', np.array([[0, 0, width, height]]))

@@ -206,6 +206,9 @@ def predict(model: torch.nn.Module, people: People, batch_size: int,
         image; ``box`` (4, ), x1 y1 x2 y2; ``keypoints`` (K, 2), all in pixels of the image;
         ``scores`` (K, ); ``category``, an entry of a json's categories. None for one whose image
         cannot be read, or whose box lies outside of it.
+
+    Raises:
+        ValueError: If a prediction is NaN or infinite.
     """
     workers = min(4, os.cpu_count() or 1) - 1
     for dataset, categories in zip(people.datasets, people.categories):
@@ -219,10 +222,15 @@ def predict(model: torch.nn.Module, people: People, batch_size: int,
                 if item is None:
                     yield None
                     continue
-                i, person = next(found)
-                number = person.metainfo.get('category_id')
+                i, sample = next(found)
+                person, number = _person(sample), sample.metainfo.get('category_id')
+                if not (np.isfinite(person['keypoints']).all()
+                        and np.isfinite(person['scores']).all()):
+                    raise ValueError(
+                        f'what the model predicts for a person in {person["path"]} is NaN or '
+                        'infinite: the weights of the checkpoint are broken. Use an earlier one')
                 yield dict(
-                    _person(person), **{name: values[i] for name, values in more.items()},
+                    person, **{name: values[i] for name, values in more.items()},
                     category=next((entry for key, entry in categories.items() if key == number),
                                   people.category))
 

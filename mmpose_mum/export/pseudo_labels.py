@@ -41,9 +41,6 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
             count['skipped'] += 1
             continue
         path, scores = person['path'], person['scores']
-        if not np.isfinite(scores).all():
-            raise ValueError(f'the scores of a person in {path} are NaN or infinite: the weights '
-                             'of the checkpoint are broken. Use an earlier one')
         x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
         category = _id_of(person['category'], categories)
         key = (path, category, x1, y1, x2, y2)

@@ -15,7 +15,7 @@ from .similar_names import similar_name
 from .sizes import evenly
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp')
 _MAX_SUFFIXES = 5  # kinds of ignored files that a message names
 # Of images and videos that are not read here.
 _CONVERTIBLE = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.gif', '.dng', '.cr2', '.cr3', '.nef',

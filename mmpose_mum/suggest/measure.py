@@ -223,8 +223,10 @@ def _labels(people: People) -> Iterator[dict]:
 
 
 def _pooled(features: Any) -> np.ndarray:
-    """Return the mean over the pixels of a backbone's last map, or of its tokens: (B, D)."""
+    """Return the mean over the pixels of a model's last map, or of its tokens: (B, D)."""
     last = features[-1] if isinstance(features, (tuple, list)) else features
     if isinstance(last, (tuple, list)):  # tokens beside a class token
         last = last[0]
-    return last.float().flatten(2).mean(2).cpu().numpy()
+    if last.dim() > 2:  # a neck may have taken the mean already
+        last = last.float().flatten(2).mean(2)
+    return last.float().cpu().numpy()

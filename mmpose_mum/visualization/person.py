@@ -35,7 +35,8 @@ def draw_person(visualizer, image: np.ndarray, box, keypoints, shown) -> np.ndar
     """Draw keypoints (K, 2) that are shown (K, ) on what of the image is around the box."""
     scale = min(np.array(PANEL) / np.maximum((box[2:] - box[:2]) * PADDING, 1.))
     shrink = min(scale, 1.)  # beforehand, as warping would skip pixels
-    image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    width, height = (max(1, round(side * shrink)) for side in image.shape[1::-1])
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     offset = np.array(PANEL) / 2 - scale * (box[:2] + box[2:]) / 2
     image = cv2.warpAffine(
         image, np.array([[scale / shrink, 0, offset[0]], [0, scale / shrink, offset[1]]]), PANEL,

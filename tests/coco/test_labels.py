@@ -271,7 +271,18 @@ def test_sets_in_other_layouts_are_left_to_mmpose(tmp_path):
     assert check_label_sets(config, 'labeled') == {}
 
 
+def hidden(**fields):
+    """Adds an annotation without a labeled keypoint, which MMPose leaves out."""
+    return lambda content: content['annotations'].append(
+        {key: value for key, value in dict(
+            content['annotations'][0], id=99, num_keypoints=0, **{'keypoints': [
+                0] * len(content['annotations'][0]['keypoints']), **fields}).items()
+         if value is not None})
+
+
 METRICS = [
+    (hidden(area=None), '`area` of the annotation with the id 99 is missing.*use_area=False'),
+    (hidden(bbox=None), '`bbox` of the annotation with the id 99 is missing.*mmpose-mum boxes'),
     (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
     (null('area'), '`area` of the annotation with the id 4 is None'),
     (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),

@@ -83,6 +83,15 @@ def test_a_wrong_field_is_named_counted_and_shown_shortened():
         assert len(str(error.value)) < 250
 
 
+@pytest.mark.parametrize('values, words', [
+    ([1] * 8, r'is \[1, 1, 1, 1, 1, 1, \.\.\.\] \(8 entries\), but must be nine'),
+    ([1] * 6 + [float('nan')] * 3, r'\(9 entries, number 6 \(from 0\) is nan\), but must be nine')])
+def test_of_a_long_list_the_length_and_the_odd_one_are_told(values, words):
+    with pytest.raises(ValueError, match=words):
+        require('f.json', 'annotation', [dict(keypoints=values)], [
+            Field('keypoints', 'nine', lambda value: False)])
+
+
 def test_what_is_a_number():
     assert all(map(is_number, (0, -1.5, 10**30)))
     assert not any(map(is_number, (True, None, '1', float('nan'), float('inf'), [1], 10**400)))

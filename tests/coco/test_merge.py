@@ -221,9 +221,28 @@ def test_categories_may_share_keypoints(write, tmp_path):
     new['annotations'][0]['category_id'] = 2
     coco, _ = merged(tmp_path, write('o.json', animals('a.jpg')), write('n.json', new))
     assert [animal['category_id'] for animal in coco.anns.values()] == [1, 2]
-    new['categories'][0]['keypoints'] = NAMES[:2]
+    new['categories'][0]['keypoints'] = NAMES[:2]  # of no one: a tool lists all that it knows
+    coco, _ = merged(tmp_path, write('o.json', animals('a.jpg')), write('n.json', new))
+    assert [animal['category_id'] for animal in coco.anns.values()] == [1, 2]
+    new['annotations'].append(dict(new['annotations'][0], id=9, category_id=1))
     with pytest.raises(ValueError, match='have different keypoints'):
         merge(write('o.json', animals('a.jpg')), write('n.json', new))
+
+
+def test_old_annotations_that_are_boxes_alone_are_passed_on(write, tmp_path):
+    old = content(['a.jpg', 'b.jpg', 'c.jpg'])
+    old['annotations'][0].update(keypoints=[], num_keypoints=0)  # as Roboflow writes it
+    old['annotations'][1]['keypoints'] = None
+    made, _ = merge(write('o.json', old), write('n.json', content(['d.jpg'], first_id=9)))
+    assert [person['keypoints'] for person in made['annotations'][:2]] == [[], None]
+    assert len(made['annotations']) == 4
+
+
+def test_an_old_person_without_a_box_is_an_error_with_the_way_out(write):
+    old = content(['a.jpg'])
+    del old['annotations'][0]['bbox']
+    with pytest.raises(ValueError, match='`bbox` of .* is missing, .*; `mmpose-mum boxes` adds it'):
+        merge(write('o.json', old), write('n.json', content(['b.jpg'], first_id=9)))
 
 
 def test_a_category_that_several_of_the_labels_could_be_is_added(write, tmp_path):

@@ -1,10 +1,13 @@
 """Labeled people get boxes around their keypoints where nobody has drawn any."""
+import json
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmpose_mum.coco.layout import CocoJson
-from mmpose_mum.coco.person_boxes import box_around, has_area, with_boxes
+from mmpose_mum.coco.person_boxes import box_around, has_area, read_labels, with_boxes
 
 POINTS = [10, 20, 2, 30, 60, 1, 0, 0, 0]  # the smallest box: 10, 20, 20, 40
 
@@ -37,6 +40,21 @@ def test_a_box_that_was_drawn_stays():
     for empty in (0, None):
         person, = with_boxes(labels(dict(drawn, area=empty, iscrowd=None)), .1)[0].annotations
         assert (person['bbox'], person['area'], person['iscrowd']) == ([5, 5, 50, 70], 3500, 0)
+
+
+def test_a_hidden_keypoint_without_a_place_lies_at_zero(tmp_path):
+    nan = float('nan')
+    people = [[1, 2, 2, nan, nan, 0], [1, 2, 2, None, 3, 0], [1, 2, 2, 4, 5, 0],
+              [1, 2, 2, nan, 5, 2], [1, nan]]
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(dict(images=[], annotations=[
+        *(dict(id=i, keypoints=values) for i, values in enumerate(people)), dict(id=9)])))
+    found = read_labels(str(path)).annotations
+    assert [person['keypoints'] for person in found[:3]] == [
+        [1, 2, 2, 0, 0, 0], [1, 2, 2, 0, 0, 0], people[2]]
+    # What is visible, or is no list of triples, is left to those who complain.
+    assert all(math.isnan(found[i]['keypoints'][place]) for i, place in ((3, 3), (4, 1)))
+    assert found[5] == dict(id=9)
 
 
 def test_who_has_no_keypoints_or_all_at_one_place_is_left_out_and_counted():

@@ -34,6 +34,20 @@ def test_unlabeled_image_that_cannot_be_read_is_left_out_with_a_count(tmp_path):
             assert load(dict(img_path=path)) is None
 
 
+def test_an_image_that_opencv_cannot_warp_is_left_out(tmp_path):
+    view = WeakView((48, 64))
+    for length, there in ((32766, True), (32767, False)):
+        path = str(tmp_path / f'{length}.png')
+        cv2.imwrite(path, np.zeros((3, length, 3), np.uint8))
+        if there:
+            view(LoadUnlabeledImage()(dict(
+                img_path=path, id=0, img_id=0, bbox=np.array([[0., 0, length, 3]], np.float32),
+                bbox_score=np.ones(1, np.float32), flip_indices=[0])))
+            continue
+        with pytest.warns(UserWarning, match=rf'whose side is too long.*{length}.png'):
+            assert LoadUnlabeledImage()(dict(img_path=path)) is None
+
+
 def test_of_many_images_that_cannot_be_read_some_are_named(tmp_path):
     load = LoadUnlabeledImage()
     with warnings.catch_warnings(record=True) as told:

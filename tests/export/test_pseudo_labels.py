@@ -226,10 +226,18 @@ def test_an_image_in_two_sets_has_its_people_once(run, cfg, model, tmp_path):
     assert len({p['id'] for p in found['annotations']}) == 5
 
 
-def test_scores_that_are_not_numbers_are_no_json(cfg):
-    people = find_people(cfg)._replace(root='/x')
-    with pytest.raises(ValueError, match='scores of a person in /x/a.png are NaN or infinite'):
-        coco_json([person('/x/a.png', 0, scores=np.full(14, np.nan))], people, 0.3)
+@pytest.mark.parametrize('part', ['keypoints', 'keypoint_scores'])
+def test_predictions_that_are_not_numbers_name_the_image(cfg, model, monkeypatch, part):
+    test_step = model.test_step
+
+    def spoilt(data):
+        samples = test_step(data)
+        getattr(samples[-1].pred_instances, part)[0, 3] = np.nan
+        return samples
+
+    monkeypatch.setattr(model, 'test_step', spoilt)
+    with pytest.raises(ValueError, match=r'a person in .*d.png is NaN or infinite: the weights'):
+        export(model, find_people(cfg))
 
 
 @pytest.mark.filterwarnings('ignore:skipped an unlabeled image')

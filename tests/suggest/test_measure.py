@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmpose.registry import MODELS
 
 from helpers import small_run
 from mmpose_mum.configs.plain import read_config
@@ -52,6 +53,19 @@ def test_the_mirrored_answer_comes_back_to_the_same_place(run, cfg, monkeypatch)
     mirrored[..., 0] = width - 1 - mirrored[..., 0]
     np.testing.assert_allclose(observer._in_image(mirrored, samples, mirrored=True),
                                observer._in_image(answer, samples), atol=1e-3)
+
+
+@pytest.mark.parametrize('head', ['RegressionHead', 'RLEHead'])
+def test_a_model_that_regresses_is_measured_by_its_pooled_features(cfg, head):
+    estimator = cfg.model.estimator
+    estimator.neck = dict(type='GlobalAveragePooling')
+    estimator.head = dict(
+        type=head, in_channels=estimator.head.in_channels, num_joints=14,
+        decoder=dict(type='RegressionLabel', input_size=estimator.head.decoder.input_size))
+    model, people = MODELS.build(estimator).eval(), find_people(cfg)
+    found = list(predict(model, people, 2, Observer(model)))
+    assert all(person['feature'].shape == (estimator.head.in_channels, ) for person in found)
+    assert all(np.isfinite(person['flip']) and 'peaks' not in person for person in found)
 
 
 def test_all_criteria_of_a_training_and_its_labeled_people(run, cfg):

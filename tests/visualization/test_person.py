@@ -1,9 +1,19 @@
 """A person is drawn at one size, whatever the image's."""
 import numpy as np
 
-from mmpose_mum.visualization.person import CAPTION, PADDING, PANEL, draw_captioned
+from mmpose_mum.visualization.person import CAPTION, PADDING, PANEL, PanelVisualizer, draw_captioned
 
 WIDTH, HEIGHT = PANEL
+
+
+def test_one_line_of_an_image_is_drawn():
+    people = PanelVisualizer(dict(num_keypoints=1, keypoint_colors=[[0, 0, 0]], skeleton_links=[],
+                                  skeleton_link_colors=[]))
+    for height, width in ((5000, 3), (3, 5000)):
+        panel = draw_captioned(
+            people, np.full((height, width, 3), 255, np.uint8), np.array([0., 0, width, height]),
+            np.zeros((1, 2)), np.array([False]), ())
+        assert panel.shape == (HEIGHT + CAPTION, WIDTH, 3) and (panel[:HEIGHT] > 64).any()
 
 
 def test_a_panel_shows_the_box_at_one_size_whatever_the_images():

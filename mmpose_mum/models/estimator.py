@@ -176,7 +176,9 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self._has_checkpoints: Optional[bool] = None
         self.run_name: Optional[str] = None  # of the Runner that trains, which tells its hub
         self.semi_test_cfg = dict(predict_on=predict_on)  # switched by the val loop
+        self._plain_at: Optional[str] = None  # while a plain model's weights are loaded
         self._register_load_state_dict_pre_hook(self._take_plain)
+        self.register_load_state_dict_post_hook(self._pass_on_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
         """Set the student's mode; the teacher stays in the mode ``teacher_mode``."""
@@ -242,14 +244,24 @@ class SemiSupervisedPoseEstimator(BaseModel):
             self.load_labeler()
             self.labeler.check_people(dataset)
 
-    @staticmethod
-    def _take_plain(state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
-        """Give a plain model's weights to student and teacher alike."""
+    def _take_plain(self, state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
+        """Give a plain model's weights to the student, from which the teacher takes them.
+
+        Not to both: MMPose's heads may rename the weights of a checkpoint, and
+        IntegralRegressionHead and DSNTHead do so in a student, but not in a teacher: they strip the
+        letters of the prefix from a name, and with ``teacher.`` too many.
+        """
         for key in plain_keys(state_dict, prefix):
             value, name = state_dict.pop(key), key[len(prefix):]
             if not name.startswith('data_preprocessor.'):
                 state_dict[f'{prefix}student.{name}'] = value
-                state_dict[f'{prefix}teacher.{name}'] = value
+            self._plain_at = prefix
+
+    def _pass_on_plain(self, _module: Any, unfit: Any) -> None:
+        if self._plain_at is not None:
+            own, self._plain_at = f'{self._plain_at}teacher.', None
+            self._start_teacher()
+            unfit.missing_keys[:] = [key for key in unfit.missing_keys if not key.startswith(own)]
 
     @property
     def targets(self) -> TargetMaker:

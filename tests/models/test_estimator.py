@@ -15,6 +15,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from mmpose.registry import MODELS
 
 from helpers.tiny_estimators import (
+    DECONVS,
     HEADS,
     assert_same,
     build,
@@ -393,6 +394,30 @@ def test_a_plain_checkpoint_loads_into_both(any_config, tmp_path):
     load_checkpoint(model, str(tmp_path / 'plain.pth'), map_location='cpu', strict=True)
     assert_same(states(plain), states(model.teacher))
     assert_same(states(plain), states(model.student))
+
+
+@pytest.mark.parametrize('name', ['integral', 'dsnt'])
+@pytest.mark.parametrize('load', ['mmengine', 'torch'])
+def test_a_heatmap_models_checkpoint_loads_into_both_with_another_head(name, load, tmp_path):
+    """MMPose's head renames the weights of a heatmap head."""
+    cfg = tiny_config()
+    cfg['estimator']['head'].update(DECONVS)
+    plain = randomized(plain_of(cfg), 3)
+    model = MODELS.build(other_config(name))
+    if load == 'torch':
+        unfit = model.load_state_dict(plain.state_dict(), strict=False)
+        assert not [key for key in unfit.missing_keys if key.startswith('teacher.')]
+    else:
+        save_checkpoint(dict(state_dict=get_state_dict(plain)), str(tmp_path / 'plain.pth'))
+        load_checkpoint(model, str(tmp_path / 'plain.pth'), map_location='cpu')
+    assert_same(states(model.teacher), states(model.student))
+    deconvs = model.teacher.head.simplebaseline_head.deconv_layers.state_dict()
+    assert deconvs
+    assert_same(states(plain.head.deconv_layers), deconvs)
+    # The next weights are those of both models, and nothing of them is changed.
+    both = states(randomized(model, 9))
+    model.load_state_dict(both)
+    assert_same(states(model), both)
 
 
 def test_the_teacher_loads_into_the_plain_model_and_predicts_the_same(any_config, tmp_path):

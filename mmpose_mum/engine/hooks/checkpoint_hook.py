@@ -15,6 +15,7 @@ from mmpose.registry import HOOKS
 from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
 from ...checkpoint.keypoints import check_keypoints
 from ...checkpoint.last import LAST, read_last
+from ...checkpoint.optimizer import steps_to_host
 from ...checkpoint.plain import load_or_tell
 from ...checkpoint.schedule import check_schedule
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
@@ -76,7 +77,8 @@ class SafeCheckpointHook(CheckpointHook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Check that the checkpoint is of the data's keypoints and, on a resume, of the model.
 
-        Warn of a resume with another schedule, see :func:`check_schedule`.
+        Warn of a resume with another schedule, see :func:`check_schedule`. Keep the optimizer's
+        counters on the host, see :func:`steps_to_host`.
 
         Raises:
             ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit.
@@ -92,8 +94,9 @@ class SafeCheckpointHook(CheckpointHook):
                 f'a run cannot be resumed with another model: {unfit}. Take the config that it was '
                 'started with, or start a new run with this checkpoint as load_from, without '
                 'resume')
-        if runner._resume:
+        if runner._resume and isinstance(runner._train_loop, BaseLoop):  # not to be tested alone
             check_schedule(checkpoint, runner.param_schedulers)
+            steps_to_host(checkpoint.get('optimizer', {}))
 
     def before_train(self, runner) -> None:
         """Lock the work dir, choose how files are written, delete what a killed process left.

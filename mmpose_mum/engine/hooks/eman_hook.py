@@ -2,6 +2,7 @@
 from logging import WARNING
 from typing import Optional
 
+from mmdet.engine.hooks import MeanTeacherHook
 from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
@@ -47,8 +48,9 @@ class EMANHook(Hook):
 
     Raises:
         ValueError: If an argument is out of its range, or, when the Runner starts, if it has an
-            ``EMAHook`` of MMEngine as well, a model with another ``burn_in``, one whose teacher
-            learns by gradient, or one in training mode whose statistics it would average.
+            ``EMAHook`` of MMEngine or a second hook of this kind as well, a model with another
+            ``burn_in``, one whose teacher learns by gradient, or one in training mode whose
+            statistics it would average.
     """
 
     priority = 'NORMAL'  # after the optimizer's step; before checkpoints are written
@@ -75,7 +77,13 @@ class EMANHook(Hook):
         self.warm_up = warm_up
 
     def before_run(self, runner) -> None:
-        """Refuse MMEngine's ``EMAHook`` together with this one."""
+        """Refuse another hook that averages, MMEngine's ``EMAHook`` or a second one of these."""
+        if sum(isinstance(hook, (EMANHook, MeanTeacherHook)) for hook in runner.hooks) > 1:
+            raise ValueError(
+                'custom_hooks has two hooks that update the teacher, EMANHook and another EMANHook '
+                'or MeanTeacherHook. Most likely one is inherited from a config of a '
+                "semi-supervised training. Keep one: that config's hooks without its EMANHook are "
+                "[hook for hook in _base_.custom_hooks if hook['type'] != 'EMANHook']")
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ValueError(
                 "custom_hooks has both EMAHook and EMANHook. EMAHook, most likely the original "

@@ -244,6 +244,15 @@ def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
         build(tmp_path / 'third', 6, padding=3, load_from=path, resume=True).load_or_resume()
 
 
+def test_a_resumed_runs_config_tests_its_checkpoint(tmp_path):
+    """MMPose writes resume=True into the config in the work dir; a test builds no schedule."""
+    build(tmp_path / 'first', 5).train()
+    path = str(tmp_path / 'first/iter_5.pth')
+    runner = build(tmp_path / 'second', 5, load_from=path, resume=True)
+    runner.load_or_resume()
+    assert runner.iter == 5
+
+
 def test_a_moved_or_copied_work_dir_resumes_from_its_own_checkpoint(tmp_path, monkeypatch):
     logged = told(monkeypatch, checkpoint_hook)
     straight = train(tmp_path / 'straight', 10)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.engine.hooks import MeanTeacherHook
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import EMAHook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -279,6 +280,14 @@ def test_sync_bn_is_averaged_like_batch_norm():
 def test_a_model_without_a_teacher_is_an_error():
     with pytest.raises(TypeError, match='teacher and a student.*Sequential'):
         EMANHook().before_train(SimpleNamespace(model=network()))
+
+
+@pytest.mark.parametrize('other', [EMANHook, MeanTeacherHook])
+def test_two_hooks_that_update_the_teacher_are_an_error(other):
+    hook = EMANHook()
+    hook.before_run(SimpleNamespace(hooks=[hook]))
+    with pytest.raises(ValueError, match='two hooks that update the teacher.*Keep one'):
+        hook.before_run(SimpleNamespace(hooks=[hook, other()]))
 
 
 def test_a_teacher_that_learns_by_gradient_is_not_overwritten():

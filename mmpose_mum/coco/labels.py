@@ -29,7 +29,7 @@ from .layout import (
     is_number,
     is_whole,
     load_json,
-    read_coco,
+    parse_coco,
     require,
     shown,
 )
@@ -126,10 +126,11 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
     if not fileio.exists(path):
         raise FileNotFoundError(f'the annotations of the {what} set, {path!r}, do not exist '
                                 f'(looked for {osp.abspath(path)!r}): set data_root and ann_file')
-    if fileio.get(path).startswith(codecs.BOM_UTF8):
+    text = fileio.get(path)  # once: COCO's has 250 MB
+    if text.startswith(codecs.BOM_UTF8):
         raise ValueError(f"{path!r} begins with a byte order mark, which MMPose's reader of labels "
                          'cannot read: save it as UTF-8 without one (tail -c +4 FILE > NEW_FILE)')
-    coco = read_coco(path)
+    coco = parse_coco(text, path)
     require(path, 'image', list(coco.images.values()), _IMAGE_FIELDS)
     require(path, 'annotation', coco.annotations, _ANNOTATION_FIELDS)
     _check_ids(coco)

@@ -61,7 +61,11 @@ def load_json(path: str) -> Any:
         OSError: If it cannot be read.
         ValueError: If it is no json. The message names the file and says what it is.
     """
-    return parse_json(decode_json_text(fileio.get(path), repr(path)), repr(path))
+    return _parsed(fileio.get(path), path)
+
+
+def _parsed(content: bytes, path: str) -> Any:
+    return parse_json(decode_json_text(content, repr(path)), repr(path))
 
 
 def read_coco(path: str) -> CocoJson:
@@ -75,10 +79,26 @@ def read_coco(path: str) -> CocoJson:
 
     Raises:
         OSError: If it cannot be read.
+        ValueError: As :func:`parse_coco`.
+    """
+    return parse_coco(fileio.get(path), path)
+
+
+def parse_coco(text: bytes, path: str) -> CocoJson:
+    """Parse a json in COCO's layout, and check that its entries can be distinguished.
+
+    Args:
+        text (bytes): The whole json.
+        path (str): Where it is from.
+
+    Returns:
+        CocoJson: Its content. Two entries of one image count once.
+
+    Raises:
         ValueError: If it is no json or in another layout, an image has no name or id, or two
             images have the same id. The message names the file and the entry.
     """
-    content = load_json(path)
+    content = _parsed(text, path)
     if not isinstance(content, dict) or 'images' not in content:
         found = f'it has the keys {shown(list(content))}' if isinstance(content, dict) else \
             f'it is {"a list" if isinstance(content, list) else shown(content)}'

@@ -122,13 +122,13 @@ def check_sizes(images: Sequence[Dict[str, Any]], what: str, by_mmpose: bool = T
             wrong[path] = fault
         elif size_relation(stated, true) == 'turned':
             turned[path] = f'{stated[0]}×{stated[1]} for {true[0]}×{true[1]} as shown'
-        if needs_turning:
+        if needs_turning and by_mmpose:
             webp[path] = f'{true[0]}×{true[1]} as shown'
     whose = f'of {sum(map(bool, looked.values()))} checked images of {what}'
     if wrong:
         raise ValueError(
             f'{len(wrong)} {whose} do not fit their sizes in the json. {_first(wrong)}')
-    if webp and by_mmpose:
+    if webp:
         raise ValueError(
             f'{len(webp)} {whose} are WebP files with an EXIF orientation. MMPose rotates them '
             f'with OpenCV 5, but not with earlier versions. {_first(webp)}. Save them upright '

@@ -278,10 +278,8 @@ def _hidden_people(run: Run, judged: Judged) -> List[Shown]:
 
 
 def _hidden_charts(runs: List[Run], names: List[str]) -> List[charts.Chart]:
-    readouts = {}
-    for run in runs:
-        if any(key == hidden_plot.PCK for key in run.series):
-            readouts[run.name] = hidden_plot.read_readouts(run.folder)
+    readouts = {run.name: hidden_plot.read_readouts(run.folder)
+                for run in runs if hidden_plot.PCK in run.series}
     return list(charts.hidden(readouts, names)) if readouts else []
 
 

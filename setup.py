@@ -34,13 +34,18 @@ def copy(name, mim):
 
 
 def point_at_configs(mim):
-    """Writes a config into ``.mim`` for each of the checkout's, which inherits from that one."""
+    """Writes a config into ``.mim`` for each of the checkout's, which inherits from that one.
+
+    The lists of models are copied, which ``mim search`` reads.
+    """
     for folder, _, files in os.walk(os.path.join(ROOT, CONFIGS)):
         os.makedirs(os.path.join(mim, os.path.relpath(folder, ROOT)))
         for name in files:
             source = os.path.join(folder, name)
-            if name.endswith('.py'):
-                target = os.path.join(mim, os.path.relpath(source, ROOT))
+            target = os.path.join(mim, os.path.relpath(source, ROOT))
+            if name.endswith('.yml'):
+                shutil.copy2(source, target)
+            elif name.endswith('.py'):
                 with open(target, 'w', encoding='utf-8') as file:
                     file.write(f'_base_ = {source!r}\n')
 

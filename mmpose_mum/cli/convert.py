@@ -86,7 +86,7 @@ def summary(cfg, options, original, out: str, people: list, notes: list) -> str:
         lines.append('  NOTE      --val holds the labeled people, so its metric says nothing '
                      'about others: give other people with --val')
     lines += [f'  NOTE      {note}' for note in notes]
-    scale = cfg.get('auto_scale_lr', {}).get('base_batch_size')
+    scale = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
     if scale and scale != labeled + unlabeled:
         lines.append(f"The learning rate is the original's, for {scale} images per step on all "

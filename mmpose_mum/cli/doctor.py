@@ -163,6 +163,8 @@ def gpu_problems() -> Iterator[str]:
                 f'check whether `nvidia-smi` lists the GPU, and whether its driver supports CUDA '
                 f'{built}' if built else 'install a PyTorch that is built for CUDA'))
         return
+    if torch.version.hip:  # AMD's have other names, and no compute capability
+        return
     architectures = torch.cuda.get_arch_list()
     for i in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(i)
@@ -216,5 +218,8 @@ def step_problems() -> Iterator[str]:
 
 def hide_home(text: str) -> str:
     """Return a text without the home folder, whose name tells who the user is."""
-    home = str(Path.home())
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # a user without one, as in a container
+        return text
     return text.replace(home, '~') if len(home) > 1 else text

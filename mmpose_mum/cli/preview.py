@@ -14,7 +14,6 @@ from ._shared import add_out, image_path, positive, write_image
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the verb."""
-    from mmengine.config import DictAction
     parser.add_argument('config', help='a semi-supervised config')
     parser.add_argument('--checkpoint', help='of a semi-supervised training or a plain model; by '
                         'default random weights')
@@ -24,16 +23,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--height', type=positive, default=192,
                         help='height of a panel, in pixels (default: 192)')
     parser.add_argument('--seed', type=int, default=0, help='of views and tiles (default: 0)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
                         help="changes of the config, KEY=VALUE as in MMPose's tools")
 
 
 def run(args: Namespace) -> None:
     """Build the config's data and model and write the image."""
+    from mmengine.config import DictAction
+
     from ..configs.plain import read_config
     from ..visualization.branches import draw_branches
     cfg = read_config(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    wrong = [text for text in args.cfg_options if '=' not in text]
+    if wrong:
+        raise ValueError(f'--cfg-options: expected KEY=VALUE, got {wrong[0]!r}')
+    # Here, and not as the argument's action, as a missing MMEngine has been told by now.
+    DictAction([], 'changes')(None, args, args.cfg_options)
+    cfg.merge_from_dict(args.changes)
     sheet = draw_branches(cfg, args.checkpoint, args.num, args.height, args.seed)
     write_image(sheet[..., ::-1], args.out)
     print(f'wrote {args.out}')

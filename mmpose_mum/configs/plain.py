@@ -2,7 +2,7 @@
 import os.path as osp
 import traceback
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import mmpose.registry
 import mmpose.visualization  # it registers the visualizers
@@ -14,6 +14,7 @@ from .datasets import leaves
 from .printer import assignment
 
 PLUGIN = __name__.split('.')[0]
+_HOST = ('mmcls', 'mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain', 'torch')
 # Every entry that MMEngine's Runner, its inferencer, or MMPose's configs and tools read; whether a
 # plain model's config keeps it, has a plain one instead or leaves it out, and why. Others are
 # variables: left out, since what they were used in holds their values. In the order of writing.
@@ -73,7 +74,9 @@ def find_config(checkpoint: Path) -> Path:
     Raises:
         ValueError: If there is none, or several.
     """
-    beside = sorted(checkpoint.parent.glob('*.py'))
+    # Without those of other models that were published into this folder.
+    beside = sorted(path for path in checkpoint.parent.glob('*.py')
+                    if path.stem == checkpoint.stem or not path.with_suffix('.pth').exists())
     if len(beside) > 1:
         raise ValueError(f'there are several configs next to {checkpoint}, '
                          f'{", ".join(path.name for path in beside)}: choose one with --config')
@@ -243,23 +246,38 @@ def _without_pretrained(node: Any) -> Any:
 
 
 def _other_imports(custom: Dict[str, Any], used: set) -> Optional[Dict[str, Any]]:
-    """Leave out this package, and modules that bring something, but nothing that is used."""
+    """Leave out this package, and modules that bring something, but nothing that is used.
+
+    All other modules stay if a part that is used is in none of them: one of them imports it.
+    """
     names = custom.get('imports') or []
-    names = [names] if isinstance(names, str) else names
-    kept = []
-    for name in names:
-        brought = _types_below(name)
-        if name.split('.')[0] != PLUGIN and (not brought or brought & used):
-            kept.append(name)
+    names = [name for name in ([names] if isinstance(names, str) else names)
+             if name.split('.')[0] != PLUGIN]
+    brought = {name: _types_below(name) for name in names}
+    kept = [name for name in names if not brought[name] or brought[name] & used]
+    roots = (*_HOST, PLUGIN, *kept)
+    if not all(any(_is_below(module, root) for root in roots)
+               for name, module in _registered() if name in used):
+        kept = names
     return dict(custom, imports=kept) if kept else None
+
+
+def _registered() -> Iterator[Tuple[str, str]]:
+    """Yield the name of each component that is registered, and its module's."""
+    registries = [value for value in vars(mmpose.registry).values() if isinstance(value, Registry)]
+    registries += [registry.parent for registry in registries if registry.parent]
+    for registry in registries:
+        for name, found in registry.module_dict.items():
+            yield name, found.__module__
+
+
+def _is_below(module: str, package: str) -> bool:
+    return f'{module}.'.startswith(f'{package}.')
 
 
 def _types_below(module: str) -> set:
     """Return what a module or package, and those in it, have registered."""
-    registries = [value for value in vars(mmpose.registry).values() if isinstance(value, Registry)]
-    registries += [registry.parent for registry in registries if registry.parent]
-    return {name for registry in registries for name, found in registry.module_dict.items()
-            if f'{found.__module__}.'.startswith(f'{module}.')}
+    return {name for name, found in _registered() if _is_below(found, module)}
 
 
 def _types(node: Any) -> set:

@@ -160,7 +160,7 @@ def check_validation(cfg: Config) -> Tuple[str, List[str]]:
 
 def _check_best(cfg: Config, metrics: Sequence[dict]) -> None:
     """Raise ValueError if `save_best` names what none of the metrics gives."""
-    best = (cfg.get('default_hooks', {}).get('checkpoint') or {}).get('save_best') or []
+    best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best') or []
     for key in [best] if isinstance(best, str) else best:
         name = key.partition('/')[2]  # behind `teacher/`
         if key != 'auto' and not any(_may_give(metric, name) for metric in metrics):

@@ -1,8 +1,11 @@
 """Turn the config of a top-down model into a semi-supervised one."""
 import copy
+from inspect import isclass
 from typing import Any, Dict
 
 from mmengine.config import Config
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.registry import MODELS
 
 from ..configs.components import name_of
 from .data import data_overrides
@@ -67,8 +70,13 @@ def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 
 
 def _own_run(cfg: Config) -> Dict[str, Any]:
-    """Leave out where the original writes, and what it resumes: MMEngine dumps both."""
+    """Leave out where the original writes, and what it resumes: MMEngine dumps both.
+
+    The scope is where the new entries are found; an original that names it in each type has none.
+    """
     changes: Dict[str, Any] = dict(work_dir=None) if cfg.get('work_dir') else {}
+    if not cfg.get('default_scope'):
+        changes['default_scope'] = 'mmpose'
     if cfg.get('resume'):
         changes.update(resume=False, load_from=None)
     return changes
@@ -85,8 +93,10 @@ def _check(cfg: Config) -> None:
                          'one for each of its top-down models')
     if name_of(model) in _SEMI_SUPERVISED:
         raise ValueError(f'the config is semi-supervised already: its model is {model["type"]}')
-    if name_of(model) != 'TopdownPoseEstimator':
-        raise ValueError(f'the model {model["type"]} is not top-down: only TopdownPoseEstimator '
-                         'sees one person per image, which mixing and pseudo targets need')
+    kind = MODELS.get(model['type'])
+    if not (isclass(kind) and issubclass(kind, TopdownPoseEstimator)):
+        raise ValueError(f'the model {model["type"]} is not top-down: only TopdownPoseEstimator, '
+                         'or a class that derives from it, sees one person per image, which mixing '
+                         'and pseudo targets need')
     if not cfg.get('train_dataloader') or not cfg.get('train_cfg'):
         raise ValueError('the config has no training: train_dataloader or train_cfg is missing')

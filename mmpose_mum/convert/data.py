@@ -98,6 +98,8 @@ def replaced(cfg: Config, owner: Base, ann_file: str, images: str, **changes) ->
     changes = dict(ann_file=ann_file, data_prefix=dict(img=images), **changes)
     if 'datasets' in owner.of(cfg):
         return dict(type='CocoDataset', metainfo=owner / 'metainfo', **changes)
+    everybody = dict(indices=None, sample_interval=1)  # the original may take a part of its own
+    changes.update((key, value) for key, value in everybody.items() if key in owner.of(cfg))
     return Changed(owner, data_root='', **changes)
 
 

@@ -1,5 +1,6 @@
 """Make the schedule of a converted config: loop, learning rate, hooks and logs."""
-from typing import Any, Dict, List
+import math
+from typing import Any, Dict, List, Optional
 
 from mmengine.config import Config
 
@@ -30,25 +31,40 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         overrides['val_cfg'] = dict(type='TeacherStudentOnePassValLoop')
     overrides['log_processor'] = dict(by_epoch=False)
     overrides['default_hooks'] = dict(
-        _more_default_hooks(cfg), logger=dict(log_metric_by_epoch=False),
-        checkpoint=_checkpoint(cfg, options))
+        _more_default_hooks(cfg), **_logger(cfg), checkpoint=_checkpoint(cfg, options))
     overrides['custom_hooks'] = _custom_hooks(cfg, options)
     overrides['optim_wrapper'] = dict(constructor='StudentOptimWrapperConstructor')
-    base_constructor = cfg.get('optim_wrapper', {}).get('constructor')
+    base_constructor = (cfg.get('optim_wrapper') or {}).get('constructor')
     if base_constructor:
         overrides['optim_wrapper']['base_constructor'] = base_constructor
     if cfg.get('param_scheduler'):
         overrides['param_scheduler'] = _param_scheduler(cfg, options)
-    if cfg.get('auto_scale_lr', {}).get('base_batch_size'):
+    if (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         labeled, unlabeled = options.batch(cfg.train_dataloader['batch_size'])
         overrides['auto_scale_lr'] = dict(base_batch_size=round(
             cfg.auto_scale_lr.base_batch_size * (labeled + unlabeled) / labeled))
     return overrides
 
 
+def _default_hook(cfg: Config, name: str) -> Optional[dict]:
+    """Return a hook of ``default_hooks``: ``{}`` if the original leaves it to MMEngine, or None."""
+    return (cfg.get('default_hooks') or {}).get(name, {})
+
+
+def _logger(cfg: Config) -> Dict[str, dict]:
+    original = _default_hook(cfg, 'logger')
+    if original is None:  # the original wants none
+        return {}
+    # MMEngine takes a hook's dict in place of its own, so that it needs a type.
+    kind = {} if original.get('type') else dict(type='LoggerHook')
+    return dict(logger=dict(kind, log_metric_by_epoch=False))
+
+
 def _checkpoint(cfg: Config, options: Options) -> dict:
-    original = cfg.get('default_hooks', {}).get('checkpoint') or {}
-    changes = dict(type='SafeCheckpointHook', by_epoch=False, interval=options.interval,
+    original = _default_hook(cfg, 'checkpoint')
+    none = dict(_delete_=True) if original is None else {}  # which a dict cannot change
+    original = original or {}
+    changes = dict(none, type='SafeCheckpointHook', by_epoch=False, interval=options.interval,
                    max_keep_ckpts=original.get('max_keep_ckpts', 2))
     best = original.get('save_best')
     if isinstance(best, (list, tuple)):
@@ -137,7 +153,9 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
     scaled.pop('convert_to_iter_based', None)
     for key in _TIMES:
         value = scaled.get(key)
-        if isinstance(value, (list, tuple)):
+        if value == math.inf:  # as without it
+            del scaled[key]
+        elif isinstance(value, (list, tuple)):
             scaled[key] = [round(time * factor) for time in value]
         elif value is not None:
             scaled[key] = round(value * factor)

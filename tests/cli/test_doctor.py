@@ -3,12 +3,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import mmpose_mum
-from mmpose_mum.cli.doctor import has_kernels, hide_home
+from mmpose_mum.cli.doctor import gpu_problems, has_kernels, hide_home
 from mmpose_mum.host import numbers_of
 
 
@@ -91,6 +92,21 @@ def test_which_gpus_a_pytorch_has_kernels_for(capability, architectures, runs):
     assert has_kernels(capability, architectures) is runs
 
 
+def test_a_gpu_of_amd_is_no_problem(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_arch_list', lambda: ['gfx90a'])
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda _: SimpleNamespace(
+        name='AMD Instinct MI250X', major=9, minor=0))
+    monkeypatch.setattr(torch.version, 'hip', '5.7')
+    assert not list(gpu_problems())
+    monkeypatch.setattr(torch.version, 'hip', None)
+    assert ['no kernels for AMD' in problem for problem in gpu_problems()] == [True]
+
+
 def test_no_home_folder_is_told(monkeypatch):
     monkeypatch.setenv('HOME', '/home/somebody')
     assert hide_home('in /home/somebody/site/mmcv') == 'in ~/site/mmcv'
+    monkeypatch.delenv('HOME')
+    monkeypatch.setattr(os, 'getuid', lambda: 2**30)  # of nobody whom the system knows
+    assert hide_home('in /site') == 'in /site'

@@ -35,6 +35,9 @@ def test_the_config_beside_a_checkpoint_is_found_or_else_the_last_runs(tmp_path)
     assert find_config(checkpoint) == tmp_path / '20240102_000000' / 'vis_data' / 'config.py'
     (tmp_path / 'one.py').touch()
     assert find_config(checkpoint) == tmp_path / 'one.py'
+    for suffix in ('.py', '.pth'):  # a published model's
+        (tmp_path / f'model-0123abcd{suffix}').touch()
+    assert find_config(checkpoint) == tmp_path / 'one.py'
     (tmp_path / 'two.py').touch()
     with pytest.raises(ValueError, match='several configs next to .* one.py, two.py'):
         find_config(checkpoint)
@@ -80,6 +83,11 @@ def test_an_import_for_hooks_alone_goes_and_one_that_brings_what_is_used_stays(m
     cfg = config_of(tiny_config(), custom_imports=dict(imports=['my_hooks', 'my_steps']))
     cfg.val_dataloader.dataset.pipeline.append(dict(type='AlicesLoading'))
     assert plain_config(cfg)[0]['custom_imports'] == dict(imports=['my_steps'])
+    # One of them imports a third, which brings something that is used.
+    monkeypatch.setitem(HOOKS.module_dict, 'AlicesNet', type(
+        'AlicesNet', (), dict(__module__='my_net')))
+    cfg.val_dataloader.dataset.pipeline.append(dict(type='AlicesNet'))
+    assert plain_config(cfg)[0]['custom_imports'] == dict(imports=['my_hooks', 'my_steps'])
 
 
 def test_a_preprocessor_beside_the_model_is_the_models_as_the_runner_has_it():

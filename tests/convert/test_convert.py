@@ -96,8 +96,24 @@ def test_a_heatmap_model():
         assert cfg[key] == original[key]
 
 
+def test_an_original_that_names_the_scope_of_each_type_gets_one():
+    cfg = load(RES50)
+    assert 'default_scope' not in overrides(cfg, Options('images', sites=['input']))
+    cfg.default_scope = None
+    assert convert(cfg).default_scope == 'mmpose'
+
+
+def test_a_class_of_ones_own_that_derives_from_the_top_down_one_is_top_down(monkeypatch):
+    monkeypatch.setitem(MODELS.module_dict, 'MyTopdown', type(
+        'MyTopdown', (MODELS.get('TopdownPoseEstimator'), ), {}))
+    cfg = load(RES50)
+    cfg.model.type = 'MyTopdown'
+    assert convert(cfg).model.estimator.type == 'MyTopdown'
+
+
 @pytest.mark.parametrize('change, message', [
     (dict(model=dict(type='BottomupPoseEstimator')), 'not top-down'),
+    (dict(model=dict(type='NobodysEstimator')), 'not top-down'),
     (dict(model=dict(type='SemiSupervisedPoseEstimator')), 'semi-supervised already'),
     (dict(model=dict(type=dict)), 'new style'),
     (dict(model=None), 'has no model'),

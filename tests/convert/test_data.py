@@ -42,6 +42,18 @@ def test_labels_of_ones_own_keep_the_dataset_and_its_images():
     assert unlabeled(cfg).data_prefix == labeled(cfg).data_prefix
 
 
+@pytest.mark.parametrize('part', [dict(indices=5), dict(sample_interval=3)], ids=str)
+def test_a_json_of_ones_own_is_taken_whole(part):
+    cfg = load(RES50)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        cfg[name].dataset.update(part)
+    found = convert(cfg, labeled='l.json', val='v.json')
+    for dataset in (labeled(found), found.val_dataloader.dataset, found.test_dataloader.dataset):
+        assert dataset.get('indices') is None and dataset.get('sample_interval', 1) == 1
+    (key, value), = part.items()
+    assert labeled(convert(cfg))[key] == value  # the original's own labels stay what they were
+
+
 def test_a_detectors_json_is_recognized(tmp_path):
     (tmp_path / 'boxes.json').write_text('\n [{"image_id": "a.jpg"}]')
     cfg = convert(RES50, unlabeled=str(tmp_path / 'boxes.json'), unlabeled_images='wild/')

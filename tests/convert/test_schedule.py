@@ -125,7 +125,31 @@ def test_hooks_among_the_default_ones_are_those_of_a_teacher_too():
         timer=dict(type='IterTimerHook')))['default_hooks']
     assert found['ema'] == dict(_delete_=True, type='EmptyCacheHook', after_epoch=False)
     assert found['early'] == dict(monitor='teacher/PCK')
-    assert 'timer' not in found and found['logger'] == dict(log_metric_by_epoch=False)
+    assert 'timer' not in found
+
+
+@pytest.mark.parametrize('original, expected', [
+    ({}, dict(logger=dict(type='LoggerHook', log_metric_by_epoch=False))),
+    (dict(logger=dict(type='LoggerHook', interval=7)),
+     dict(logger=dict(log_metric_by_epoch=False))),
+    (dict(logger=None), {})], ids=str)
+def test_the_log_counts_iterations_and_has_a_type_of_its_own_or_the_originals(original, expected):
+    found = course(default_hooks=original)['default_hooks']
+    del found['checkpoint']
+    assert found == expected
+
+
+def test_what_the_original_sets_to_none_is_none():
+    found = course(default_hooks=dict(checkpoint=None), auto_scale_lr=None, optim_wrapper=None)
+    assert 'auto_scale_lr' not in found
+    assert found['default_hooks']['checkpoint'] == dict(
+        _delete_=True, type='SafeCheckpointHook', by_epoch=False, interval=100, max_keep_ckpts=2)
+    assert 'default_hooks' in course(default_hooks=None)
+
+
+def test_a_schedule_without_an_end_has_none():
+    assert scheduler(type='PolyLR', end=float('inf'), power=.9) == dict(
+        type='PolyLR', power=.9, by_epoch=False)
 
 
 def test_only_what_the_original_validates_is_validated():

@@ -1,5 +1,7 @@
 """Every config parses, builds its model and stays short; ours clash with no name of the host."""
 import json
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -166,6 +168,12 @@ def test_mim_can_read_the_model_index():
     assert list(table.index) == [name.lower() for name in table.index]  # or mim finds none
     assert set(table['model']) == {
         'pose-mum', 'supervised', 'mean teacher', 'posecons', 'posedual'}
+
+
+def test_the_installed_package_has_the_models_too(tmp_path):
+    found = subprocess.run([sys.executable, '-m', 'mim', 'search', 'mmpose_mum'], cwd=tmp_path,
+                           capture_output=True, text=True)
+    assert all(model.name.lower() in found.stdout.lower() for model in INDEX.models), found
 
 
 def test_every_config_is_in_the_model_index_once():

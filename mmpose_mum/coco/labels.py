@@ -13,7 +13,7 @@ from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..configs.components import name_of
-from ..configs.datasets import leaves
+from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names
 from ..files.images import missing_images
 from ..files.sizes import check_sizes
@@ -90,11 +90,12 @@ def check_label_sets(config: dict, what: str) -> Dict[str, CocoJson]:
             the file, the entry, what was found and what is needed.
     """
     checked = {}
+    on_disk = not loads_elsewhere(config)
     for part in leaves(config):
         dataset = DATASETS.build(dict(part, lazy_init=True))
         if reads_coco(dataset):
             checked[dataset.ann_file] = check_labels(
-                dataset, what, own_metainfo=bool(part.get('metainfo')))
+                dataset, what, bool(part.get('metainfo')), on_disk)
     return checked
 
 
@@ -109,7 +110,8 @@ def has_coco_people(dataset: Any) -> bool:
     return reads_coco(dataset) and _is_base(dataset, 'parse_data_info')
 
 
-def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -> CocoJson:
+def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool,
+                 on_disk: bool) -> CocoJson:
     """Check the labels of one dataset; see :func:`check_label_sets`.
 
     Args:
@@ -118,6 +120,7 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         own_metainfo (bool): Whether its metainfo is the config's, not the class's. Then a keypoint
             name that differs from the json's is an error, as the user can change it. MMPose's own
             names may differ from their data, so these are warnings.
+        on_disk (bool): Whether the images are on the local disk, and can be looked for.
 
     Returns:
         CocoJson: What was read.
@@ -154,7 +157,8 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool) -
         if not as_rhd:
             check_category_names(coco, names, own_metainfo)
         _check_units(coco, people)
-        _check_images(dataset, images, what)
+        if on_disk:
+            _check_images(dataset, images, what)
         _report(coco, people, what)
     return coco
 

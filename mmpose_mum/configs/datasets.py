@@ -2,7 +2,7 @@
 import os.path as osp
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-from .components import name_of
+from .components import map_dicts, name_of
 
 Path = Tuple[Union[str, int], ...]  # keys and indices that lead to a dataset
 
@@ -140,6 +140,22 @@ def find_step(dataset: Dict[str, Any], name: str) -> Dict[str, Any]:
         dict: Its config; empty if there is none.
     """
     return next((step for step in pipeline_of(dataset) if name_of(step) == name), {})
+
+
+def loads_elsewhere(dataset: Dict[str, Any]) -> bool:
+    """Tell whether a dataset's pipelines load images from another place than the local disk.
+
+    Args:
+        dataset (dict): A config.
+    """
+    backends: List[Any] = []
+
+    def note(entries: Dict[Any, Any]) -> Dict[Any, Any]:
+        backends.append(entries.get('backend_args'))
+        return entries
+
+    map_dicts(note, dataset)
+    return any(backend not in (None, dict(backend='local')) for backend in backends)
 
 
 def image_folder(dataset: Dict[str, Any]) -> str:

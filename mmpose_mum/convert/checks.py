@@ -13,7 +13,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS
 
 from ..coco.labels import check_for_metrics, check_label_sets
-from ..configs.datasets import leaves
+from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
 from ..configs.shipped import find_shipped_config
@@ -51,10 +51,6 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         if path and not osp.exists(path):
             raise FileNotFoundError(f'--{name.replace("_", "-")}: there is no {path!r} (looked for '
                                     f'{osp.abspath(path)!r})')
-        images = getattr(options, name + '_images', None)
-        if images and not osp.isdir(images):
-            raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
-                                    f'{osp.abspath(images)!r})')
     for name in ('labeled', 'val'):
         path = getattr(options, name)
         if path and not path.endswith('.json'):
@@ -70,6 +66,24 @@ def check_paths(options: Options, out: str, force: bool) -> None:
         raise ValueError(f'{out!r} exists already; --force overwrites it')
     if not out.endswith('.py'):
         raise ValueError(f'--out: a config ends in .py, got {out!r}')
+
+
+def check_image_folders(original: Config, options: Options) -> None:
+    """Look for the folders of the options that the original reads from the disk.
+
+    Args:
+        original (Config): The config to convert.
+        options (Options): The options.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+    """
+    for name, loader in dict(labeled='train', unlabeled='train', val='val').items():
+        images = getattr(options, name + '_images')
+        dataset = (original.get(f'{loader}_dataloader') or {}).get('dataset', {})
+        if images and not osp.isdir(images) and not loads_elsewhere(dataset):
+            raise FileNotFoundError(f'--{name}-images: there is no folder {images!r} (looked for '
+                                    f'{osp.abspath(images)!r})')
 
 
 def check_training(cfg: Config, labeler: Optional[Labeler],
@@ -94,7 +108,8 @@ def check_training(cfg: Config, labeler: Optional[Labeler],
     else:
         sources = {SOURCE_NAMES[1]: DATASETS.build(sources_of(dataset)[1])}
     unlabeled = _images_of(sources[SOURCE_NAMES[1]])
-    if not split_frame_name(unlabeled[0]) and not isfile(unlabeled[0]):
+    if not split_frame_name(unlabeled[0]) and not isfile(unlabeled[0]) and not loads_elsewhere(
+            dataset):
         raise ValueError(f'the first unlabeled image {unlabeled[0]!r} does not exist'
                          f'{similar_name(unlabeled[0])}; give their folder with --unlabeled-images')
     if labeler is not None:
@@ -152,7 +167,8 @@ def check_validation(cfg: Config) -> Tuple[str, List[str]]:
                 raise ValueError(
                     f'the {len(part)} people of {part.ann_file!r} would be measured by the {heads} '
                     f'head boxes of {part.headbox_file!r}. {_OWN_HEADS}')
-    if not isfile(person['img_path']):  # of a layout that is not checked above
+    if not isfile(person['img_path']) and not loads_elsewhere(
+            cfg.val_dataloader.dataset):  # of a layout that is not checked above
         raise ValueError(f'the first image of the validation, {person["img_path"]!r}, does not '
                          'exist; give the folder with --val-images, or another json with --val')
     return f'{len(dataset)} people to validate on', _images_of(dataset)
@@ -257,6 +273,7 @@ def write_config(path: str, options: Options, out: str,
             raise ValueError(f'--out: {out!r} is the config that is converted, and the new one '
                              'inherits from it: name another file')
         original = run_config(found)
+        check_image_folders(original, options)
         text = converted_text(original, overrides(original, options), base_name(path, out))
     except (ImportError, KeyError) as error:  # a KeyError is MMEngine's, of an unknown component
         if not remedy(error):

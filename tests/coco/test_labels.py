@@ -280,6 +280,21 @@ def hidden(**fields):
          if value is not None})
 
 
+def test_images_that_are_not_on_the_disk_are_not_looked_for(tmp_path):
+    content = labels()
+    content['images'][0]['file_name'] = 'bucket/b.png'
+    config = dataset(tmp_path, content)
+    with pytest.raises(ValueError, match='do not exist'):
+        check_label_sets(config, 'labeled')
+    load = dict(type='LoadImage', backend_args=dict(backend='local'))
+    with pytest.raises(ValueError, match='do not exist'):
+        check_label_sets(dict(config, pipeline=[load]), 'labeled')
+    load['backend_args'] = dict(backend='petrel', path_mapping=dict(bucket='s3://bucket'))
+    for pipeline in ([load], [dict(type='PoseMultiBranch', sup=[load])]):
+        wrapped = dict(type='RepeatDataset', times=1, dataset=dict(config, pipeline=pipeline))
+        assert len(check_label_sets(wrapped, 'labeled')) == 1
+
+
 METRICS = [
     (hidden(area=None), '`area` of the annotation with the id 99 is missing.*use_area=False'),
     (hidden(bbox=None), '`bbox` of the annotation with the id 99 is missing.*mmpose-mum boxes'),

@@ -23,24 +23,20 @@ def parts_of(dataset: Any) -> Dict[Path, Any]:
     return {('datasets', i): part for i, part in enumerate(get('datasets') or ())}
 
 
-def with_parts(dataset: Dict[str, Any], change: Callable[[Any, Path], Any]) -> Dict[Any, Any]:
+def with_parts(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[str, Any]:
     """Make the entries of a config that has other parts.
 
     Args:
         dataset (dict): A config.
-        change (Callable): Makes a new part of a part and its path.
+        change (Callable): Makes a new part of a part.
 
     Returns:
         dict: ``dataset`` or ``datasets`` with the new parts; empty if it has none.
     """
-    entries: Dict[Union[str, int], Any] = {}
-    for path, part in parts_of(dataset).items():
-        key, changed = str(path[0]), change(part, path)
-        if len(path) > 1:
-            entries.setdefault(key, []).append(changed)
-        else:
-            entries[key] = changed
-    return entries
+    if dataset.get('dataset') is not None:
+        return dict(dataset=change(dataset['dataset']))
+    parts = [change(part) for part in dataset.get('datasets') or ()]
+    return dict(datasets=parts) if parts else {}
 
 
 def walk(dataset: Any, path: Path = ()) -> Iterator[Tuple[Path, Any]]:
@@ -94,7 +90,7 @@ def map_leaves(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[st
     Returns:
         dict: The new config.
     """
-    inner = with_parts(dataset, lambda part, _: map_leaves(part, change))
+    inner = with_parts(dataset, lambda part: map_leaves(part, change))
     return dict(dataset, **inner) if inner else change(dataset)
 
 

@@ -106,7 +106,7 @@ def _with_branch(dataset: dict) -> dict:
         return dataset
     if pipeline:
         return dict(dataset, pipeline=[_branches(**{_SUP: list(pipeline)})])
-    parts = with_parts(dataset, lambda part, _: _with_branch(part))
+    parts = with_parts(dataset, _with_branch)
     if not parts:
         raise ValueError(f'the labeled dataset {dataset.get("type")} has no pipeline')
     return dict(dataset, **parts)
@@ -120,7 +120,7 @@ def _with_defaults(unlabeled: Any, defaults: Dict[str, Any], images: str) -> dic
         source = unlabeled
     else:
         source = dict(type='ConcatDataset', datasets=unlabeled)
-    parts = with_parts(source, lambda part, _: _with_defaults(part, defaults, images))
+    parts = with_parts(source, lambda part: _with_defaults(part, defaults, images))
     if parts:
         return dict(source, **parts)
     pipeline = source.get('pipeline')

@@ -25,8 +25,7 @@ PATHS = [(), ('datasets', 0), ('datasets', 0, 'dataset'), ('datasets', 0, 'datas
 
 def built(config):
     """Returns what a config would be built to, as far as the walk looks at it."""
-    return SimpleNamespace(name=config.get('ann_file'), **with_parts(
-        config, lambda part, _: built(part)))
+    return SimpleNamespace(name=config.get('ann_file'), **with_parts(config, built))
 
 
 def test_the_walk_goes_from_the_outermost_to_each_leaf_and_names_the_way():

@@ -1,9 +1,9 @@
 """Packages mmpose_mum, with its configs and tools where MIM looks for them.
 
 MIM finds an OpenMMLab package's configs and tools in ``mmpose_mum/.mim``, beside the distribution's
-metadata. A wheel gets copies there. An editable install gets copies of the tools, and for each
-config a line that inherits from the checkout's, so that an edit is seen at once. The checkout gets
-links, for a Python that is started in it and finds its metadata first.
+metadata. A wheel gets copies there. An editable install gets copies of the tools and of the lists
+of models, and for each config a line that inherits from the checkout's: an edit is seen at once.
+The checkout gets links, for a Python that is started in it and finds its metadata first.
 """
 
 import os
@@ -36,7 +36,7 @@ def copy(name, mim):
 def point_at_configs(mim):
     """Writes a config into ``.mim`` for each of the checkout's, which inherits from that one.
 
-    The lists of models are copied, which ``mim search`` reads.
+    It copies the lists of models, which ``mim search`` reads.
     """
     for folder, _, files in os.walk(os.path.join(ROOT, CONFIGS)):
         os.makedirs(os.path.join(mim, os.path.relpath(folder, ROOT)))

@@ -39,7 +39,8 @@ LOG = os.path.join(VENV, 'setup.log')
 STAMP = os.path.join(VENV, 'setup.stamp')
 STACK = os.path.join(VENV, 'setup.stack')  # holds the name of its set; only this set-up writes it
 # A change of one of these, or of the set's pins, sets up again; pip then finds most of it done.
-INPUTS = ('setup.py', 'pyproject.toml', 'mmpose_mum/version.py', 'dev/setup_env.py',
+INPUTS = ('setup.py', 'pyproject.toml', 'model-index.yml', 'configs/baselines/metafile.yml',
+          'configs/pose_mum/metafile.yml', 'mmpose_mum/version.py', 'dev/setup_env.py',
           'dev/setup_errors.py', 'dev/stacks.py', 'dev/sources.py', 'dev/build_mmcv.py')
 
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'

@@ -78,6 +78,7 @@ NAMES = {
     'by_joint': 'by_keypoint',
     'check_joints': 'check_keypoints',
     'count_joints': 'count_keypoints',
+    'count_right': 'tally',
     'facing_joints': 'facing_keypoints',
     'hidden_joints': 'hidden_keypoints',
     'joint_cutout': 'keypoint_cutout',

@@ -173,7 +173,8 @@ def test_mim_can_read_the_model_index():
 def test_the_installed_package_has_the_models_too(tmp_path):
     found = subprocess.run([sys.executable, '-m', 'mim', 'search', 'mmpose_mum'], cwd=tmp_path,
                            capture_output=True, text=True)
-    assert all(model.name.lower() in found.stdout.lower() for model in INDEX.models), found
+    assert all(model.name.lower() in found.stdout.lower() for model in INDEX.models), (
+        f'install again, by pip install -e . or make setup: {found}')
 
 
 def test_every_config_is_in_the_model_index_once():

@@ -112,6 +112,7 @@ def test_the_old_name_of_the_hook_builds_the_new_one():
     ('export.publish', 'check_joints', 'check_keypoints'),
     ('visualization.compare', 'check_joints', 'check_keypoints'),
     ('visualization.run_plot', 'by_joint', 'by_keypoint'),
+    ('engine.hooks.hidden_label_hook', 'count_right', 'tally'),
     ('engine.hooks.hidden_label_hook', 'hidden_joints', 'hidden_keypoints'),
     ('engine.hooks.hidden_label_hook', 'joint_names', 'keypoint_names'),
     ('engine.hooks.visualization_hook', 'count_joints', 'count_keypoints'),

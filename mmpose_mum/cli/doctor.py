@@ -163,7 +163,7 @@ def gpu_problems() -> Iterator[str]:
                 f'check whether `nvidia-smi` lists the GPU, and whether its driver supports CUDA '
                 f'{built}' if built else 'install a PyTorch that is built for CUDA'))
         return
-    if torch.version.hip:  # AMD's have other names, and no compute capability
+    if torch.version.hip:  # `has_kernels` does not know the names of AMD's architectures
         return
     architectures = torch.cuda.get_arch_list()
     for i in range(torch.cuda.device_count()):
@@ -218,8 +218,5 @@ def step_problems() -> Iterator[str]:
 
 def hide_home(text: str) -> str:
     """Return a text without the home folder, whose name tells who the user is."""
-    try:
-        home = str(Path.home())
-    except RuntimeError:  # a user without one, as in a container
-        return text
+    home = os.path.expanduser('~')  # unchanged for a user without one, as in a container
     return text.replace(home, '~') if len(home) > 1 else text

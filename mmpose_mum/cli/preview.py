@@ -23,8 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--height', type=positive, default=192,
                         help='height of a panel, in pixels (default: 192)')
     parser.add_argument('--seed', type=int, default=0, help='of views and tiles (default: 0)')
-    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
-                        help="changes of the config, KEY=VALUE as in MMPose's tools")
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
+                        metavar='KEY=VALUE', help="changes of the config, as in MMPose's tools")
 
 
 def run(args: Namespace) -> None:
@@ -37,7 +37,7 @@ def run(args: Namespace) -> None:
     wrong = [text for text in args.cfg_options if '=' not in text]
     if wrong:
         raise ValueError(f'--cfg-options: expected KEY=VALUE, got {wrong[0]!r}')
-    # Here, and not as the argument's action, as a missing MMEngine has been told by now.
+    # Not as the argument's action: only by now a missing MMEngine has been reported.
     DictAction([], 'changes')(None, args, args.cfg_options)
     cfg.merge_from_dict(args.changes)
     sheet = draw_branches(cfg, args.checkpoint, args.num, args.height, args.seed)

@@ -253,14 +253,16 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
     for path, coco in checked.items():
-        if metric.get('ann_file'):
+        by_area, reads_all = metric.get('use_area', True), bool(metric.get('ann_file'))
+        if reads_all:  # else it reads only the people whom the dataset has not left out
             _check_same_images(coco, metric['ann_file'])
-        require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
-        require(path, 'annotation', coco.annotations, [_category_of(coco)])
-        people = [a for a in coco.annotations if any(a['keypoints'][2::3]) and not a.get('iscrowd')]
-        if metric.get('use_area', True):
+            require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
+            require(path, 'annotation', coco.annotations, [_category_of(coco)])
+        people = [a for a in coco.annotations
+                  if any((a.get('keypoints') or ())[2::3]) and not a.get('iscrowd')]
+        if by_area:
             require(path, 'annotation', people, [_AREA])
-            require(path, 'annotation', coco.annotations, [_ANY_AREA])
+            require(path, 'annotation', coco.annotations if reads_all else [], [_ANY_AREA])
 
 
 def _check_same_images(coco: CocoJson, path: str) -> None:

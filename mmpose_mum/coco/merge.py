@@ -185,6 +185,8 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
                     images[path]['id'] = next_image
                     next_image += 1
             person = dict(person, image_id=images[path]['id'])
+            if person.get('keypoints', ()) is None:  # which a training refuses
+                del person['keypoints']
             if file is corrected:
                 person.update(
                     id=next_person, num_keypoints=labeled_keypoints(person),
@@ -349,7 +351,7 @@ def _next_id(ids: Any) -> int:
 
 
 def _keypoint_category(coco: CocoJson) -> dict:
-    """Return a category with the skeleton that all categories have which are used."""
+    """Return a category whose skeleton all used categories have."""
     found = [entry for entry in coco.categories.values() if entry.get('keypoints')]
     if not found:
         raise ValueError(
@@ -386,7 +388,8 @@ def _new_categories(old: CocoJson, corrected: CocoJson) -> Dict[Any, dict]:
     know which kind an image from a folder shows, and gives it a category of its own. Beside a
     single category, another name is a mistake, and nothing is returned.
     """
-    if sum(bool(entry.get('keypoints')) for entry in old.categories.values()) < 2:
+    skeleton = _keypoint_category(old)['keypoints']
+    if sum(entry.get('keypoints') == skeleton for entry in old.categories.values()) < 2:
         return {}
     known = {entry.get('name') for entry in old.categories.values()}
     used = {person['category_id'] for person in corrected.annotations if labeled_keypoints(person)}

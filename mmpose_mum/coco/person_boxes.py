@@ -8,9 +8,9 @@ from .layout import CocoJson, Field, find_entry, is_number, read_coco, require
 
 
 def read_labels(path: str) -> CocoJson:
-    """Read labels as :func:`read_coco` does, with 0, 0, 0 for hidden keypoints without a place.
+    """Read labels as :func:`read_coco` does, with 0, 0, 0 for unlabeled keypoints without a place.
 
-    Some converters write NaN or null there. A place means nothing where the visibility is 0.
+    Some converters write NaN or null as the place of a keypoint with a visibility of 0.
 
     Args:
         path (str): The json.
@@ -30,9 +30,11 @@ def read_labels(path: str) -> CocoJson:
 def _with_places(values: List[Any]) -> List[Any]:
     if len(values) % 3 or all(map(is_number, values)):
         return values
-    triples = [values[i:i + 3] for i in range(0, len(values), 3)]
-    return [value for x, y, visible in triples for value in (
-        (x, y, visible) if visible != 0 or is_number(x) and is_number(y) else (0, 0, 0))]
+    found: List[Any] = []
+    for x, y, visible in zip(values[::3], values[1::3], values[2::3]):
+        lost = visible == 0 and not (is_number(x) and is_number(y))
+        found += [0, 0, 0] if lost else [x, y, visible]
+    return found
 
 
 def is_box(box: Any) -> bool:

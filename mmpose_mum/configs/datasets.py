@@ -2,7 +2,7 @@
 import os.path as osp
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-from .components import map_dicts, name_of
+from .components import name_of
 
 Path = Tuple[Union[str, int], ...]  # keys and indices that lead to a dataset
 
@@ -24,11 +24,11 @@ def parts_of(dataset: Any) -> Dict[Path, Any]:
 
 
 def with_parts(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[str, Any]:
-    """Make the entries of a config that has other parts.
+    """Return a config's ``dataset`` or ``datasets`` entry with each part changed.
 
     Args:
         dataset (dict): A config.
-        change (Callable): Makes a new part of a part.
+        change (Callable): Takes a part and returns the new one.
 
     Returns:
         dict: ``dataset`` or ``datasets`` with the new parts; empty if it has none.
@@ -138,20 +138,19 @@ def find_step(dataset: Dict[str, Any], name: str) -> Dict[str, Any]:
     return next((step for step in pipeline_of(dataset) if name_of(step) == name), {})
 
 
-def loads_elsewhere(dataset: Dict[str, Any]) -> bool:
+def loads_elsewhere(dataset: Any) -> bool:
     """Tell whether a dataset's pipelines load images from another place than the local disk.
 
     Args:
-        dataset (dict): A config.
+        dataset (dict): A config, or a part of it.
     """
-    backends: List[Any] = []
-
-    def note(entries: Dict[Any, Any]) -> Dict[Any, Any]:
-        backends.append(entries.get('backend_args'))
-        return entries
-
-    map_dicts(note, dataset)
-    return any(backend not in (None, dict(backend='local')) for backend in backends)
+    if isinstance(dataset, dict):
+        if (dataset.get('backend_args') or {}).get('backend', 'local') != 'local':
+            return True
+        dataset = dataset.values()
+    elif not isinstance(dataset, (list, tuple)):
+        return False
+    return any(map(loads_elsewhere, dataset))
 
 
 def image_folder(dataset: Dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The plain model's config that lies in a semi-supervised one: read, cut out, and written."""
 import os.path as osp
+import re
 import traceback
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
@@ -69,14 +70,15 @@ def find_config(checkpoint: Path) -> Path:
         checkpoint (Path): A file in the work dir.
 
     Returns:
-        Path: The work dir's only config, or else the last run's ``vis_data/config.py``.
+        Path: The config of the checkpoint's name, or else the only one that is not of a published
+        model, or else the last run's ``vis_data/config.py``.
 
     Raises:
         ValueError: If there is none, or several.
     """
-    # Without those of other models that were published into this folder.
-    beside = sorted(path for path in checkpoint.parent.glob('*.py')
-                    if path.stem == checkpoint.stem or not path.with_suffix('.pth').exists())
+    own = checkpoint.with_suffix('.py')  # as of a published model
+    beside = [own] if own.is_file() else sorted(
+        path for path in checkpoint.parent.glob('*.py') if not _is_published(path))
     if len(beside) > 1:
         raise ValueError(f'there are several configs next to {checkpoint}, '
                          f'{", ".join(path.name for path in beside)}: choose one with --config')
@@ -85,6 +87,11 @@ def find_config(checkpoint: Path) -> Path:
         raise ValueError(f'there is no config next to {checkpoint}, and no */vis_data/config.py: '
                          'give the one that it was trained with as --config')
     return found[-1]
+
+
+def _is_published(config: Path) -> bool:
+    """Tell whether a config is named as one that was published beside its checkpoint."""
+    return bool(re.search('-[0-9a-f]{8}$', config.stem)) and config.with_suffix('.pth').exists()
 
 
 def run_config(path: str) -> Config:
@@ -246,9 +253,10 @@ def _without_pretrained(node: Any) -> Any:
 
 
 def _other_imports(custom: Dict[str, Any], used: set) -> Optional[Dict[str, Any]]:
-    """Leave out this package, and modules that bring something, but nothing that is used.
+    """Leave out this package, and modules that register something, but nothing that is used.
 
-    All other modules stay if a part that is used is in none of them: one of them imports it.
+    If a used part comes from none of the modules that stay, one of the others imports its module.
+    Nobody knows which one, so all of them stay.
     """
     names = custom.get('imports') or []
     names = [name for name in ([names] if isinstance(names, str) else names)
@@ -256,8 +264,8 @@ def _other_imports(custom: Dict[str, Any], used: set) -> Optional[Dict[str, Any]
     brought = {name: _types_below(name) for name in names}
     kept = [name for name in names if not brought[name] or brought[name] & used]
     roots = (*_HOST, PLUGIN, *kept)
-    if not all(any(_is_below(module, root) for root in roots)
-               for name, module in _registered() if name in used):
+    if any(name in used and not any(_is_below(module, root) for root in roots)
+           for name, module in _registered()):
         kept = names
     return dict(custom, imports=kept) if kept else None
 

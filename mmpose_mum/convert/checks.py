@@ -69,7 +69,7 @@ def check_paths(options: Options, out: str, force: bool) -> None:
 
 
 def check_image_folders(original: Config, options: Options) -> None:
-    """Look for the folders of the options that the original reads from the disk.
+    """Look for the options' folders of images, unless the original's images are not on the disk.
 
     Args:
         original (Config): The config to convert.

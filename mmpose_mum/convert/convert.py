@@ -72,7 +72,8 @@ def overrides(cfg: Config, options: Options) -> Dict[str, Any]:
 def _own_run(cfg: Config) -> Dict[str, Any]:
     """Leave out where the original writes, and what it resumes: MMEngine dumps both.
 
-    The scope is where the new entries are found; an original that names it in each type has none.
+    An original that names the scope in each type may have no ``default_scope``. The new entries
+    need one.
     """
     changes: Dict[str, Any] = dict(work_dir=None) if cfg.get('work_dir') else {}
     if not cfg.get('default_scope'):

@@ -1,6 +1,6 @@
 """Make the schedule of a converted config: loop, learning rate, hooks and logs."""
 import math
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 from mmengine.config import Config
 
@@ -31,7 +31,8 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
         overrides['val_cfg'] = dict(type='TeacherStudentOnePassValLoop')
     overrides['log_processor'] = dict(by_epoch=False)
     overrides['default_hooks'] = dict(
-        _more_default_hooks(cfg), **_logger(cfg), checkpoint=_checkpoint(cfg, options))
+        _instead_of_none(cfg, 'default_hooks'), **_more_default_hooks(cfg), **_logger(cfg),
+        checkpoint=_checkpoint(cfg, options))
     overrides['custom_hooks'] = _custom_hooks(cfg, options)
     overrides['optim_wrapper'] = dict(constructor='StudentOptimWrapperConstructor')
     base_constructor = (cfg.get('optim_wrapper') or {}).get('constructor')
@@ -46,13 +47,13 @@ def schedule_overrides(cfg: Config, options: Options) -> Dict[str, Any]:
     return overrides
 
 
-def _default_hook(cfg: Config, name: str) -> Optional[dict]:
-    """Return a hook of ``default_hooks``: ``{}`` if the original leaves it to MMEngine, or None."""
-    return (cfg.get('default_hooks') or {}).get(name, {})
+def _instead_of_none(entries: Any, name: str) -> Dict[str, Any]:
+    """Return what makes a dict replace an original's None: it cannot be merged into that."""
+    return dict(_delete_=True) if name in entries and entries[name] is None else {}
 
 
 def _logger(cfg: Config) -> Dict[str, dict]:
-    original = _default_hook(cfg, 'logger')
+    original = (cfg.get('default_hooks') or {}).get('logger', {})
     if original is None:  # the original wants none
         return {}
     # MMEngine takes a hook's dict in place of its own, so that it needs a type.
@@ -61,11 +62,11 @@ def _logger(cfg: Config) -> Dict[str, dict]:
 
 
 def _checkpoint(cfg: Config, options: Options) -> dict:
-    original = _default_hook(cfg, 'checkpoint')
-    none = dict(_delete_=True) if original is None else {}  # which a dict cannot change
-    original = original or {}
-    changes = dict(none, type='SafeCheckpointHook', by_epoch=False, interval=options.interval,
-                   max_keep_ckpts=original.get('max_keep_ckpts', 2))
+    hooks = cfg.get('default_hooks') or {}
+    original = hooks.get('checkpoint') or {}
+    changes = dict(
+        _instead_of_none(hooks, 'checkpoint'), type='SafeCheckpointHook', by_epoch=False,
+        interval=options.interval, max_keep_ckpts=original.get('max_keep_ckpts', 2))
     best = original.get('save_best')
     if isinstance(best, (list, tuple)):
         changes['save_best'] = [f'teacher/{key}' for key in best]
@@ -153,7 +154,7 @@ def _rescaled(scheduler: dict, base: Base, cfg: Config, options: Options) -> Any
     scaled.pop('convert_to_iter_based', None)
     for key in _TIMES:
         value = scaled.get(key)
-        if value == math.inf:  # as without it
+        if value == math.inf:  # the default: without an end
             del scaled[key]
         elif isinstance(value, (list, tuple)):
             scaled[key] = [round(time * factor) for time in value]

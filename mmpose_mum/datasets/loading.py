@@ -90,8 +90,8 @@ class LoadUnlabeledImage(LoadImage):
             self._leave_out('that cannot be read', path, error)
             return None
         if max(results['img'].shape[:2]) >= _TOO_LONG:
-            self._leave_out('whose side is too long', path, f'OpenCV warps sides of less than '
-                            f'{_TOO_LONG:,} pixels. Cut it into parts, or scale it down')
+            self._leave_out('whose side is too long', path, f'OpenCV warps only images with sides '
+                            f'below {_TOO_LONG:,} pixels. Cut it into parts, or scale it down')
             return None
         height, width = results['img_shape']
         box = results.get('bbox', np.array([[0, 0, width, height]]))

@@ -30,7 +30,7 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
         keypoints, ``skipped`` people, ``repeated`` ones and ``frames`` of videos there are.
 
     Raises:
-        ValueError: If no image can be read, or a score is NaN or infinite.
+        ValueError: If no image can be read.
     """
     images: Dict[str, dict] = {}
     annotations: Dict[tuple, dict] = {}

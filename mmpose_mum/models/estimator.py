@@ -247,9 +247,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
     def _take_plain(self, state_dict: Dict[str, Any], prefix: str, *_args: Any) -> None:
         """Give a plain model's weights to the student, from which the teacher takes them.
 
-        Not to both: MMPose's heads may rename the weights of a checkpoint, and
-        IntegralRegressionHead and DSNTHead do so in a student, but not in a teacher: they strip the
-        letters of the prefix from a name, and with ``teacher.`` too many.
+        Not to both: MMPose's IntegralRegressionHead and DSNTHead rename a heatmap head's weights,
+        and find their names by ``str.lstrip(prefix)``, which removes letters, not a prefix. Of
+        ``deconv_layers`` those of ``student.`` leave the ``conv_layers`` that they look for, while
+        those of ``teacher.`` leave ``onv_layers``.
         """
         for key in plain_keys(state_dict, prefix):
             value, name = state_dict.pop(key), key[len(prefix):]

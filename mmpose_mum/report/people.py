@@ -90,8 +90,8 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
         Judged: With at least one person.
 
     Raises:
-        ValueError: If no image can be read, nobody has labels, or they are of other keypoints than
-            the model's.
+        ValueError: If no image can be read, nobody has labels, they are of other keypoints than the
+            model's, or the model predicts NaN.
     """
     total = sum(map(len, people.datasets))
     if total > MOST:

@@ -68,6 +68,12 @@ def test_an_argument_that_there_is_not_is_named(tmp_path):
         browse(tmp_path, 'configs/demo/pose_mum.py', 'model.burn_inn=3')
 
 
+def test_changes_may_be_given_one_after_the_other():
+    with pytest.raises(SystemExit, match='unsup_weight=0.*nothing to show'):
+        main(['preview', str(ROOT / 'configs/demo/pose_mum.py'), '--cfg-options',
+              'model.unsup_weight=0', '--cfg-options', 'model.burn_in=0'])
+
+
 def test_a_change_without_a_value_is_refused():
     with pytest.raises(SystemExit, match="expected KEY=VALUE, got 'model.unsup_weight'"):
         main(['preview', str(ROOT / 'configs/demo/pose_mum.py'), '--cfg-options', 'a=1',

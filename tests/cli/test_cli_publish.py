@@ -45,10 +45,12 @@ def test_mistakes_have_names(run, tmp_path):
     lonely.parent.mkdir()
     shutil.copy(str(run), str(lonely))
     refused(lonely, out, match='no config next to .*--config')
-    for name in ('a.py', 'b.py'):
+    for name in ('b.py', 'c.py'):
         (lonely.parent / name).write_text('a = 1')
-    refused(lonely, out, match='several configs next to .*a.py, b.py')
-    refused(lonely, out, '--config', lonely.with_name('a.py'), match='has no model')
+    refused(lonely, out, match='several configs next to .*b.py, c.py')
+    refused(lonely, out, '--config', lonely.with_name('b.py'), match='has no model')
+    lonely.with_name('a.py').write_text('a = 1')  # by its name it is the checkpoint's
+    refused(lonely, out, match='has no model')
     plain = tmp_path / 'plain.pth'
     torch.save(dict(state_dict={'backbone.a': torch.zeros(1)}), str(plain))
     refused(plain, out, match='no weights of a teacher')

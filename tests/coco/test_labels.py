@@ -319,6 +319,8 @@ def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, w
         check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
     if 'area' in words:
         check_for_metrics(bad, dict(coco, use_area=False))
+    if "id 4" not in words:  # without a json of its own it reads no annotation that is left out
+        check_for_metrics(bad, dict(type='CocoMetric'))
 
 
 def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def test_a_box_that_was_drawn_stays():
         assert (person['bbox'], person['area'], person['iscrowd']) == ([5, 5, 50, 70], 3500, 0)
 
 
-def test_a_hidden_keypoint_without_a_place_lies_at_zero(tmp_path):
+def test_an_unlabeled_keypoint_without_a_place_lies_at_zero(tmp_path):
     nan = float('nan')
     people = [[1, 2, 2, nan, nan, 0], [1, 2, 2, None, 3, 0], [1, 2, 2, 4, 5, 0],
               [1, 2, 2, nan, 5, 2], [1, nan]]

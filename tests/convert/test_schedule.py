@@ -144,7 +144,16 @@ def test_what_the_original_sets_to_none_is_none():
     assert 'auto_scale_lr' not in found
     assert found['default_hooks']['checkpoint'] == dict(
         _delete_=True, type='SafeCheckpointHook', by_epoch=False, interval=100, max_keep_ckpts=2)
-    assert 'default_hooks' in course(default_hooks=None)
+
+
+@pytest.mark.parametrize('hooks', [None, dict(checkpoint=None), dict(logger=None)], ids=str)
+def test_hooks_of_none_are_inherited(hooks, tmp_path):
+    (tmp_path / 'base.py').write_text(f'default_hooks = {hooks}\n')
+    changes = course(default_hooks=hooks)['default_hooks']
+    (tmp_path / 'new.py').write_text(f"_base_ = './base.py'\ndefault_hooks = {changes}\n")
+    found = Config.fromfile(tmp_path / 'new.py').default_hooks
+    assert found.checkpoint.type == 'SafeCheckpointHook'
+    assert (found.get('logger') is None) == (hooks == dict(logger=None))
 
 
 def test_a_schedule_without_an_end_has_none():

@@ -94,7 +94,7 @@ class SafeCheckpointHook(CheckpointHook):
                 f'a run cannot be resumed with another model: {unfit}. Take the config that it was '
                 'started with, or start a new run with this checkpoint as load_from, without '
                 'resume')
-        if runner._resume and isinstance(runner._train_loop, BaseLoop):  # not to be tested alone
+        if runner._resume and isinstance(runner._train_loop, BaseLoop):  # a test has no schedulers
             check_schedule(checkpoint, runner.param_schedulers)
             steps_to_host(checkpoint.get('optimizer', {}))
 

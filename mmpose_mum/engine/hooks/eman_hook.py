@@ -78,12 +78,14 @@ class EMANHook(Hook):
 
     def before_run(self, runner) -> None:
         """Refuse another hook that averages, MMEngine's ``EMAHook`` or a second one of these."""
-        if sum(isinstance(hook, (EMANHook, MeanTeacherHook)) for hook in runner.hooks) > 1:
+        found = [type(hook).__name__ for hook in runner.hooks
+                 if isinstance(hook, (EMANHook, MeanTeacherHook))]
+        if len(found) > 1:
             raise ValueError(
-                'custom_hooks has two hooks that update the teacher, EMANHook and another EMANHook '
-                'or MeanTeacherHook. Most likely one is inherited from a config of a '
-                "semi-supervised training. Keep one: that config's hooks without its EMANHook are "
-                "[hook for hook in _base_.custom_hooks if hook['type'] != 'EMANHook']")
+                f'custom_hooks has {len(found)} hooks that update the teacher: {", ".join(found)}. '
+                'Keep one. If the config inherits from a semi-supervised one, leave out its '
+                "EMANHook: custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] "
+                "!= 'EMANHook'] + […]")
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ValueError(
                 "custom_hooks has both EMAHook and EMANHook. EMAHook, most likely the original "

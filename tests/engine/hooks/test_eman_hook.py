@@ -286,7 +286,7 @@ def test_a_model_without_a_teacher_is_an_error():
 def test_two_hooks_that_update_the_teacher_are_an_error(other):
     hook = EMANHook()
     hook.before_run(SimpleNamespace(hooks=[hook]))
-    with pytest.raises(ValueError, match='two hooks that update the teacher.*Keep one'):
+    with pytest.raises(ValueError, match='2 hooks that update the teacher: EMANHook, .*Keep one'):
         hook.before_run(SimpleNamespace(hooks=[hook, other()]))
 
 

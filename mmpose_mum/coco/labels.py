@@ -253,16 +253,15 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
     for path, coco in checked.items():
-        by_area, reads_all = metric.get('use_area', True), bool(metric.get('ann_file'))
-        if reads_all:  # else it reads only the people whom the dataset has not left out
-            _check_same_images(coco, metric['ann_file'])
-            require(path, 'annotation', coco.annotations, _METRIC_FIELDS)
-            require(path, 'annotation', coco.annotations, [_category_of(coco)])
-        people = [a for a in coco.annotations
-                  if any((a.get('keypoints') or ())[2::3]) and not a.get('iscrowd')]
+        by_area = metric.get('use_area', True)
         if by_area:
+            people = [a for a in coco.annotations
+                      if any((a.get('keypoints') or ())[2::3]) and not a.get('iscrowd')]
             require(path, 'annotation', people, [_AREA])
-            require(path, 'annotation', coco.annotations if reads_all else [], [_ANY_AREA])
+        if metric.get('ann_file'):  # else it reads only the people whom the dataset keeps
+            _check_same_images(coco, metric['ann_file'])
+            fields = [*_METRIC_FIELDS, _category_of(coco), *([_ANY_AREA] if by_area else [])]
+            require(path, 'annotation', coco.annotations, fields)
 
 
 def _check_same_images(coco: CocoJson, path: str) -> None:

@@ -29,8 +29,8 @@ class LoadUnlabeledImage(LoadImage):
     gives one. The dataset then draws another sample, and gives up after ``max_refetch`` tries. (In
     the labeled set, MMPose's ``LoadImage`` raises, as a missing image is a mistake there.) A sample
     without a ``bbox`` gets one that covers the image. A box is clipped to the image. The sample is
-    skipped if less than a pixel is left, or if the json's ``stated_size`` belongs to another image:
-    see :func:`wrong_size`.
+    skipped if less than a pixel is left, if a side of the loaded image has 32,767 pixels or more,
+    or if the json's ``stated_size`` belongs to another image: see :func:`wrong_size`.
 
     Images are upright, rotated by their EXIF data (or a video's).
 

@@ -29,7 +29,7 @@ def spreads(sums: Tensor) -> List[float]:
     """Tell how widely keypoints are spread, from sums of :func:`moments`.
 
     Args:
-        sums (Tensor): (2 + 4·K).
+        sums (Tensor): (2 + 4·K), best on the host, which reads them.
 
     Returns:
         list[float]: In widths and heights of the input: the standard deviation of a keypoint over

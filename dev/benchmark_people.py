@@ -7,7 +7,7 @@
 
 It writes `people.json` there: of the validation's people (`val`) and of those whose labels the
 training did not see (`hidden`), by person, how many keypoints are labeled (`seen`) and how many of
-them are off by at most 0.1 of the box's longer side (`right`), a base-36 digit each. All are seen
+them are off by less than 0.1 of the box's longer side (`right`), a base-36 digit each. All are seen
 as in validation, in the order of the annotations.
 """
 import argparse

@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmpose_mum.configs.datasets import image_folder
-from mmpose_mum.datasets.short_form import SOURCE_NAMES, is_semi_supervised, sources_of
+from mmpose_mum.datasets.short_form import SOURCE_NAMES, sources_of, written_sources
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # All else are variables of the config's own, which change no run.
@@ -253,14 +253,7 @@ def first_round_of(cfg: Config, folder: Path) -> Path:
 
 def set_indices(cfg: Config, *indices) -> None:
     """Restrict the sets of a config, in place and in their own form."""
-    dataset = cfg.train_dataloader.dataset
-    if not is_semi_supervised(dataset):
-        sets = [dataset]
-    elif 'datasets' in dataset:
-        sets = dataset.datasets
-    else:
-        sets = [dataset.labeled, dataset.unlabeled]
-    for config, chosen in zip(sets, indices):
+    for config, chosen in zip(written_sources(cfg.train_dataloader.dataset), indices):
         config['indices'] = chosen
 
 

@@ -38,6 +38,7 @@ from mmpose.apis import init_model
 from scipy.io import savemat
 
 import mmpose_mum  # noqa: F401 - imported once, for all
+from mmpose_mum.datasets.short_form import written_sources
 from mmpose_mum.files.whole import write_whole
 
 ROOT = Path(__file__).resolve().parents[1] / 'configs'
@@ -129,8 +130,7 @@ def write_first_round(model: Config, folder: str) -> None:
 def make_tiny(cfg: Config, data: Path, made: Dict[str, str], work_dir: str) -> Config:
     """Change a config, in place, so that it trains on the small sets; see the module."""
     train, val = cfg.train_dataloader, cfg.val_dataloader
-    semi = 'unlabeled' in train.dataset
-    sources = [train.dataset.labeled, train.dataset.unlabeled] if semi else [train.dataset]
+    sources = written_sources(train.dataset)
     for dataset in (*sources, val.dataset):
         use_set(dataset, data, made)
     val.dataset.indices = VAL_PEOPLE
@@ -168,7 +168,7 @@ def train(cfg: Config) -> Dict[str, float]:
     figures = {name: float(scalar.current())
                for name, scalar in runner.message_hub.log_scalars.items()
                if name.startswith('val/') or 'loss' in name}
-    semi = 'unlabeled' in cfg.train_dataloader.dataset
+    semi = len(written_sources(cfg.train_dataloader.dataset)) > 1
     expected = {'train/loss', *(['train/unsup_loss'] if semi else [])}
     # A metric of nobody may be nan; a loss may not.
     wrong = sorted(name for name in expected | {n for n in figures if n.startswith('train/')}

@@ -1,3 +1,3 @@
-"""The package's version, read by ``setup.py`` without importing PyTorch."""
+"""The package's version, which setuptools reads without importing PyTorch."""
 
 __version__ = '0.1.0'

@@ -1,9 +1,10 @@
 """A plain model from a checkpoint: its own, or one of the two in a semi-supervised training's."""
 from typing import Any, Dict
 
-from mmengine.registry import DefaultScope
 from mmpose.registry import MODELS
 from torch import Tensor, nn
+
+from ..configs.scope import scope_of
 
 MODELS_INSIDE = ('teacher', 'student')
 
@@ -48,7 +49,7 @@ def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Modul
     Raises:
         ValueError: If the weights are not exactly those of the model.
     """
-    with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
+    with scope_of(entries):
         model = MODELS.build(entries['model']).eval()
     unfit = load_or_tell(model, weights)
     if unfit:

@@ -1,4 +1,4 @@
-"""Whether the schedule of the learning rate fits the training, and in a resume the config."""
+"""Whether the learning rate's schedule fits the training's length and, on a resume, the config."""
 from collections import Counter
 from inspect import signature
 from itertools import chain

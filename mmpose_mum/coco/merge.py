@@ -24,7 +24,7 @@ from .person_boxes import box_around, has_area, is_box, is_tight, labeled_keypoi
 
 SAME_PERSON = .5  # least overlap (intersection over union) of two boxes of one person
 SAME_PLACE = .1  # largest mean distance of one person's keypoints labeled twice, in box sides
-FEW = 3  # keypoints below which two people may have theirs at the same places
+FEW = 3  # with fewer keypoints than this, two people may have theirs at the same places
 BLANK = .01  # likeness of any box and a person who has neither a box nor keypoints
 
 

@@ -8,6 +8,11 @@ def name_of(component: Any) -> str:
     return str(kind or '').rpartition('.')[2]
 
 
+def has_estimator(model: Any) -> bool:
+    """Tell whether a model's config is one of the package's, around an ``estimator``."""
+    return isinstance(model, dict) and 'estimator' in model
+
+
 def map_dicts(change: Callable[[Dict[Any, Any]], Any], node: Any) -> Any:
     """Rebuild a part of a config with each of its dicts changed, inner ones first.
 

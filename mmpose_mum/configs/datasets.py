@@ -94,6 +94,21 @@ def map_leaves(dataset: Dict[str, Any], change: Callable[[Any], Any]) -> Dict[st
     return dict(dataset, **inner) if inner else change(dataset)
 
 
+def with_labeled_boxes(dataset: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a dataset with its people in their labeled boxes.
+
+    People in a detector's boxes, which MMPose reads of a ``bbox_file``, have no labels.
+
+    Args:
+        dataset (dict): A config, which stays as it is.
+
+    Returns:
+        dict: The new config.
+    """
+    return map_leaves(dataset, lambda leaf: {
+        key: value for key, value in leaf.items() if key != 'bbox_file'})
+
+
 def find_owner(dataset: Dict[str, Any], key: str) -> Optional[Tuple[Path, Dict[str, Any]]]:
     """Find who says something: a dataset, or else the first one in it, and so on.
 

@@ -3,12 +3,12 @@ from collections import Counter
 from typing import Any, Dict, List, Optional
 
 import numpy as np
-from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from .._moved import old_names
 from .datasets import find_owner, leaves
+from .scope import scope_of
 
 __getattr__ = old_names(__name__)
 
@@ -26,7 +26,7 @@ def keypoints_of(entries: Dict[str, Any]) -> Dict[str, Any]:
         ValueError: If the test data have none, or it is inconsistent.
     """
     try:
-        with DefaultScope.overwrite_default_scope(entries.get('default_scope', 'mmpose')):
+        with scope_of(entries):
             meta = parse_pose_metainfo(metainfo_of(entries['test_dataloader']['dataset']))
     except (AssertionError, KeyError) as error:  # as MMPose puts it
         raise ValueError(f"the metainfo of the config's test data is wrong: {error!r}"

@@ -10,7 +10,7 @@ import mmpose.visualization  # it registers the visualizers
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from .components import map_dicts, name_of
+from .components import has_estimator, map_dicts, name_of
 from .datasets import leaves
 from .printer import assignment
 
@@ -221,7 +221,7 @@ def plain_model(full: Dict[str, Any]) -> Dict[str, Any]:
     model = dict(full['model'])
     if full.get('data_preprocessor'):  # as the Runner does
         model.setdefault('data_preprocessor', full['data_preprocessor'])
-    if 'estimator' in model:
+    if has_estimator(model):
         plain, branches = dict(model['estimator']), model.get('data_preprocessor')
         # As SemiSupervisedPoseEstimator chooses it.
         own = plain.get('data_preprocessor') or dict(type='PoseDataPreprocessor')

@@ -7,15 +7,13 @@ from mmengine.config import Config
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 
-from ..configs.components import name_of
+from ..configs.components import has_estimator
 from .data import data_overrides
 from .model import model_overrides
 from .options import Options
 from .references import resolve
 from .schedule import schedule_overrides
 from .validation import validation_overrides
-
-_SEMI_SUPERVISED = ('SemiSupervisedPoseEstimator', 'DualPoseEstimator')
 
 
 def semi_supervised(cfg: Config, **options) -> Config:
@@ -92,7 +90,7 @@ def _check(cfg: Config) -> None:
         raise ValueError('the config has the new style, which imports classes (`with '
                          'read_base():`). Convert the same config in the old style; MMPose has '
                          'one for each of its top-down models')
-    if name_of(model) in _SEMI_SUPERVISED:
+    if has_estimator(model):
         raise ValueError(f'the config is semi-supervised already: its model is {model["type"]}')
     kind = MODELS.get(model['type'])
     if not (isclass(kind) and issubclass(kind, TopdownPoseEstimator)):

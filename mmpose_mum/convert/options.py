@@ -1,4 +1,4 @@
-"""The options of a conversion, with the defaults of ``configs/_base_/semi_supervised.py``."""
+"""The options of a conversion, and their defaults."""
 import math
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple, Union

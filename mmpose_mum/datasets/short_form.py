@@ -40,6 +40,23 @@ def sources_of(config: dict) -> List[ConfigDict]:
     return [ConfigDict(dataset) for dataset in write_out(**words)]
 
 
+def written_sources(config: dict) -> list:
+    """Return a training's sets as its config has them, to be read or changed in place.
+
+    Args:
+        config (dict): As :func:`sources_of` takes it.
+
+    Returns:
+        list: The labeled and the unlabeled set's, which the short form may have as text; or the
+        one that there is.
+    """
+    if not is_semi_supervised(config):
+        return [config]
+    if 'datasets' in config:
+        return list(config['datasets'])
+    return [config['labeled'], config['unlabeled']]
+
+
 def write_out(labeled: dict,
               unlabeled: Unlabeled,
               input_size: Optional[Tuple[int, int]] = None,

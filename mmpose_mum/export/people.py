@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import DefaultScope
 from mmengine.utils import track_iter_progress
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
@@ -16,9 +15,16 @@ from ..checkpoint.plain import build_plain, plain_state_dict
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.components import name_of
-from ..configs.datasets import image_folder, leaves, map_leaves, pipeline_of
+from ..configs.datasets import (
+    image_folder,
+    leaves,
+    map_leaves,
+    pipeline_of,
+    with_labeled_boxes,
+)
 from ..configs.metainfo import keypoints_of, metainfo_of, told_keypoints
 from ..configs.plain import plain_config
+from ..configs.scope import scope_of
 from ..datasets.short_form import places_of, sources_of
 from ..files.images import folder_of
 from .publish import check_keypoints, same_names
@@ -27,7 +33,7 @@ Observer = Callable[[Dict[str, Any]], Dict[str, np.ndarray]]
 
 
 class People(NamedTuple):
-    """People without labels, as they are predicted.
+    """People to predict, with or without labels.
 
     Attributes:
         datasets: One or several that are built.
@@ -73,8 +79,8 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If nobody is found, the config does not say where to look, there are images of
-            no json, or the unlabeled set has other keypoints than the model.
+        ValueError: If nobody is found, the config does not say where to look, ``images`` is given
+            without a json, or the unlabeled set has other keypoints than the model.
     """
     if images is not None and not _is_json(unlabeled):
         raise ValueError(
@@ -92,7 +98,7 @@ def find_people(cfg: Config, unlabeled: Optional[str] = None,
     else:
         source = _source(unlabeled, images or (image_folder(own) if own else None))
         source['metainfo'] = metainfo_of(own or test)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpose'):
+    with scope_of(cfg):
         pipeline = _pipeline(test)
         datasets = list(leaves(DATASETS.build(
             map_leaves(source, lambda leaf: dict(leaf, pipeline=pipeline)))))
@@ -144,15 +150,12 @@ def find_validation(cfg: Config) -> People:
     validation = (full.get('val_dataloader') or {}).get('dataset')
     if not validation:
         raise ValueError(f'{cfg.filename} has no validation set')
-    # People in a detector's boxes have no labels.
-    labeled = map_leaves(validation, lambda leaf: {
-        key: value for key, value in leaf.items() if key != 'bbox_file'})
-    return _with_labels(full, labeled, validation)
+    return _with_labels(full, with_labeled_boxes(validation), validation)
 
 
 def _with_labels(full: Dict[str, Any], dataset: Dict[str, Any], test: Dict[str, Any]) -> People:
     """Build a labeled dataset that is loaded as a test set is."""
-    with DefaultScope.overwrite_default_scope(full.get('default_scope') or 'mmpose'):
+    with scope_of(full):
         pipeline = _pipeline(test)
         try:
             datasets = list(leaves(DATASETS.build(

@@ -10,8 +10,7 @@ from PIL import Image
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
             2: cv2.IMREAD_REDUCED_COLOR_2}
 _ORIENTATION = 0x0112  # EXIF's tag
-# Its values for which the image is shown with its columns, or rows, in the reverse of the order in
-# which the file has what becomes columns, or rows.
+# Its values for which the columns, or the rows, of the shown image run against those of the file.
 _COLUMNS_REVERSED, _ROWS_REVERSED = (2, 3, 6, 7), (3, 4, 7, 8)
 _ROTATED = (5, 6, 7, 8)  # by a quarter turn: columns of the file are rows that are shown
 
@@ -98,9 +97,9 @@ def reduction(box: Sequence[float], input_size: Tuple[int, int]) -> Optional[int
         input_size (tuple[int, int]): Width and height of the network's input, in pixels.
 
     Returns:
-        int: 8, 4 or 2; None if the image is needed at its full size. The box keeps at least as many
-        pixels as the input has, so that no view whose box has a margin, and is not zoomed in by
-        more than it, is made of fewer.
+        int: 8, 4 or 2; None if the image is needed at its full size. The reduced box
+        still has at least as many pixels as the input. So no view is made of fewer, unless it
+        zooms in by more than the box's margin.
     """
     x1, y1, x2, y2 = box
     ratio = max((x2 - x1) / input_size[0], (y2 - y1) / input_size[1])

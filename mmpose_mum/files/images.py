@@ -20,7 +20,7 @@ _MAX_SUFFIXES = 5  # kinds of ignored files that a message names
 # Of images and videos that are not read here.
 _CONVERTIBLE = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.gif', '.dng', '.cr2', '.cr3', '.nef',
                 '.arw', '.flv', '.ogv', '.insv')
-_ADDRESS = re.compile(r'[a-z][a-z\d+]*://')  # below a folder it is none
+_ADDRESS = re.compile(r'[a-z][a-z\d+]*://')  # a path below a folder never matches
 # Where file managers keep copies, thumbnails and what was deleted. Names with a dot in front, such
 # as .ipynb_checkpoints, .thumbnails and the ._a.jpg of macOS, are hidden by the same custom.
 _HIDDEN = ('__MACOSX', '@eaDir', '#recycle', '$RECYCLE.BIN')

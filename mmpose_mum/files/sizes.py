@@ -44,7 +44,7 @@ def size_relation(stated: Tuple[int, int], true: Tuple[int, int]) -> str:
 
 
 def is_of_lying_image(box: Sequence[float], size: Tuple[int, int]) -> bool:
-    """Tell whether a box, of an image that is turned when shown, is one of the image in its file.
+    """Tell whether a box fits an image as it lies in its file, and not as it is shown, turned.
 
     Args:
         box (Sequence[float]): x1, y1, x2, y2, as written in the json.
@@ -68,8 +68,8 @@ def wrong_size(stated: Tuple[int, int], true: Tuple[int, int],
         box (Sequence[float]): x1, y1, x2, y2, as written in the json.
 
     Returns:
-        str: What is wrong, and what to do; None if nothing is. Sizes that are swapped are not, if
-        the box fits into the image as it is shown.
+        str: What is wrong, and what to do; None if nothing is. Swapped sizes are not wrong if
+        the box fits the image as shown.
     """
     relation = size_relation(stated, true)
     sizes = (f'the json says {stated[0]}×{stated[1]}, and the image as shown has '

@@ -7,6 +7,8 @@ from torch import Tensor
 def map_tensors(fn: Callable[[Tensor], Any], value: Any) -> Any:
     """Apply ``fn`` to each tensor in nested tuples, lists and dicts, and keep everything else.
 
+    MMEngine's ``apply_to`` does the same, but nothing in this folder needs MMEngine.
+
     Example:
         >>> map_tensors(Tensor.item, {'loss': Tensor([2]), 'all': [Tensor([3]), 'kept']})
         {'loss': 2.0, 'all': [3.0, 'kept']}

@@ -1,6 +1,20 @@
 """Count keypoints, by keypoint and by score."""
+from typing import List
+
 import torch
 from torch import Tensor
+
+BINS = 10  # in which the hooks count scores
+
+
+def bin_names() -> List[str]:
+    """Return the names of the hooks' bins, by their ends.
+
+    Example:
+        >>> bin_names()[3]
+        '0.3-0.4'
+    """
+    return [f'{i / BINS}-{(i + 1) / BINS}' for i in range(BINS)]
 
 
 def tally(marked: Tensor, counts: Tensor, scores: Tensor, bins: int) -> Tensor:

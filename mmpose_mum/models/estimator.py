@@ -65,7 +65,8 @@ class SemiSupervisedPoseEstimator(BaseModel):
     a weak and a strong view of the same unlabeled images. The student learns the first by its
     head's own loss, and from the third it must reproduce what the teacher predicts in the second,
     with the images' tiles mixed on the way through its backbone. The teacher follows by
-    :class:`EMANHook`; it has no gradient and always runs in evaluation mode.
+    :class:`EMANHook`. It has no gradient. It runs in evaluation mode unless ``teacher_mode`` is
+    ``'train'``.
 
     Checkpoints hold both under ``student.`` and ``teacher.``. One of a plain MMPose model loads
     into both. Put initial weights into the estimator's own ``init_cfg``.
@@ -181,7 +182,7 @@ class SemiSupervisedPoseEstimator(BaseModel):
         self.register_load_state_dict_post_hook(self._pass_on_plain)
 
     def train(self, mode: bool = True) -> 'SemiSupervisedPoseEstimator':
-        """Set the student's mode; the teacher stays in the mode ``teacher_mode``."""
+        """Set the student's mode; the teacher trains only if ``teacher_mode`` says so."""
         super().train(mode)
         self.teacher.train(mode and (self.trains_teacher or self.teacher_mode == 'train'))
         return self

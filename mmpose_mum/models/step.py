@@ -21,7 +21,7 @@ class UnlabeledStep(NamedTuple):
         seen: The teacher's output, as its head makes it, or what a labeler has :class:`Seen`.
         output: The student's output.
         targets: What the student had to reproduce.
-        kind: What made the targets, and can read outputs.
+        target_maker: What made the targets, and can read outputs.
         site: Where tiles were mixed, see :class:`MixUnMix`; None if they were not.
         permutation: int64 (B, R, C), which image each tile came from; None likewise.
     """
@@ -31,7 +31,7 @@ class UnlabeledStep(NamedTuple):
     seen: Any
     output: Any
     targets: PseudoTargets
-    kind: TargetMaker
+    target_maker: TargetMaker
     site: Optional[str]
     permutation: Optional[Tensor]
 
@@ -47,28 +47,19 @@ class UnlabeledStep(NamedTuple):
         """Return the teacher's keypoints (B, K, 2), float32, in pixels of ``weak``."""
         if isinstance(self.seen, Seen):
             return self.seen.keypoints
-        return self.kind.keypoints(self.seen)[0]
+        return self.target_maker.keypoints(self.seen)[0]
 
     def student_keypoints(self) -> Tensor:
         """Return the student's keypoints (B, K, 2), float32, in pixels of ``strong``."""
-        return self.kind.keypoints(self.output)[0]
+        return self.target_maker.keypoints(self.output)[0]
 
     def target_heatmaps(self) -> Optional[Tensor]:
         """Return the target's heatmaps (B, K, h, w); None for heads whose loss needs none."""
-        return _goals(self.kind, self.targets.maps, self.targets.weights)
+        return self.target_maker.target_heatmaps(self.targets)
 
     def student_heatmaps(self) -> Optional[Tensor]:
         """Return the student's heatmaps (B, K, h, w); None for heads that have none."""
-        return self.kind.heatmaps(self.output)
+        return self.target_maker.heatmaps(self.output)
 
 
 old_methods(UnlabeledStep, 'teacher_joints', 'student_joints')
-
-
-def _goals(kind: TargetMaker, maps: Any, weights: Tensor) -> Optional[Tensor]:
-    """Pick the heatmaps of the keypoints from what a head's loss compares its output with."""
-    if hasattr(kind, 'pose'):  # a pose head, and something besides
-        return _goals(kind.pose, maps[0], weights)
-    if isinstance(maps, Tensor) and maps.shape[:2] == weights.shape and maps.ndim == 4:
-        return maps
-    return None if maps is None else kind.heatmaps(maps)  # made like an output

@@ -65,7 +65,7 @@ def svg(draw: Callable, title: str, size: Tuple[float, float] = _SIZE) -> Markup
 
 
 def curves(runs: Sequence[Run], metric: str) -> Iterator[Chart]:
-    """Yield the curves that there is something to draw of, of one run or of several overlaid.
+    """Yield a chart for each topic that has curves; the runs share it.
 
     Args:
         runs (list[Run]): The runs.

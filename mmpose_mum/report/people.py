@@ -40,8 +40,8 @@ class JudgedPerson(NamedTuple):
 
     @property
     def right(self) -> np.ndarray:
-        """Which labeled keypoints (K, ) are right."""
-        return self.labeled & (self.errors <= THRESHOLD)
+        """Which labeled keypoints (K, ) are right, as MMPose's PCK counts them."""
+        return self.labeled & (self.errors < THRESHOLD)
 
 
 class Judged(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 from mmengine.config import Config
 
 from ..checkpoint.last import find_checkpoint
-from ..configs.components import name_of
+from ..configs.components import has_estimator, name_of
 from ..configs.plain import find_config, read_config
 from ..visualization.run_plot import Series, sorted_run
 from ..visualization.scalars import Start, entries_of, read_starts
@@ -22,7 +22,7 @@ class Run(NamedTuple):
         cfg: The training's config, if there is one.
         checkpoint: The last one, if there is one.
         series: The training's scalars.
-        metrics: Metric → model → iteration → value; see :func:`read_run`. Epochs, by which
+        metrics: Metric → model → iteration → value; see :mod:`mmpose_mum.visualization.run_plot`. Epochs, by which
             MMEngine logs an epoch loop's validations, are counted in iterations.
         starts: What each start of the training has logged.
         lacks: What is not there, and what follows from it.
@@ -39,7 +39,7 @@ class Run(NamedTuple):
     @property
     def semi(self) -> bool:
         """Whether it is a semi-supervised training."""
-        return self.cfg is not None and 'estimator' in (self.cfg.get('model') or {})
+        return self.cfg is not None and has_estimator(self.cfg.get('model'))
 
     @property
     def model(self) -> str:

@@ -4,8 +4,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from mmengine.config import Config
 
+from ..configs.components import has_estimator
 from ..configs.plain import ENTRIES, plain_model
-from ..datasets.short_form import SOURCE_NAMES
+from ..datasets.short_form import SOURCE_NAMES, written_sources
 from .run import Run, hook_of
 
 # Where a run was and how it was shown, not what it was.
@@ -44,7 +45,7 @@ def _model(full: Dict[str, Any]) -> Dict[str, Any]:
 
 def _wrapper(full: Dict[str, Any]) -> Dict[str, Any]:
     """Return what wraps the estimator; a plain model raises KeyError."""
-    if 'estimator' not in full['model']:
+    if not has_estimator(full['model']):
         raise KeyError('estimator')
     return full['model']
 
@@ -57,7 +58,7 @@ def _hook(full: Dict[str, Any], name: str) -> Dict[str, Any]:
 
 
 def _method(full: Dict[str, Any]) -> str:
-    kind = 'semi-supervised' if 'estimator' in full['model'] else 'supervised'
+    kind = 'semi-supervised' if has_estimator(full['model']) else 'supervised'
     return f'{kind}, {full["model"]["type"]}'
 
 
@@ -85,12 +86,7 @@ def _start(full: Dict[str, Any]) -> str:
 
 
 def _sources(full: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """Return the configs of the training sets as they are written: labeled, and unlabeled."""
-    dataset = full['train_dataloader']['dataset']
-    if 'estimator' not in full['model']:
-        return [dataset]
-    return dataset['datasets'] if 'datasets' in dataset else [
-        dataset['labeled'], dataset['unlabeled']]
+    return written_sources(full['train_dataloader']['dataset'])
 
 
 def _place(dataset: Any) -> str:
@@ -232,7 +228,7 @@ def _short(text: str) -> str:
 def _comparable(cfg: Config) -> Dict[str, Any]:
     full = cfg.to_dict()
     entries: Dict[str, Any] = dict(model=plain_model(full))
-    if 'estimator' in full['model']:
+    if has_estimator(full['model']):
         entries['semi'] = {key: value for key, value in full['model'].items()
                            if key not in ('estimator', 'data_preprocessor', 'backbone')}
     if full.get('train_dataloader'):

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 from ..checkpoint.plain import load_or_tell
 from ..checkpoint.safe_load import load_checkpoint
+from ..configs.components import has_estimator
 from ..configs.metainfo import keypoint_names
+from ..configs.scope import scope_of
 from .panels import draw_panel
 
 
@@ -55,8 +56,7 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
         ValueError: If the config has no unlabeled branches, or does not look at them; or if the
             weights are not exactly those of its model.
     """
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
-    if 'estimator' not in cfg.model:
+    if not has_estimator(cfg.model):
         raise ValueError(f'{cfg.filename} has a {cfg.model.type} and no '
                          'SemiSupervisedPoseEstimator: it has no unlabeled branches to show')
     if not cfg.model.get('unsup_weight', 1):
@@ -65,9 +65,10 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
     np.random.seed(seed)
     torch.manual_seed(seed)
     try:
-        dataset = DATASETS.build(cfg.train_dataloader.dataset)
-        data = training_batch(dataset, num)
-        model = MODELS.build(cfg.model)
+        with scope_of(cfg):
+            dataset = DATASETS.build(cfg.train_dataloader.dataset)
+            data = training_batch(dataset, num)
+            model = MODELS.build(cfg.model)
     except TypeError as error:  # of an argument that there is not, or of another type
         raise ValueError(f'{cfg.filename} cannot be built: {error}') from error
     if checkpoint:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
@@ -15,7 +14,9 @@ from .._moved import old_names
 from ..checkpoint.last import find_checkpoint
 from ..checkpoint.plain import load_or_tell
 from ..checkpoint.safe_load import load_checkpoint
+from ..configs.datasets import with_labeled_boxes
 from ..configs.plain import read_config
+from ..configs.scope import scope_of
 from .person import PanelVisualizer, draw_captioned
 
 __getattr__ = old_names(__name__)
@@ -40,15 +41,13 @@ def parse_models(texts: Sequence[str]) -> Models:
 
 def build_dataset(cfg: Config, **changes):
     """Build a config's validation set, with its labeled boxes instead of detected ones."""
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
     loader = cfg.get('val_dataloader')
     if not loader:
         raise ValueError(f'{cfg.filename} has no validation set, whose people are compared: give '
                          'it a val_dataloader')
-    options = dict(loader.dataset, **changes)
-    options.pop('bbox_file', None)
     try:
-        return DATASETS.build(options)
+        with scope_of(cfg):
+            return DATASETS.build(dict(with_labeled_boxes(loader.dataset), **changes))
     except (FileNotFoundError, AssertionError) as error:  # the latter by MMPose
         raise ValueError(f'no validation set of {cfg.filename}: {error}') from error
 
@@ -67,8 +66,8 @@ def check_keypoints(models: Models) -> None:
 
 def build_model(name: str, cfg: Config, checkpoint: Path, which: Optional[str] = None):
     """Build a model and load the checkpoint, whose weights must match exactly."""
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
-    model = MODELS.build(cfg.model).eval()
+    with scope_of(cfg):
+        model = MODELS.build(cfg.model).eval()
     unfit = load_or_tell(model, load_checkpoint(checkpoint)['state_dict'])
     if unfit:
         raise ValueError(f'{checkpoint} is no checkpoint for {name}, {cfg.filename}: {unfit}. Give '

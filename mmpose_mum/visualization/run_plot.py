@@ -67,7 +67,7 @@ def _in_iterations(metrics: Dict[str, Series], epochs: Dict[int, float]) -> Dict
     """Count validations in iterations, if they are counted in epochs.
 
     Args:
-        metrics (dict): Of either.
+        metrics (dict): By iteration or by epoch.
         epochs (dict[int, float]): Iteration → the epoch that it is in, from 1.
     """
     steps = [step for models in metrics.values() for points in models.values() for step in points]

@@ -1,8 +1,8 @@
-"""A component's name, however its type is written; and each dict of a config, changed."""
+"""A component's name, however its type is written; each dict of a config, changed; our models."""
 import pytest
 from mmengine.config import ConfigDict
 
-from mmpose_mum.configs.components import map_dicts, name_of
+from mmpose_mum.configs.components import has_estimator, map_dicts, name_of
 
 
 @pytest.mark.parametrize('component, name', [
@@ -24,3 +24,11 @@ def test_each_dict_is_changed_the_inner_ones_first_and_the_config_stays():
 
     assert map_dicts(change, config) == dict(a=dict(n=1, b=[dict(n=2), (dict(n=0), 'x')]), c=4)
     assert seen == [2, 3, 1, None] and config.a.b[1][0].n == 3
+
+
+@pytest.mark.parametrize('model, semi', [
+    (dict(type='SelfTaughtEstimator', estimator=dict(type='TopdownPoseEstimator')), True),
+    (ConfigDict(type='DualPoseEstimator', estimator=dict()), True),
+    (dict(type='TopdownPoseEstimator'), False), (None, False), ('estimator', False)])
+def test_a_model_is_semi_supervised_if_it_has_an_estimator_inside(model, semi):
+    assert has_estimator(model) == semi

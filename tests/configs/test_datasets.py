@@ -12,6 +12,7 @@ from mmpose_mum.configs.datasets import (
     parts_of,
     pipeline_of,
     walk,
+    with_labeled_boxes,
     with_parts,
 )
 
@@ -52,6 +53,13 @@ def test_leaves_are_rewritten_within_what_is_around_them():
     assert (changed['type'], inner['times'], inner['dataset']['pipeline']) == (
         'ConcatDataset', 2, [1])
     assert 'pipeline' not in A and map_leaves(A, lambda leaf: 7) == 7
+
+
+def test_a_detectors_boxes_are_left_out_wherever_they_are():
+    boxed = dict(type='CombinedDataset', datasets=[dict(A, bbox_file='a.json'), B])
+    assert with_labeled_boxes(boxed) == dict(type='CombinedDataset', datasets=[A, B])
+    assert with_labeled_boxes(boxed['datasets'][0]) == A
+    assert boxed['datasets'][0]['bbox_file'] == 'a.json'
 
 
 def test_the_owner_is_the_outermost_that_says_something_down_to_the_first_leaf():

@@ -16,7 +16,7 @@ from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader
 
 from mmpose_mum.datasets import SemiSupervisedDataset, SemiSupervisedSampler
-from mmpose_mum.datasets.short_form import sources_of
+from mmpose_mum.datasets.short_form import sources_of, written_sources
 from mmpose_mum.demo.data import generate_demo
 from mmpose_mum.functional.branches import BRANCHES
 
@@ -126,6 +126,19 @@ def test_labeled_sets_may_be_wrapped_and_combined():
         type='CombinedDataset', metainfo=COCO, datasets=parts, pipeline=PIPELINE))
     assert labeled.datasets == parts and labeled.pipeline[0].sup == PIPELINE
     assert unlabeled.metainfo == COCO and unlabeled.pipeline == views_pipeline()
+
+
+@pytest.mark.parametrize('config', [
+    dict(type='CocoDataset'),
+    dict(type='SemiSupervisedDataset', labeled=dict(), unlabeled='folder'),
+    dict(type='SemiSupervisedDataset', datasets=[dict(), dict()])])
+def test_the_sets_as_written_can_be_changed_in_place(config):
+    config = ConfigDict(config)
+    sets = written_sources(config)
+    assert len(sets) == (1 if config.type == 'CocoDataset' else 2)
+    assert sets[-1] is config or sets[-1] in (config.get('unlabeled'), *config.get('datasets', ()))
+    sets[0]['indices'] = 7
+    assert "'indices': 7" in str(config)
 
 
 def test_what_cannot_be_meant_is_told():

@@ -19,7 +19,7 @@ def person(path, errors, labeled=(1, 1, 1)):
         np.full(3, .5), truth, np.array(labeled, bool))
 
 
-GOOD = person('good', [0, 9, 10])
+GOOD = person('good', [0, 9, 9.9])
 BAD = person('bad', [11, 50, 3])
 WORSE = person('worse', [11, 90, 3])
 PART = person('part', [90, 90, 90], [0, 0, 1])

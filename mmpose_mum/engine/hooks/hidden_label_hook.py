@@ -10,7 +10,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
-from ...functional.tally import tally
+from ...functional.tally import BINS, bin_names, tally
 from ...functional.warp import inside_view, longer_sides, swap_left_right, warp_keypoints
 from ..keypoint_names import keypoint_names
 from ..wrappers import unwrapped
@@ -44,7 +44,6 @@ class HiddenLabelHook(Hook):
     Args:
         interval (int): Iterations from one look to the next.
         thr (float): Distance up to which a keypoint is right, in longer sides of the box.
-        bins (int): Bins of equal width for the scores between 0 and 1.
 
     Raises:
         ValueError: If an argument is out of its range; in training, if samples have no hidden
@@ -54,14 +53,13 @@ class HiddenLabelHook(Hook):
 
     priority = 'ABOVE_NORMAL'  # before EMANHook: the teacher that this iteration's targets are from
 
-    def __init__(self, interval: int = 10, thr: float = 0.1, bins: int = 10) -> None:
-        if interval < 1 or not 1 <= bins <= 100 or thr <= 0:
-            raise ValueError('interval must be at least 1, thr more than 0 and bins between 1 and '
-                             f'100, got {interval}, {thr} and {bins}')
+    def __init__(self, interval: int = 10, thr: float = 0.1) -> None:
+        if interval < 1 or thr <= 0:
+            raise ValueError('interval must be at least 1 and thr more than 0, got '
+                             f'{interval} and {thr}')
         self.interval = interval
         self.thr = thr
-        self.bins = bins
-        # Right and all keypoints (2, K + bins), by keypoint and by score.
+        # Right and all keypoints (2, K + BINS), by keypoint and by score.
         self._counts: Optional[Tensor] = None
 
     def before_train(self, runner) -> None:
@@ -85,7 +83,7 @@ class HiddenLabelHook(Hook):
         if seen.weights is not None:
             counts &= seen.weights > 0
         right = (seen.keypoints - truth).norm(dim=-1) <= self.thr * radius
-        found = tally(right, counts, seen.scores, self.bins)
+        found = tally(right, counts, seen.scores, BINS)
         self._counts = found if self._counts is None else self._counts + found
 
     def before_val(self, runner) -> None:
@@ -102,7 +100,7 @@ class HiddenLabelHook(Hook):
         counts, self._counts = self._counts, None
         all_reduce(counts)  # over the processes
         right, total = counts.tolist()
-        names = keypoint_names(runner, len(total) - self.bins)
+        names = keypoint_names(runner, len(total) - BINS)
         values = shares(right, total, names)
         runner.visualizer.add_scalars(values, step=runner.iter)
         counted = sum(total[:len(names)])
@@ -162,11 +160,9 @@ def shares(right: List[int], total: List[int], names: Sequence[str]) -> Dict[str
     Returns:
         dict[str, float]: The scalars; those that would be a share of nothing are missing.
     """
-    number, bins = len(names), len(total) - len(names)
+    number = len(names)
     everything = sum(total[:number])
-    ends = [str(round(i / bins, 3)) for i in range(bins + 1)]
-    ranges = [f'{low}-{high}' for low, high in zip(ends, ends[1:])]
-    labels = [f'PCK_{name}' for name in names] + [f'confidence_{name}' for name in ranges]
+    labels = [f'PCK_{name}' for name in names] + [f'confidence_{name}' for name in bin_names()]
     pairs = {'PCK': (sum(right[:number]), everything), **dict(zip(labels, zip(right, total))),
-             **{f'share_{name}': (n, everything) for name, n in zip(ranges, total[number:])}}
+             **{f'share_{name}': (n, everything) for name, n in zip(bin_names(), total[number:])}}
     return {f'hidden/{name}': part / whole for name, (part, whole) in pairs.items() if whole}

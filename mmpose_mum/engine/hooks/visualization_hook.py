@@ -11,14 +11,13 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ..._moved import old_names
-from ...functional.tally import tally
+from ...functional.tally import BINS, bin_names, tally
 from ...visualization import draw_panel
 from ..keypoint_names import keypoint_names
 from ..wrappers import unwrapped
 
 __getattr__ = old_names(__name__)
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
-BINS = 10  # of the teacher's confidence
 
 
 @HOOKS.register_module()
@@ -140,10 +139,9 @@ def figures(counts: Tensor, names: Sequence[str]) -> Dict[str, float]:
     """
     used, total, agreed = counts.tolist()
     number = len(names)
-    ends = [round(i / BINS, 3) for i in range(BINS + 1)]
     found: Dict[str, List[int]] = {'agreement': [sum(agreed), sum(used[:number])]}
     found.update((f'agreement_{name}', [agreed[i], used[i]]) for i, name in enumerate(names))
     found.update((f'used_{name}', [used[i], total[i]]) for i, name in enumerate(names))
-    found.update((f'share_{low}-{high}', [n, sum(total[:number])])
-                 for low, high, n in zip(ends, ends[1:], total[number:]))
+    found.update((f'share_{name}', [n, sum(total[:number])])
+                 for name, n in zip(bin_names(), total[number:]))
     return {name: part / whole for name, (part, whole) in found.items() if whole}

@@ -195,9 +195,9 @@ def restart_data(loop: IterBasedTrainLoop, start_batch: int) -> None:
 
 
 def _share_batch_size(dataloader: DataLoader) -> None:
-    """Tell the sampler, whose batches have a ratio and a number, how large the loader's are.
+    """Give the sampler the loader's batch size.
 
-    PyTorch's dataloader cuts the sampler's stream where it likes, and neither knows of the other.
+    The loader cuts the sampler's stream into batches without asking it, so both need one size.
 
     Raises:
         ValueError: If the sampler has another size, or the loader has none.

@@ -1,4 +1,4 @@
-"""Labelers of their own: who makes the targets in place of the teacher."""
+"""Labelers, which make the targets in place of the teacher."""
 from typing import Any, Sequence, Union
 
 from mmpose.utils.typing import ConfigType

@@ -29,8 +29,8 @@ class Seen(NamedTuple):
 class Labeler:
     """Tells the student's keypoints in the weak view.
 
-    It is read when the training first asks for it, and no module: it is in no state dict, no
-    optimizer and no reduction, and a model that only predicts does not need its files.
+    A labeler is no module, so no state dict, optimizer or reduction has it. Its files are read when
+    the training first asks for it. A model that only predicts does not need them.
 
     Args:
         source (str): Path of the file that it is read from.
@@ -107,10 +107,10 @@ def digest_of(path: str) -> str:
 
 
 def student_names(hub: MessageHub) -> List[str]:
-    """Return the names of the training's keypoints, which MMEngine's Runner tells its hub.
+    """Return the names of the training's keypoints, as MMEngine's RuntimeInfoHook tells the hub.
 
     Raises:
-        ValueError: If there is no Runner that trains.
+        ValueError: If the hub has no names.
     """
     names = keypoint_names(hub.get_info('dataset_meta', default=None))
     if not names:

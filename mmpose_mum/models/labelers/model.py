@@ -53,7 +53,7 @@ class ModelLabeler(Labeler):
         config = plain_model(full)
         with preserved():  # a module draws its first weights
             model = build_plain(
-                dict(model=config, default_scope=full.get('default_scope') or 'mmpose'), weights)
+                dict(model=config, default_scope=full.get('default_scope')), weights)
         if not isinstance(model, TopdownPoseEstimator):
             raise ValueError(f"the labeler's model {type(model).__name__} is not top-down: it "
                              'would not see one person an image')

@@ -27,8 +27,8 @@ class PseudoTargets(NamedTuple):
         maps: What else the head's loss compares the output with: for heads with one heatmap per
             keypoint (B, K, h, w); for other heads see there; None for those whose loss needs only
             the keypoints.
-        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``; None if the
-            maps were made from the keypoints, where this does not matter.
+        valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``. All 1 if the
+            heatmaps were made from the keypoints; None if ``maps`` are no heatmaps.
     """
     keypoints: Tensor
     scores: Tensor
@@ -263,6 +263,13 @@ class TargetMaker:
     def heatmaps(self, output: Any) -> Optional[Tensor]:
         """Return the heatmaps (B, K, h, w) in an output, for drawing; None if it has none."""
         return None
+
+    def target_heatmaps(self, targets: PseudoTargets) -> Optional[Tensor]:
+        """Return the heatmaps (B, K, h, w) to reproduce, for drawing; None if there are none."""
+        maps = targets.maps
+        if isinstance(maps, Tensor) and maps.ndim == 4 and maps.shape[:2] == targets.weights.shape:
+            return maps
+        return None if maps is None else self.heatmaps(maps)  # made like an output
 
     # What the kinds of heads fill in. Outputs are float32 here, and autocast is off.
 

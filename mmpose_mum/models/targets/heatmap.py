@@ -194,8 +194,8 @@ class LevelTargetMaker(HeatmapTargetMaker):
 class OffsetTargetMaker(TargetMaker):
     """Targets of HeatmapHead with UDP's combined codec: a class map and two of offsets a keypoint.
 
-    Interpolated offsets would be wrong, and classes blurred, so that ``maps`` (B, 3 K, h, w) is
-    what the codec makes of the keypoints in the student's view.
+    The codec makes ``maps`` (B, 3 K, h, w) anew from the keypoints in the student's view:
+    interpolation would spoil offsets and blur classes.
 
     Args:
         head (nn.Module): The head.

@@ -48,6 +48,10 @@ class VisibilityTargetMaker(TargetMaker):
         """Return the pose head's heatmaps, if it has some."""
         return self.pose.heatmaps(output[0])
 
+    def target_heatmaps(self, targets: PseudoTargets) -> Optional[Tensor]:
+        """Return the heatmaps that the pose head has to reproduce, if it has some."""
+        return self.pose.target_heatmaps(targets._replace(maps=targets.maps[0]))
+
     def _keypoints(self, output: Tuple[Any, Tensor]) -> Tuple[Tensor, Tensor]:
         return self.pose._keypoints(output[0])
 

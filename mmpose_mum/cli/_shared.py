@@ -3,6 +3,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from math import inf
 from pathlib import Path
 
+PEOPLE = ("folder of images or videos with one person each, a video, or a json: COCO's, or a "
+          "detector's results")
+
 
 def add_out(parser: ArgumentParser, what: str, **options) -> None:
     """Add ``--out``, which is required unless the options have a default."""
@@ -10,6 +13,15 @@ def add_out(parser: ArgumentParser, what: str, **options) -> None:
         what += f'; by default {options["default"]}'
     parser.add_argument('-o', '--out', help=what, required='default' not in options,
                         **{'type': Path, **options})
+
+
+def add_people(parser: ArgumentParser) -> None:
+    """Add ``--unlabeled``, ``--unlabeled-images`` and ``--batch-size``, of people to predict."""
+    parser.add_argument('--unlabeled', help=f"{PEOPLE}; by default the config's")
+    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
+                        "json; by default the config's")
+    parser.add_argument('--batch-size', type=positive, default=32,
+                        help='people per forward (default: 32)')
 
 
 def add_device(parser: ArgumentParser) -> None:

@@ -11,16 +11,14 @@ import filecmp
 import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
 
-from ._shared import add_force, add_out
+from ._shared import PEOPLE, add_force, add_out
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the verb; their defaults are those of ``Options``."""
     parser.argument_default = SUPPRESS
     parser.add_argument('config', help='the original: a path, or mmpose::… for a config of MMPose')
-    parser.add_argument('--unlabeled', required=True,
-                        help='folder of images or videos with one person each, a video, or a '
-                        "json: COCO's, or a detector's results")
+    parser.add_argument('--unlabeled', required=True, help=PEOPLE)
     parser.add_argument('--labeled', help="json to train on; by default the original's")
     parser.add_argument('--labeled-images', help='folder of the images in --labeled; by default '
                         "the original's")

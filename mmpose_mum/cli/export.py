@@ -12,7 +12,7 @@ import json
 import os.path as osp
 from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_force, add_out, keep_existing, positive
+from ._shared import add_device, add_force, add_out, add_people, keep_existing
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,15 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('config', help='config of a semi-supervised training or of a plain model')
     parser.add_argument('checkpoint', help='checkpoint of that config')
     add_out(parser, 'json to write')
-    parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
-                        "video, or a json: COCO's, or a detector's results; by default the "
-                        "config's")
-    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
-                        "json; by default the config's")
+    add_people(parser)
     parser.add_argument('--score-thr', type=float, default=0.3,
                         help='lowest score of a keypoint to write as labeled (default: 0.3)')
-    parser.add_argument('--batch-size', type=positive, default=32,
-                        help='people per forward (default: 32)')
     add_device(parser)
     add_force(parser)
 

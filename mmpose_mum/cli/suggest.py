@@ -22,7 +22,7 @@ another and unlike the labeled ones. It draws some more people at random.
 """
 from argparse import ArgumentParser, Namespace
 
-from ._shared import add_device, add_force, add_out, keep_existing, positive, share
+from ._shared import add_device, add_force, add_out, add_people, keep_existing, positive, share
 
 WRITES_FOLDER = True
 WAYS = ('typical', 'doubt')
@@ -38,11 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--by', nargs='+', choices=WAYS + CRITERIA, metavar='CRITERION',
                         default=['typical'], help='typical (default); doubt, by all criteria that '
                         f'the model has; or some of {", ".join(CRITERIA)}')
-    parser.add_argument('--unlabeled', help='folder of images or videos with one person each, a '
-                        "video, or a json: COCO's, or a detector's results; defaults to the "
-                        "config's")
-    parser.add_argument('--unlabeled-images', help='folder of the images, if --unlabeled is a '
-                        "json; defaults to the config's")
+    add_people(parser)
     parser.add_argument('--random', type=share, default=.15, metavar='SHARE',
                         help='with doubt: share of the chosen people that is drawn at random '
                         '(default: 0.15)')
@@ -53,8 +49,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--score-thr', type=float, default=.3,
                         help='a keypoint with a lower score gets visibility 1 (default: 0.3)')
     parser.add_argument('--seed', type=int, default=0, help='of the draws (default: 0)')
-    parser.add_argument('--batch-size', type=positive, default=32,
-                        help='people per forward (default: 32)')
     add_device(parser)
     add_force(parser)
 

@@ -15,7 +15,7 @@ from mmpose.registry import DATASETS
 from ..configs.components import name_of
 from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names
-from ..files.images import missing_images
+from ..files.images import MANY, missing_images
 from ..files.sizes import check_sizes
 from .keypoint_names import compare_names
 from .layout import (
@@ -39,7 +39,6 @@ from .person_boxes import is_box
 # each finger's keypoints from the wrong end.
 _AS_RHD = ('Rhd2DDataset', )
 _SIDES = (('left', 'right'), ('Left', 'Right'), ('L_', 'R_'), ('l_', 'r_'))  # in names
-_LOOKED_FOR = 2000  # images of a set, evenly: on a network drive each takes a while
 _WHOLE = 'a whole number, which MMPose needs: renumber them, annotations with their images'
 # MMPose's reader finds the image of 1.0 nowhere. Other ids may be written so.
 _IMAGE_FIELDS = [Field('id', f'{_WHOLE}, and write 1, not 1.0', lambda key: type(key) is int)]
@@ -370,7 +369,7 @@ def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) 
     found = [dict(path=osp.join(folder, image['file_name']), width=image['width'],
                   height=image['height']) for image in images]
     missing, _ = missing_images([image['path'] for image in found],
-                                f'the {what} set {dataset.ann_file!r}', _LOOKED_FOR)
+                                f'the {what} set {dataset.ann_file!r}', MANY)
     if missing:
         raise ValueError(f'{missing}. The folder is {folder!r}: set data_root and data_prefix '
                          f'(or, for the converter, --{what}-images)')

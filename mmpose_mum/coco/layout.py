@@ -3,7 +3,7 @@ import json
 import re
 from collections import Counter
 from reprlib import Repr
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from mmengine import fileio
 
@@ -148,15 +148,20 @@ def as_json(content: Dict[str, Any]) -> str:
     try:
         return json.dumps(content, allow_nan=False)
     except ValueError:
-        for kind in _KINDS:
-            for i, entry in enumerate(content.get(kind, ())):
-                for key, value in entry.items():
-                    if not isinstance(value, str) and re.search(
-                            r'\b(NaN|Infinity)\b', json.dumps(value)):
-                        raise ValueError(
-                            f'`{key}` of {_entry_name(_KINDS[kind], i, entry)} is {shown(value)}, '
-                            'which a json cannot hold: remove it, or write a number') from None
+        for where, value in _fields(content):
+            if not isinstance(value, str) and re.search(
+                    r'\b(NaN|Infinity)\b', json.dumps(value)):
+                raise ValueError(f'{where} is {shown(value)}, which a json cannot hold: remove it, '
+                                 'or write a number') from None
         raise
+
+
+def _fields(content: Dict[str, Any]) -> Iterator[Tuple[str, Any]]:
+    """Yield the name and the value of each field of each entry."""
+    for kind, name in _KINDS.items():
+        for i, entry in enumerate(content.get(kind, ())):
+            for key, value in entry.items():
+                yield f'`{key}` of {_entry_name(name, i, entry)}', value
 
 
 def is_list(path: str) -> bool:

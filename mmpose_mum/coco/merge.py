@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..files.images import IMAGE_SUFFIXES, missing_images, same_image
+from ..files.images import IMAGE_SUFFIXES, MANY, missing_images, same_image
 from ..files.video import saved_frame_name
 from .keypoint_names import compare_names
 from .layout import (
@@ -53,8 +53,7 @@ def find_images(file: LabelFile) -> LabelFile:
             several images of the json have the same name, and several files have it. The message
             names it.
     """
-    used = {key for key in (person.get('image_id') for person in file.coco.annotations)
-            if find_entry(file.coco.images, key)}
+    used = _used(file)
     lost = {key for key in used if not osp.isfile(_path(file, file.coco.images[key]))}
     twins = [name for name, times in Counter(
         file.coco.images[key]['file_name'] for key in used - lost).items() if times > 1]
@@ -87,6 +86,12 @@ def find_images(file: LabelFile) -> LabelFile:
     return file._replace(coco=file.coco._replace(images=images))
 
 
+def _used(file: LabelFile) -> Set[Any]:
+    """Return the ids of the images that have people."""
+    return {key for key in (person.get('image_id') for person in file.coco.annotations)
+            if find_entry(file.coco.images, key)}
+
+
 def _check_one_name_each(file: LabelFile, used: Set[Any], found: Dict[Any, dict]) -> None:
     """Raise ValueError if images of different names were found at one place."""
     names: Dict[str, str] = {}
@@ -99,12 +104,11 @@ def _check_one_name_each(file: LabelFile, used: Set[Any], found: Dict[Any, dict]
                 'leads from, maybe the one above')
 
 
-def check_images(file: LabelFile, most: int = 2000) -> None:
+def check_images(file: LabelFile) -> None:
     """Raise ValueError if images of people are not in the folder; of many, some are looked for."""
-    used = {key for key in (person.get('image_id') for person in file.coco.annotations)
-            if find_entry(file.coco.images, key)}
+    used = _used(file)
     missing, _ = missing_images([_path(file, entry) for key, entry in file.coco.images.items()
-                                 if key in used], repr(file.coco.path), most)
+                                 if key in used], repr(file.coco.path), MANY)
     if missing:
         raise ValueError(f'{missing}. {file.images!r} must be the folder that its file names are '
                          'relative to')
@@ -167,6 +171,7 @@ def merge(old: LabelFile, corrected: LabelFile) -> Tuple[Dict[str, Any], str]:
     _check_people(corrected.coco, corrected=True)
     old = old._replace(coco=old.coco._replace(categories={
         **old.coco.categories, **_new_categories(old.coco, corrected.coco)}))
+    _check_category_names(old.coco, corrected.coco)
     _check_twice(old, corrected)
     root = osp.commonpath([osp.abspath(old.images), osp.abspath(corrected.images)])
     images: Dict[str, dict] = {}  # by path: an image may have people in both
@@ -427,18 +432,20 @@ def _check_people(coco: CocoJson, corrected: bool) -> None:
             Field('iscrowd', '0, as for one person', lambda crowd: not crowd)])
 
 
+def _check_category_names(old: CocoJson, corrected: CocoJson) -> None:
+    names = {entry.get('name') for entry in old.categories.values()}
+    for person in corrected.annotations:
+        name = corrected.categories[person['category_id']].get('name')
+        if name not in names:
+            raise ValueError(f'the annotation {person.get("id")!r} of {corrected.path!r} is of the '
+                             f'category {name!r}; the labels have {sorted(map(str, names))}')
+
+
 def _check_twice(old: LabelFile, corrected: LabelFile) -> None:
-    names = {entry.get('name') for entry in old.coco.categories.values()}
     people: Dict[str, List[Tuple[str, dict]]] = {}
     twice = []
     for file in (old, corrected):
         for person in file.coco.annotations:
-            if file is corrected:
-                name = file.coco.categories[person['category_id']].get('name')
-                if name not in names:
-                    raise ValueError(
-                        f'the annotation {person.get("id")!r} of {file.coco.path!r} is of the '
-                        f'category {name!r}; the labels have {sorted(map(str, names))}')
             entry = file.coco.images[person['image_id']]
             if not labeled_keypoints(person):
                 continue

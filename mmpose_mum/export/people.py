@@ -226,16 +226,20 @@ def predict(model: torch.nn.Module, people: People, batch_size: int,
                     yield None
                     continue
                 i, sample = next(found)
-                person, number = _person(sample), sample.metainfo.get('category_id')
-                if not (np.isfinite(person['keypoints']).all()
-                        and np.isfinite(person['scores']).all()):
-                    raise ValueError(
-                        f'what the model predicts for a person in {person["path"]} is NaN or '
-                        'infinite: the weights of the checkpoint are broken. Use an earlier one')
+                number = sample.metainfo.get('category_id')
                 yield dict(
-                    person, **{name: values[i] for name, values in more.items()},
+                    _person(sample), **{name: values[i] for name, values in more.items()},
                     category=next((entry for key, entry in categories.items() if key == number),
                                   people.category))
+
+
+def nobody_predicted(people: People) -> ValueError:
+    """Return the error that nobody can be predicted; it shows one of the images."""
+    first = next(filter(len, people.datasets)).get_data_info(0)['img_path']
+    return ValueError(
+        f'none of the {sum(map(len, people.datasets))} people can be predicted: their images '
+        f'cannot be read, such as {first!r}, or their boxes lie outside of them. Check the boxes '
+        'and the folder of the images. Relative paths start where the command runs')
 
 
 def _categories(path: str) -> Dict[Any, dict]:
@@ -264,6 +268,10 @@ def _category_of_labels(full: Dict[str, Any], metainfo: Dict[str, Any]) -> Dict[
 def _person(sample) -> dict:
     found = sample.pred_instances.cpu().numpy()
     height, width = sample.metainfo['ori_shape']
+    if not (np.isfinite(found.keypoints).all() and np.isfinite(found.keypoint_scores).all()):
+        raise ValueError(
+            f'what the model predicts for a person in {osp.abspath(sample.metainfo["img_path"])} '
+            'is NaN or infinite: the weights of the checkpoint are broken. Use an earlier one')
     return dict(
         path=osp.abspath(sample.metainfo['img_path']), img_id=sample.metainfo['img_id'],
         size=(int(width), int(height)), box=found.bboxes[0], keypoints=found.keypoints[0][:, :2],

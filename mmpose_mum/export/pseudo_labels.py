@@ -8,7 +8,7 @@ import numpy as np
 
 from ..configs.metainfo import keypoint_names
 from ..files.video import split_frame_name
-from .people import People
+from .people import People, nobody_predicted
 
 
 def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: float,
@@ -40,46 +40,25 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
         if person is None:
             count['skipped'] += 1
             continue
-        path, scores = person['path'], person['scores']
-        x1, y1, x2, y2 = (round(float(value), 2) for value in person['box'])
+        path = person['path']
+        box = tuple(round(float(value), 2) for value in person['box'])
         category = _id_of(person['category'], categories)
-        key = (path, category, x1, y1, x2, y2)
-        if key in annotations:  # of another set that has the image
+        if (path, category, box) in annotations:  # of another set that has the image
             count['repeated'] += 1
             continue
         width, height = person['size']
         images.setdefault(path, dict(
             id=person['img_id'], file_name=osp.relpath(path, people.root).replace(os.sep, '/'),
             width=width, height=height))
-        inside = ((person['keypoints'] >= 0) & (person['keypoints'] < person['size'])).all(-1)
-        labeled = (scores >= score_thr) & inside
-        keypoints = np.concatenate(
-            [person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
-        if keep_all:
-            keypoints[:, :2] = keypoints[:, :2].clip(0, np.array(person['size']) - 1)
-            keypoints[~labeled, 2] = 1
-        else:
-            keypoints[~labeled] = 0
-        annotations[key] = dict(
+        keypoints, labeled = _keypoints(person, score_thr, keep_all)
+        annotations[path, category, box] = dict(
             id=len(annotations) + 1, image_id=path, category_id=category, iscrowd=0,
-            segmentation=[], bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
-            area=round((x2 - x1) * (y2 - y1), 2), num_keypoints=int((keypoints[:, 2] > 0).sum()),
-            keypoints=[round(value, 2) for value in keypoints.reshape(-1).tolist()],
-            keypoint_scores=[round(value, 4) for value in scores.tolist()],
-            score=round(float(scores.mean()), 4))
+            segmentation=[], **_area(*box), **keypoints)
         count.update(people=1, keypoints=len(labeled), labeled=int(labeled.sum()))
     if not annotations:
-        raise ValueError(f'none of the {count["skipped"]} people can be predicted: their images '
-                         'cannot be read, or their boxes lie outside of them. Check the folder of '
-                         'the images, and the boxes')
+        raise nobody_predicted(people)
     count['frames'] = sum(split_frame_name(path) is not None for path in images)
-    # The ids of a json stay what they are. Several sets may share them, so may the images of a
-    # detector's json, and text is no id.
-    ids = [image['id'] for image in images.values()]
-    if (len(people.datasets) > 1 or len(set(ids)) < len(ids)
-            or not all(isinstance(number, int) for number in ids)):
-        for number, image in enumerate(images.values(), 1):
-            image['id'] = number
+    _number(images, len(people.datasets))
     for annotation in annotations.values():
         annotation['image_id'] = images[annotation['image_id']]['id']
     keypoints = dict(
@@ -90,6 +69,42 @@ def coco_json(predictions: Iterable[Optional[dict]], people: People, score_thr: 
         info=info, licenses=[], images=list(images.values()), annotations=[*annotations.values()],
         categories=[dict(category, id=number, **keypoints)
                     for number, category in sorted(categories.items())]), count
+
+
+def _area(x1: float, y1: float, x2: float, y2: float) -> Dict[str, Any]:
+    return dict(bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
+                area=round((x2 - x1) * (y2 - y1), 2))
+
+
+def _keypoints(person: Dict[str, Any], score_thr: float,
+               keep_all: bool) -> Tuple[Dict[str, Any], np.ndarray]:
+    """Return an annotation's entries of the keypoints, and which of them (K, ) are labeled."""
+    scores, size = person['scores'], np.array(person['size'])
+    inside = ((person['keypoints'] >= 0) & (person['keypoints'] < size)).all(-1)
+    labeled = (scores >= score_thr) & inside
+    keypoints = np.concatenate([person['keypoints'], np.full_like(labeled[:, None], 2, float)], 1)
+    if keep_all:
+        keypoints[:, :2] = keypoints[:, :2].clip(0, size - 1)
+        keypoints[~labeled, 2] = 1
+    else:
+        keypoints[~labeled] = 0
+    return dict(
+        num_keypoints=int((keypoints[:, 2] > 0).sum()),
+        keypoints=[round(value, 2) for value in keypoints.reshape(-1).tolist()],
+        keypoint_scores=[round(value, 4) for value in scores.tolist()],
+        score=round(float(scores.mean()), 4)), labeled
+
+
+def _number(images: Dict[str, dict], num_sets: int) -> None:
+    """Keep the ids of a json; number the images anew if these do not tell them apart.
+
+    Several sets may share ids, and so may the images of a detector's json. Text is no id.
+    """
+    ids = [image['id'] for image in images.values()]
+    if (num_sets > 1 or len(set(ids)) < len(ids)
+            or not all(isinstance(number, int) for number in ids)):
+        for number, image in enumerate(images.values(), 1):
+            image['id'] = number
 
 
 def _id_of(category: Dict[str, Any], categories: Dict[int, dict]) -> int:

@@ -16,6 +16,7 @@ from .sizes import evenly
 from .video import VIDEO_SUFFIXES, Video, frame_name, sample_frames, split_frame_name
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.tif', '.tiff', '.webp')
+MANY = 2000  # images of a set to look for, evenly: on a network drive each takes a while
 _MAX_SUFFIXES = 5  # kinds of ignored files that a message names
 # Of images and videos that are not read here.
 _CONVERTIBLE = ('.heic', '.heif', '.avif', '.jxl', '.jp2', '.gif', '.dng', '.cr2', '.cr3', '.nef',

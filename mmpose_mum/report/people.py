@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..configs.metainfo import keypoint_names
-from ..export.people import People, predict
+from ..export.people import People, nobody_predicted, predict
 from ..files.sizes import evenly
 from ..visualization.compare import THRESHOLD
 
@@ -110,10 +110,7 @@ def judge(model: torch.nn.Module, people: People) -> Judged:
             found.append(JudgedPerson(person['path'], person['box'], person['keypoints'],
                                       person['scores'], truth, labeled))
     if unreadable == len(infos):
-        raise ValueError(f'none of the {unreadable} people can be predicted: their images cannot '
-                         f'be read, such as {infos[0]["img_path"]!r}, or their boxes lie outside '
-                         'of them. If the paths are relative, run the command where the training '
-                         'ran')
+        raise nobody_predicted(people)
     if not found:
         raise ValueError(f'none of the {len(infos)} people has labeled keypoints')
     return Judged(found, total, unreadable, keypoint_names(people.metainfo), people.metainfo)

@@ -22,8 +22,8 @@ class Run(NamedTuple):
         cfg: The training's config, if there is one.
         checkpoint: The last one, if there is one.
         series: The training's scalars.
-        metrics: Metric → model → iteration → value; see :mod:`mmpose_mum.visualization.run_plot`. Epochs, by which
-            MMEngine logs an epoch loop's validations, are counted in iterations.
+        metrics: Metric → model → iteration → value, as ``visualization.run_plot`` reads it. Epochs,
+            by which MMEngine logs an epoch loop's validations, are counted in iterations.
         starts: What each start of the training has logged.
         lacks: What is not there, and what follows from it.
     """

@@ -1,12 +1,12 @@
 """Run a model over people, and measure by each criterion how much it doubts them."""
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
 
 from ..checkpoint.safe_load import load_checkpoint
-from ..export.people import People, find_labeled, load_plain, predict
+from ..export.people import People, find_labeled, load_plain, nobody_predicted, predict
 from ..models.targets import target_maker_for
 from . import criteria
 from .known import have_labels
@@ -105,79 +105,103 @@ def measure(cfg: Config, checkpoint: str, people: People, batch_size: int, devic
         ValueError: If the checkpoint is not the config's, no image can be read, everybody has
             labels already, or a wanted criterion cannot be measured.
     """
-    notes: List[str] = []
-
-    def lack(names: str, why: str) -> None:
-        notes.append(f'{names}: {why}')
-        missing = [name for name in names.split(', ') if name in wanted]
-        if missing:
-            raise ValueError(f'{", ".join(missing)} cannot be measured: {why}')
-
-    content = load_checkpoint(checkpoint)
-    model = load_plain(cfg, content).to(device)
-    student = None
-    if any(key.startswith('student.') for key in content['state_dict']):
-        student = load_plain(cfg, content, 'student').to(device)
-    else:
-        lack('student', 'the checkpoint is a plain model, without a student to compare with')
+    lacks = _Lacks(wanted)
+    model, student = _load(cfg, checkpoint, device, lacks)
     train, own, poses = None, None, np.empty(0)
     try:
         train = find_labeled(cfg)
     except (OSError, ValueError) as error:
-        lack('pose', f'the labeled people cannot be read ({error}). New people are chosen as if '
-             'there were none')
+        lacks.add('pose', f'the labeled people cannot be read ({error}). New people are chosen as '
+                  'if there were none')
     if train is not None:
-        own = _of_keypoints(train, people.metainfo, notes)
+        own = _of_keypoints(train, people.metainfo, lacks.notes)
         poses = complete_poses(own)
         if len(poses) < 2:
-            lack('pose', f'only {len(poses)} labeled people have all keypoints labeled')
+            lacks.add('pose', f'only {len(poses)} labeled people have all keypoints labeled')
     observer = Observer(model, student)
     found: List[Optional[dict]] = []
     for person in predict(model, people, batch_size, observer):
         if person is not None and not any(found) and 'peaks' not in person:
-            lack('peaks', f'the head {type(model.head).__name__} has no heatmaps')
+            lacks.add('peaks', f'the head {type(model.head).__name__} has no heatmaps')
         found.append(person)
-    if all(person is None for person in found):
-        raise ValueError(f'none of the {len(found)} unlabeled people can be predicted: their '
-                         'images cannot be read, or their boxes lie outside of them. Check the '
-                         'folder of the images, and the boxes')
+    if not any(found):
+        raise nobody_predicted(people)
     known = 0
     if train is not None:
         are_known = have_labels(found, train)
         found = [person for person, is_known in zip(found, are_known) if not is_known]
         known = sum(are_known)
-    found = _once(found, notes)
+    found = _once(found, lacks.notes)
     seen = [person for person in found if person is not None]
     if not seen:
         raise ValueError(f'all {known} unlabeled people have labels already: give other ones with '
                          '--unlabeled')
-    scores = np.stack([person['scores'] for person in seen])
-    doubts: Dict[str, np.ndarray] = {}
-    if np.ptp(scores) > 0:
-        doubts.update(mean=criteria.low_mean(scores), kth=criteria.low_kth(scores))
-    else:
-        lack('mean, kth', f'the head {type(model.head).__name__} gives every keypoint the score '
-             f'{scores.flat[0]:g}, it has no confidence')
-    for name in ('peaks', 'flip', 'student'):
-        if name in seen[0]:
-            doubts[name] = np.array([person[name] for person in seen])
-    labeled = np.empty((0, len(seen[0]['feature'])), np.float32)
+    doubts = _doubts(seen, type(model.head).__name__, lacks)
+    features = np.stack([person['feature'] for person in seen])
+    labeled = np.empty_like(features[:0])
     if own is not None:
-        readable = [person['feature'] for person in predict(model, own, batch_size, observer)
-                    if person is not None]
-        lost = sum(map(len, own.datasets)) - len(readable)
+        of_labeled = _features(predict(model, own, batch_size, observer))
+        lost = sum(map(len, own.datasets)) - len(of_labeled)
         if lost:
-            notes.append(f'the features of {lost} labeled people: their images cannot be read. New '
-                         'people may be like them')
-        if readable:
-            labeled = np.stack(readable)
+            lacks.notes.append(f'the features of {lost} labeled people: their images cannot be '
+                               'read. New people may be like them')
+        labeled = np.stack(of_labeled) if of_labeled else labeled
     if len(poses) > 1:
         boxes = np.stack([person['box'] for person in seen])
         keypoints = np.stack([person['keypoints'] for person in seen])
         doubts['pose'] = criteria.implausibility(
             criteria.centered(keypoints, boxes), criteria.fit_poses(poses))
-    features = np.stack([person['feature'] for person in seen])
-    return Measured(found, doubts, features, labeled, known, notes)
+    return Measured(found, doubts, features, labeled, known, lacks.notes)
+
+
+class _Lacks:
+    """What cannot be measured, in the order in which it is found out.
+
+    Args:
+        wanted (Sequence[str]): Criteria that must not lack.
+    """
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self.wanted = wanted
+        self.notes: List[str] = []
+
+    def add(self, names: str, why: str) -> None:
+        """Note that some criteria cannot be measured; raise ValueError if one is wanted."""
+        self.notes.append(f'{names}: {why}')
+        missing = [name for name in names.split(', ') if name in self.wanted]
+        if missing:
+            raise ValueError(f'{", ".join(missing)} cannot be measured: {why}')
+
+
+def _load(cfg: Config, checkpoint: str, device: str,
+          lacks: _Lacks) -> Tuple[torch.nn.Module, Optional[torch.nn.Module]]:
+    """Load the model, and the student to compare it with, if there is one."""
+    content = load_checkpoint(checkpoint)
+    model = load_plain(cfg, content).to(device)
+    if any(key.startswith('student.') for key in content['state_dict']):
+        return model, load_plain(cfg, content, 'student').to(device)
+    lacks.add('student', 'the checkpoint is a plain model, without a student to compare with')
+    return model, None
+
+
+def _doubts(seen: List[dict], head: str, lacks: _Lacks) -> Dict[str, np.ndarray]:
+    """Return the doubt (N, ) by each criterion that needs no labels."""
+    scores = np.stack([person['scores'] for person in seen])
+    doubts: Dict[str, np.ndarray] = {}
+    if np.ptp(scores) > 0:
+        doubts.update(mean=criteria.low_mean(scores), kth=criteria.low_kth(scores))
+    else:
+        lacks.add('mean, kth', f'the head {head} gives every keypoint the score '
+                  f'{scores.flat[0]:g}, it has no confidence')
+    for name in ('peaks', 'flip', 'student'):
+        if name in seen[0]:
+            doubts[name] = np.array([person[name] for person in seen])
+    return doubts
+
+
+def _features(people: Iterable[Optional[dict]]) -> List[np.ndarray]:
+    """Return the features (D, ) of those who can be predicted; nothing else of them is kept."""
+    return [person['feature'] for person in people if person is not None]
 
 
 def complete_poses(people: People) -> np.ndarray:

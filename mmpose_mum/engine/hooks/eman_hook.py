@@ -11,7 +11,7 @@ from torch import nn
 
 from ...functional.ema import ModelEma, warmed_up_momentum
 from ..optim.step_counter import StepCounter
-from ..wrappers import unwrapped
+from ..wrappers import model_with
 
 _UPDATES, _STEPS = 'eman_updates', 'eman_steps'  # in the checkpoint's message hub
 
@@ -94,10 +94,8 @@ class EMANHook(Hook):
 
     def before_train(self, runner) -> None:
         """Pair the two models' tensors and start to count the optimizer's steps."""
-        model = unwrapped(runner.model)
-        if not (hasattr(model, 'teacher') and hasattr(model, 'student')):
-            raise TypeError(f'EMANHook needs a model with a teacher and a student, such as '
-                            f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        model = model_with(
+            runner.model, 'EMANHook', 'a teacher and a student', 'teacher', 'student')
         if getattr(model, 'trains_teacher', False):
             raise ValueError(
                 f'custom_hooks has an EMANHook, which would overwrite what the second network of '

@@ -13,7 +13,7 @@ from ..._moved import old_names
 from ...functional.tally import BINS, bin_names, tally
 from ...functional.warp import inside_view, longer_sides, swap_left_right, warp_keypoints
 from ..keypoint_names import keypoint_names
-from ..wrappers import unwrapped
+from ..wrappers import model_with, unwrapped
 
 __getattr__ = old_names(__name__)
 
@@ -64,10 +64,8 @@ class HiddenLabelHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model and forget earlier counts."""
-        model = unwrapped(runner.model)
-        if not (hasattr(model, 'teacher') and hasattr(model, 'target_maker')):
-            raise TypeError(f'HiddenLabelHook needs a model with a teacher and targets, such as '
-                            f'SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        model_with(runner.model, 'HiddenLabelHook', 'a teacher and targets', 'teacher',
+                   'target_maker')
         self._counts = None
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:

@@ -12,7 +12,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from ...functional.spread import moments, spreads
-from ..wrappers import unwrapped
+from ..wrappers import model_with, unwrapped
 
 # What the estimator logs of each pair of models, in the order of `_Pair.figures`.
 FIGURES = ('unsup_loss', 'unsup_weight', 'teacher_confidence', 'keypoints_used')
@@ -84,10 +84,8 @@ class PseudoLabelMonitorHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check the model, and whether its unlabeled images will ever count."""
-        model = unwrapped(runner.model)
-        if not (hasattr(model, 'pairs') and hasattr(model, 'target_maker')):
-            raise TypeError(f'{type(self).__name__} needs a model with a teacher and targets, such '
-                            f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        model = model_with(runner.model, type(self).__name__, 'a teacher and targets', 'pairs',
+                           'target_maker')
         best = runner.message_hub.get_info(_BEST, default={})
         self._pairs = {prefix: _Pair(self.window, self.window // self.interval, best.get(prefix))
                        for prefix in model.pairs()}

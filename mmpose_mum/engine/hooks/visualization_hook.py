@@ -14,7 +14,7 @@ from ..._moved import old_names
 from ...functional.tally import BINS, bin_names, tally
 from ...visualization import draw_panel
 from ..keypoint_names import keypoint_names
-from ..wrappers import unwrapped
+from ..wrappers import model_with, unwrapped
 
 __getattr__ = old_names(__name__)
 NEAR = .05  # share of the input's width and height: the accuracy that MMPose's heads log
@@ -63,10 +63,7 @@ class PseudoLabelVisualizationHook(Hook):
 
     def before_train(self, runner) -> None:
         """Start to watch the model."""
-        model = unwrapped(runner.model)
-        if not hasattr(model, 'watchers'):
-            raise TypeError(f'{type(self).__name__} needs a model with unlabeled branches, such '
-                            f'as SemiSupervisedPoseEstimator, got {type(model).__name__}')
+        model = model_with(runner.model, type(self).__name__, 'unlabeled branches', 'watchers')
         self._steps: Dict[str, Any] = {}  # of this iteration, by the pair's prefix
         self._counts: Dict[str, Tensor] = {}  # since the last panel, likewise
         model.watchers.append(self._watch)

@@ -6,6 +6,7 @@ from mmengine.runner.activation_checkpointing import turn_on_activation_checkpoi
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ...functional.modes import evaluating
 from ...functional.nested import map_tensors, tensors_of
 from .tokens import Patches, Size, patches_of
 
@@ -142,21 +143,17 @@ def _trace(backbone: nn.Module, input_size: Tuple[int, int], modules: Dict[str, 
     weights = {name: x.detach().to(
                    device, leaf.dtype if x.is_floating_point() else x.dtype, copy=True)
                for name, x in (*backbone.named_parameters(), *backbone.named_buffers())}
-    was_training = [(module, module.training) for module in backbone.modules()]
     handles = [module.register_forward_pre_hook(hook_of(name), with_kwargs=True)
                for name, module in modules.items()]
     for module, key in switches:
         setattr(module, key, False)
     try:
-        # Evaluation mode: BatchNorm would refuse a 1×1 map of one image, dropout would draw.
-        backbone.eval()
-        outputs = tensors_of(torch.func.functional_call(backbone, weights, (image, )))
+        # BatchNorm in training would refuse a 1×1 map of one image, dropout would draw.
+        with evaluating(backbone):
+            outputs = tensors_of(torch.func.functional_call(backbone, weights, (image, )))
     finally:
         for handle in handles:
             handle.remove()
-        backbone.train(was_training[0][1])  # first, since some modules do more than set a flag
-        for module, training in was_training:
-            module.training = training
         for module, key in switches:
             setattr(module, key, True)
     return Trace(type(backbone).__name__, (input_size[0], input_size[1]), image.grad_fn, calls,

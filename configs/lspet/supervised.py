@@ -1,6 +1,6 @@
 # Leeds Sports, supervised by the first 200 of 2,000 training images: what Pose-MUM must beat. It
 # has the recipe's colors, erasing and average of weights. It overfits so few labels: twice
-# as many steps hardly make it better.
+# as many steps do not make it better.
 _base_ = ['../_base_/small_resnet18.py', '../_base_/lspet.py']
 
 max_iters = 1500

@@ -30,8 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--labels', required=True, help='json of the old labels')
     parser.add_argument('--label-images', required=True, help='folder of their images')
     parser.add_argument('--unlabeled', help="json of the unlabeled people, in COCO's layout")
-    parser.add_argument('--unlabeled-images', help='folder of their images: people leave the '
-                        'unlabeled ones by the content of their image, not by its name alone')
+    parser.add_argument('--unlabeled-images', help='folder of their images: a person is '
+                        'taken out only if the image has the same content, not just the same name')
     parser.add_argument('--suggested', help="suggest's people.json: gives people the boxes back "
                         'that the annotation tool did not keep, and an error names each person '
                         'that the corrected json lacks')

@@ -19,8 +19,8 @@ given as NAME=WORK_DIR. It draws the share of right keypoints
 * by the teacher's confidence, with the share of all keypoints in each bin as faint bars;
 * for each keypoint.
 
-The last two show the last readout. Runs with the same name, such as several seeds, are averaged
-over the readouts that all of them have.
+The last two show what was logged last. Runs with the same name, such as several seeds, are averaged
+over the iterations at which all of them have logged.
 """
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path

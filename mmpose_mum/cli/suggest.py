@@ -2,8 +2,9 @@
 
     mmpose-mum suggest CONFIG CHECKPOINT --num 100 --out next/
 
-The model predicts all unlabeled people. Those are chosen who are typical of a group without labels
-(`--by typical`, the default), or whom the model doubts most (`--by doubt`). The folder gets
+The model predicts all unlabeled people. The command chooses people who are typical of a group
+without labels (`--by typical`, the default), or people whom the model doubts most (`--by doubt`).
+The folder gets
 
     people.json   all keypoints of the chosen people, to be imported into CVAT and corrected;
                   those that the model doubts have visibility 1

@@ -7,10 +7,17 @@ import matplotlib
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..visualization import hidden_plot
-from ..visualization.run_plot import PAIRS, TIME, Series, below, by_confidence, by_keypoint
+from ..visualization.run_plot import (
+    PAIRS,
+    TIME,
+    Series,
+    below,
+    by_confidence,
+    by_keypoint,
+    scale_by_powers,
+)
 from .people import Judged
 from .run import Run
 
@@ -111,10 +118,7 @@ def _lines(runs: Sequence[Run], keys: List[str], found: Sequence[Series],
                         filter(None, (hidden_plot.legend_name(run.name), _label(key)))),
                     **(dict(marker='o', markersize=3) if len(points) < 30 else {}))
         if logarithmic and low > 0:
-            axes.set_yscale('log')
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter('{x:g}')  # powers would need formulas
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            scale_by_powers(axes)
         elif low >= 0:
             axes.set_ylim(0, None)
         axes.set(xlabel=TIME)

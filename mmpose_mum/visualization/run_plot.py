@@ -4,6 +4,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .._moved import old_names
 from .scalars import read_scalars
@@ -103,6 +104,14 @@ def lines(axes, series: Series, names) -> None:
     axes.legend(fontsize=8)
 
 
+def scale_by_powers(axes) -> None:
+    """Make the vertical axis logarithmic, with numbers between the powers of 10 as well."""
+    axes.set_yscale('log')
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter('{x:g}')  # powers would need formulas
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def patches(axes, series: Series, **colors) -> None:
     """Draw shares as colored patches, a row for each scalar, a column for each readout."""
     values, steps = table(series)
@@ -142,7 +151,7 @@ def plots(series: Series, metrics: Dict[str, Series],
     def draw_losses(axes):
         lines(axes, series, losses)
         if all(value > 0 for key in losses for value in series[key].values()):
-            axes.set_yscale('log')
+            scale_by_powers(axes)
 
     yield 'losses', 'has the training logged anything?', draw_losses if losses else None
     models = {model or 'model': points for model, points in metrics.get(metric, {}).items()}

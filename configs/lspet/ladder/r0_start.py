@@ -1,4 +1,4 @@
-# And labeled images in their own colors: an EMAN teacher with the settings of 0.x.
+# `r1_colors` with labeled images in their own colors: the settings of the first benchmark.
 _base_ = './r1_colors.py'
 
 pipeline = _base_.train_dataloader.dataset.labeled.pipeline

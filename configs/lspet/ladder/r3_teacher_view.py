@@ -1,4 +1,4 @@
-# And with the usual strong view.
+# `r4_strong_view` with the student's view of the first benchmark.
 _base_ = './r4_strong_view.py'
 
 train_dataloader = dict(dataset=dict(strong=dict(

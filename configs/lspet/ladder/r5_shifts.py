@@ -1,4 +1,4 @@
-# And without erasing.
+# `r6_erasing` without erased boxes.
 _base_ = './r6_erasing.py'
 
 pipeline = _base_.labeled.pipeline

@@ -36,6 +36,18 @@ def plain_state_dict(state_dict: Dict[str, Tensor], model: str = 'teacher') -> D
     return found
 
 
+def weights_of(state_dict: Dict[str, Tensor], model: str = 'teacher') -> Dict[str, Tensor]:
+    """Return a plain model's weights: of a training's, those of one of the two, or else all.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights of a semi-supervised model or of a plain one.
+        model (str): ``'teacher'`` or ``'student'``, of a semi-supervised one.
+    """
+    if any(key.startswith('teacher.') for key in state_dict):
+        return plain_state_dict(state_dict, model)
+    return state_dict
+
+
 def build_plain(entries: Dict[str, Any], weights: Dict[str, Tensor]) -> nn.Module:
     """Build the plain model with its weights, in evaluation mode.
 

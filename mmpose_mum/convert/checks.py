@@ -12,7 +12,8 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS
 
-from ..coco.labels import check_for_metrics, check_label_sets
+from ..coco.labels import check_label_sets
+from ..coco.metric import check_for_metrics
 from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config

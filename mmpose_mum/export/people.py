@@ -11,7 +11,7 @@ from mmengine.utils import track_iter_progress
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
-from ..checkpoint.plain import build_plain, plain_state_dict
+from ..checkpoint.plain import build_plain, weights_of
 from ..checkpoint.safe_load import load_checkpoint
 from ..coco.layout import read_coco
 from ..configs.components import name_of
@@ -183,11 +183,8 @@ def load_plain(cfg: Config, checkpoint: Union[str, Dict[str, Any]],
         ValueError: If it is not a checkpoint of the config's model, or one of other keypoints.
     """
     content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
-    weights = content['state_dict']
-    if any(key.startswith('teacher.') for key in weights):
-        weights = plain_state_dict(weights, which)
     entries = plain_config(cfg)[0]
-    model = build_plain(entries, weights)
+    model = build_plain(entries, weights_of(content['state_dict'], which))
     check_keypoints(keypoints_of(entries), content, entries['model'])
     return model
 

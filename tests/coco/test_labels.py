@@ -1,64 +1,14 @@
 """Labels that MMPose would break on, drop or learn wrongly are told before it reads them."""
-import copy
 import json
 import re
 
-import cv2
-import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
-from mmpose_mum.coco import labels as labels_module
-from mmpose_mum.coco.labels import check_flips, check_for_metrics, check_label_sets
+from helpers.label_jsons import METAINFO, change, dataset, everyone, labels, null, person
+from mmpose_mum.coco.labels import check_flips, check_label_sets
 from mmpose_mum.datasets import SemiSupervisedDataset
-
-NAMES = ['head', 'left_hand', 'right_hand']
-METAINFO = dict(
-    dataset_name='mine', skeleton_info={}, joint_weights=[1.] * 3, sigmas=[.1] * 3, keypoint_info={
-        i: dict(name=name, id=i, swap=swap)
-        for i, (name, swap) in enumerate(zip(NAMES, ['', *NAMES[:0:-1]]))})
-
-
-def labels(people=6):
-    """Write people of whom all is right, two an image."""
-    return dict(
-        images=[dict(id=i, file_name='a.png', width=60, height=80) for i in range(people // 2)],
-        annotations=[dict(
-            id=i, image_id=i // 2, category_id=1, iscrowd=0, area=900, bbox=[10, 10, 30, 40],
-            num_keypoints=3, keypoints=[20, 20, 2, 30, 40, 1, 35, 45, 2]) for i in range(people)],
-        categories=[dict(id=1, name='person', keypoints=NAMES)])
-
-
-def dataset(tmp_path, content, **options):
-    (tmp_path / 'labels.json').write_text(json.dumps(content))
-    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((80, 60, 3), np.uint8))
-    return dict(dict(type='CocoDataset', data_root=str(tmp_path), ann_file='labels.json',
-                     data_prefix=dict(img=''), metainfo=METAINFO, pipeline=[]), **options)
-
-
-def change(place, **fields):
-    """Return what changes an entry; None takes a field out."""
-    def apply(content):
-        key, index = place
-        entry = content[key][index]
-        for name, value in fields.items():
-            if value is None:
-                del entry[name]
-            else:
-                entry[name] = value
-    return apply
-
-
-def person(index=4, **fields):
-    return change(('annotations', index), **fields)
-
-
-def everyone(**fields):
-    def apply(content):
-        for i in range(len(content['annotations'])):
-            person(i, **fields)(content)
-    return apply
 
 
 def area_of_all_but_the_first(content):
@@ -66,10 +16,6 @@ def area_of_all_but_the_first(content):
         annotation.pop('area', None)
         if i:
             annotation['area'] = 1
-
-
-def null(field):
-    return lambda content: content['annotations'][4].update({field: None})
 
 
 WRONG = [
@@ -271,15 +217,6 @@ def test_sets_in_other_layouts_are_left_to_mmpose(tmp_path):
     assert check_label_sets(config, 'labeled') == {}
 
 
-def hidden(**fields):
-    """Adds an annotation without a labeled keypoint, which MMPose leaves out."""
-    return lambda content: content['annotations'].append(
-        {key: value for key, value in dict(
-            content['annotations'][0], id=99, num_keypoints=0, **{'keypoints': [
-                0] * len(content['annotations'][0]['keypoints']), **fields}).items()
-         if value is not None})
-
-
 def test_images_that_are_not_on_the_disk_are_not_looked_for(tmp_path):
     content = labels()
     content['images'][0]['file_name'] = 'bucket/b.png'
@@ -293,58 +230,6 @@ def test_images_that_are_not_on_the_disk_are_not_looked_for(tmp_path):
     for pipeline in ([load], [dict(type='PoseMultiBranch', sup=[load])]):
         wrapped = dict(type='RepeatDataset', times=1, dataset=dict(config, pipeline=pipeline))
         assert len(check_label_sets(wrapped, 'labeled')) == 1
-
-
-METRICS = [
-    (hidden(area=None), '`area` of the annotation with the id 99 is missing.*use_area=False'),
-    (hidden(bbox=None), '`bbox` of the annotation with the id 99 is missing.*mmpose-mum boxes'),
-    (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
-    (null('area'), '`area` of the annotation with the id 4 is None'),
-    (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),
-    (change(('categories', 0), id=7), r'`category_id` of .* 0 is 1, but .* \[7\]'),
-    (lambda content: content.pop('categories'), r'`category_id` of the annotation .* \[\]'),
-]
-
-
-@pytest.mark.parametrize('spoil, words', METRICS)
-def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, words):
-    content = labels()
-    good = check_label_sets(dataset(tmp_path, content), 'val')
-    spoil(content)
-    bad = check_label_sets(dataset(tmp_path, copy.deepcopy(content)), 'val')
-    coco = dict(type='CocoMetric', ann_file='labels.json')
-    check_for_metrics(good, [dict(type='PCKAccuracy'), coco])
-    check_for_metrics(bad, dict(type='PCKAccuracy'))
-    with pytest.raises(ValueError, match=f'labels.json.*{words}'):
-        check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
-    if 'area' in words:
-        check_for_metrics(bad, dict(coco, use_area=False))
-    if "id 4" not in words:  # without a json of its own it reads no annotation that is left out
-        check_for_metrics(bad, dict(type='CocoMetric'))
-
-
-def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(labels_module, '_warn', told.append)
-    content, other = labels(), tmp_path / 'other.json'
-    checked = check_label_sets(dataset(tmp_path, content), 'val')
-    metric, image = dict(type='CocoMetric', ann_file=str(other)), content['images'][0]
-    number = len(content['images'])
-
-    def check(**changes):
-        image.update(changes)
-        other.write_text(json.dumps(content))
-        check_for_metrics(checked, metric)
-
-    check()
-    check(file_name='folder/a.jpg')
-    assert not told
-    check(file_name='b.png')
-    assert f'1 of its {number} images have another name' in told.pop() and not told
-    with pytest.raises(ValueError, match=rf"other.json', where 1 of its {number} images are "
-                                         "missing: 'a.png', with the id 0. Give val_evaluator"):
-        check(id=77)
-    check_for_metrics(checked, dict(metric, ann_file=str(tmp_path / 'gone.json')))
 
 
 def test_keypoints_in_the_order_of_text_are_refused():

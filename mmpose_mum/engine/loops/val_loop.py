@@ -9,7 +9,8 @@ from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ...coco.labels import check_for_metrics, check_label_sets
+from ...coco.labels import check_label_sets
+from ...coco.metric import check_for_metrics
 from ..wrappers import unwrapped
 
 MODELS = ('teacher', 'student')

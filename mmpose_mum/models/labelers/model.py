@@ -8,7 +8,7 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
-from ...checkpoint.plain import build_plain, plain_state_dict
+from ...checkpoint.plain import build_plain, weights_of
 from ...checkpoint.safe_load import load_checkpoint
 from ...configs.metainfo import keypoint_names, keypoints_of
 from ...configs.plain import plain_model, read_config
@@ -47,13 +47,11 @@ class ModelLabeler(Labeler):
         """Read the model; see the base class."""
         full = read_config(find_shipped_config(self.config)).to_dict()
         content = load_checkpoint(self.source)
-        weights = content['state_dict']
-        if any(key.startswith('teacher.') for key in weights):
-            weights = plain_state_dict(weights)
         config = plain_model(full)
         with preserved():  # a module draws its first weights
             model = build_plain(
-                dict(model=config, default_scope=full.get('default_scope')), weights)
+                dict(model=config, default_scope=full.get('default_scope')),
+                weights_of(content['state_dict']))
         if not isinstance(model, TopdownPoseEstimator):
             raise ValueError(f"the labeler's model {type(model).__name__} is not top-down: it "
                              'would not see one person an image')

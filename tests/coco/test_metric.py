@@ -1,0 +1,71 @@
+"""What CocoMetric reads of a json itself is checked for it alone."""
+import copy
+import json
+
+import pytest
+
+from helpers.label_jsons import change, dataset, labels, null, person
+from mmpose_mum.coco import metric as metric_module
+from mmpose_mum.coco.labels import check_label_sets
+from mmpose_mum.coco.metric import check_for_metrics
+
+
+def hidden(**fields):
+    """Adds an annotation without a labeled keypoint, which MMPose leaves out."""
+    return lambda content: content['annotations'].append(
+        {key: value for key, value in dict(
+            content['annotations'][0], id=99, num_keypoints=0, **{'keypoints': [
+                0] * len(content['annotations'][0]['keypoints']), **fields}).items()
+         if value is not None})
+
+
+METRICS = [
+    (hidden(area=None), '`area` of the annotation with the id 99 is missing.*use_area=False'),
+    (hidden(bbox=None), '`bbox` of the annotation with the id 99 is missing.*mmpose-mum boxes'),
+    (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
+    (null('area'), '`area` of the annotation with the id 4 is None'),
+    (person(keypoints=None), '`keypoints` of the annotation with the id 4 is missing'),
+    (change(('categories', 0), id=7), r'`category_id` of .* 0 is 1, but .* \[7\]'),
+    (lambda content: content.pop('categories'), r'`category_id` of the annotation .* \[\]'),
+]
+
+
+@pytest.mark.parametrize('spoil, words', METRICS)
+def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, words):
+    content = labels()
+    good = check_label_sets(dataset(tmp_path, content), 'val')
+    spoil(content)
+    bad = check_label_sets(dataset(tmp_path, copy.deepcopy(content)), 'val')
+    coco = dict(type='CocoMetric', ann_file='labels.json')
+    check_for_metrics(good, [dict(type='PCKAccuracy'), coco])
+    check_for_metrics(bad, dict(type='PCKAccuracy'))
+    with pytest.raises(ValueError, match=f'labels.json.*{words}'):
+        check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
+    if 'area' in words:
+        check_for_metrics(bad, dict(coco, use_area=False))
+    if "id 4" not in words:  # without a json of its own it reads no annotation that is left out
+        check_for_metrics(bad, dict(type='CocoMetric'))
+
+
+def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(metric_module, 'print_log', lambda text, *_: told.append(text))
+    content, other = labels(), tmp_path / 'other.json'
+    checked = check_label_sets(dataset(tmp_path, content), 'val')
+    metric, image = dict(type='CocoMetric', ann_file=str(other)), content['images'][0]
+    number = len(content['images'])
+
+    def check(**changes):
+        image.update(changes)
+        other.write_text(json.dumps(content))
+        check_for_metrics(checked, metric)
+
+    check()
+    check(file_name='folder/a.jpg')
+    assert not told
+    check(file_name='b.png')
+    assert f'1 of its {number} images have another name' in told.pop() and not told
+    with pytest.raises(ValueError, match=rf"other.json', where 1 of its {number} images are "
+                                         "missing: 'a.png', with the id 0. Give val_evaluator"):
+        check(id=77)
+    check_for_metrics(checked, dict(metric, ann_file=str(tmp_path / 'gone.json')))

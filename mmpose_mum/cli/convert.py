@@ -10,6 +10,7 @@ The new config inherits from the original. Read it and change it as you like.
 import filecmp
 import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from typing import Iterator
 
 from ._shared import PEOPLE, add_force, add_out
 
@@ -83,6 +84,7 @@ def summary(cfg, options, original, out: str, people: list, notes: list) -> str:
     if options.labeled and options.val and filecmp.cmp(options.labeled, options.val, shallow=False):
         lines.append('  NOTE      --val holds the labeled people, so its metric says nothing '
                      'about others: give other people with --val')
+    notes = [*notes, *_changed(cfg, original, unlabeled / labeled)]
     lines += [f'  NOTE      {note}' for note in notes]
     scale = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     lines += ['Train it:', f'  mim train mmpose {shlex.quote(out)}']
@@ -90,3 +92,19 @@ def summary(cfg, options, original, out: str, people: list, notes: list) -> str:
         lines.append(f"The learning rate is the original's, for {scale} images per step on all "
                      'GPUs. --auto-scale-lr adapts it to your batch.')
     return '\n'.join(lines)
+
+
+def _changed(cfg, original, ratio: float) -> Iterator[str]:
+    """Say what the training does otherwise than the original, without having been asked to."""
+    from ..configs.components import name_of
+    loader = original.train_dataloader
+    for sampler in map(name_of, (loader.get('sampler'), loader.get('batch_sampler'))):
+        if sampler not in ('', 'DefaultSampler', 'InfiniteSampler'):
+            yield (f"the original's {sampler} is left out: each labeled image comes equally often. "
+                   'To draw from several sets in other shares, use a CombinedDataset with '
+                   'sample_ratio_factor')
+    losses = cfg.model.estimator.get('head', {}).get('loss', {})
+    if ratio > 1 and name_of(losses) == 'KLDiscretLoss':
+        yield (f'KLDiscretLoss sums over the images, so the unlabeled ones count {ratio:g} times '
+               f'as much: `--cfg-options model.unsup_weight={4 / ratio:g}` in the training makes '
+               'up for that')

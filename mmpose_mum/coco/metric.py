@@ -6,6 +6,8 @@ from typing import Any, Dict
 from mmengine.logging import print_log
 
 from ..configs.components import name_of
+from ..configs.datasets import leaves
+from .labels import check_label_sets
 from .layout import CocoJson, Field, find_entry, is_number, load_json, require
 from .person_boxes import is_box
 
@@ -25,17 +27,19 @@ _AREA = Field(
     lambda area: is_number(area) and area > 0)
 
 
-def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
-    """Check what CocoMetric reads of a json itself, beyond what MMPose's datasets read.
+def check_val_set(dataset: Dict[str, Any], evaluator: Any) -> None:
+    """Check the labels of a validation set, and what CocoMetric reads of them itself.
 
     Args:
-        checked (dict[str, CocoJson]): Of :func:`check_label_sets`.
+        dataset (dict): The set's config.
         evaluator (dict | list[dict]): The config of the metrics.
 
     Raises:
-        ValueError: If an annotation lacks what the metric needs, which the message names; or if
-            the metric's own json lacks some of its images.
+        FileNotFoundError: As :func:`check_label_sets`.
+        ValueError: Likewise; if an annotation lacks what the metric needs, which the message names;
+            or if the metric's own json lacks some of its images.
     """
+    checked = check_label_sets(dataset, 'val')
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
     metric = next((metric for metric in metrics if name_of(metric) == 'CocoMetric'), None)
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
@@ -46,8 +50,11 @@ def check_for_metrics(checked: Dict[str, CocoJson], evaluator: Any) -> None:
             people = [person for person in coco.annotations
                       if any((person.get('keypoints') or ())[2::3]) and not person.get('iscrowd')]
             require(path, 'annotation', people, [_AREA])
-        if metric.get('ann_file'):  # else it reads only the people whom the dataset keeps
+        if metric.get('ann_file'):
             _check_same_images(coco, metric['ann_file'])
+        # In test mode a dataset tells the metric its json. Else the metric reads only the people
+        # whom the dataset keeps.
+        if metric.get('ann_file') or any(part.get('test_mode') for part in leaves(dataset)):
             fields = [*_METRIC_FIELDS, _category_of(coco), *([_ANY_AREA] if by_area else [])]
             require(path, 'annotation', coco.annotations, fields)
 

@@ -12,8 +12,7 @@ from mmengine.registry import DefaultScope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS
 
-from ..coco.labels import check_label_sets
-from ..coco.metric import check_for_metrics
+from ..coco.metric import check_val_set
 from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
@@ -153,7 +152,7 @@ def check_validation(cfg: Config) -> Tuple[str, List[str]]:
             raise ValueError(f'the validation reads {part["headbox_file"]!r}, which does not '
                              f'exist. {_OWN_HEADS}')
     _check_best(cfg, metrics)
-    check_for_metrics(check_label_sets(cfg.val_dataloader.dataset, 'val'), evaluator)
+    check_val_set(cfg.val_dataloader.dataset, evaluator)
     try:
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
         person = dataset.get_data_info(0)

@@ -125,11 +125,11 @@ def owner_of(cfg: Config, base: Base) -> Base:
 def _augmented(cfg: Config, owner: Base) -> Optional[list]:
     """Return the labeled pipeline, with changed colors and erased boxes after the crop.
 
-    None if it changes colors already, as RTMPose's does.
+    None if it changes colors already, as RTMPose's does, or if its images are gray.
     """
     input_size(cfg)  # raises if there is no crop
     names = [name_of(step) for step in _pipeline(cfg)]
-    if any(map(_COLORS.search, names)):
+    if any(map(_COLORS.search, names)) or _is_gray(cfg):
         return None
     base, end = shortest(owner / 'pipeline', cfg), names.index('TopdownAffine') + 1
     steps: List[Any] = [base / i for i in range(len(names))]
@@ -163,6 +163,8 @@ def _views(cfg: Config, options: Options) -> Dict[str, dict]:
     if not any(_mirrors(step) for step in _pipeline(cfg)):
         crop['flip_prob'] = 0.
     weak, strong = dict(crop, **_WEAK), dict(crop, **_STRONG, erasing=_erasing(cfg))
+    if _is_gray(cfg):
+        strong.update(photometric=None, erasing=None)
     if rotation is not None:
         weak['rotate_factor'], strong['rotate_factor'] = rotation / 2, rotation
     if options.labeler is not None:
@@ -192,6 +194,11 @@ def _loading(cfg: Config) -> Dict[str, Any]:
     if {*load} - {'backend_args'}:
         load['input_size'] = None  # which has OpenCV decode JPEGs in color, at a reduced size
     return load
+
+
+def _is_gray(cfg: Config) -> bool:
+    """Tell whether images have one channel, whose colors and boxes the transforms cannot change."""
+    return _step(cfg, 'LoadImage').get('color_type') == 'grayscale'
 
 
 def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:

@@ -97,9 +97,9 @@ class SemiSupervisedDataset(ConcatDataset):
         """Return a sample, whose random numbers follow from the ``place`` of its index, if any."""
         place = getattr(index, 'place', None)
         if place is None:
-            return super().__getitem__(index)
+            return _packed(super().__getitem__(index))
         with seeded(*place):
-            return super().__getitem__(int(index))
+            return _packed(super().__getitem__(int(index)))
 
     def __getitems__(self, indices: Sequence[Any]) -> list:
         """Return the samples of a batch, the same as one by one; PyTorch's loader asks for it.
@@ -113,8 +113,15 @@ class SemiSupervisedDataset(ConcatDataset):
         with preserved():
             for index in indices:
                 seed_host(index.place)
-                samples.append(super().__getitem__(int(index)))
+                samples.append(_packed(super().__getitem__(int(index))))
         return samples
+
+
+def _packed(sample: Any) -> Any:
+    """Leave out what a combination adds to a sample that one of its sets has packed already."""
+    if not isinstance(sample, dict) or 'inputs' not in sample:
+        return sample
+    return {key: sample[key] for key in ('inputs', 'data_samples') if key in sample}
 
 
 def _filled(name: str, config: dict, dataset):

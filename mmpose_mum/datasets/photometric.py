@@ -124,8 +124,13 @@ class PhotometricRandAugment(BaseTransform):
         """Change ``results['img']``.
 
         Raises:
-            ValueError: If it is not uint8.
+            ValueError: If it is not uint8 or has no three channels.
         """
+        if results['img'].shape[2:] != (3, ):
+            raise ValueError(
+                f"colors are changed in images of three channels, got {results['img'].shape}: "
+                "leave out color_type='grayscale', which loads such, or the change of colors "
+                'and erased boxes (photometric=None and erasing=None of the strong view)')
         if results['img'].dtype != np.uint8:
             raise ValueError(
                 f"colors are changed in images of uint8, got {results['img'].dtype}: leave out "

@@ -132,7 +132,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             raise FileNotFoundError(
                 f"{missing}. The folder is {folder!r}: set data_root and data_prefix=dict(img='…') "
                 '(or, for a command, --unlabeled-images)')
-        if missing:
+        if missing and self._loads_from_disk():
             print_log(f'{missing}. They will be skipped', 'current', logging.WARNING)
         self._warn_of_corners(people, origin)
         check_sizes([

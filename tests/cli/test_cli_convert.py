@@ -12,6 +12,7 @@ from mmpose.datasets.transforms import common_transforms
 
 from helpers.labelers import write_labeler
 from mmpose_mum.cli import main
+from mmpose_mum.cli.convert import _changed
 from mmpose_mum.convert import checks, model
 from mmpose_mum.demo.data import generate_demo
 
@@ -305,3 +306,21 @@ def test_a_config_of_mmpose_is_inherited_by_its_name(demo, tmp_path, capsys, mon
     assert '  data      12 unlabeled people\n' in said and 'mix with' not in said
     assert f"_base_ = '{RES50}'" in text
     assert re.search(r'labeled=dict\(\s*_base_\.train_dataloader\.dataset,\s*pipeline=', text)
+
+
+def test_what_the_training_does_otherwise_is_noted(demo, tmp_path, capsys):
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f"""_base_ = {str(SUPERVISED)!r}
+train_dataloader = dict(sampler=dict(
+    _delete_=True, type='mmpose.MultiSourceSampler', batch_size=4, source_ratio=[3, 1]))
+model = dict(head=dict(loss=dict(_delete_=True, type='KLDiscretLoss')))
+""")
+    cfg = Config.fromfile(str(plain))
+    cfg.model = dict(estimator=cfg.model)
+    found = [*_changed(cfg, cfg, 4.)]
+    assert len(found) == 2 and 'MultiSourceSampler is left out' in found[0]
+    assert 'count 4 times' in found[1] and 'model.unsup_weight=1`' in found[1]
+    assert [*_changed(cfg, Config.fromfile(str(SUPERVISED)), 1.)] == []
+    make_with(demo, tmp_path / 'x.py', '--val', demo['val'], '--val-images', demo['val_images'],
+              '--ratio', 2)
+    assert 'NOTE' not in capsys.readouterr().out  # the loss of heatmaps is an average

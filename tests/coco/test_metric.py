@@ -1,13 +1,13 @@
 """What CocoMetric reads of a json itself is checked for it alone."""
-import copy
 import json
 
 import pytest
+from mmengine.logging import MessageHub
+from mmpose.registry import DATASETS, METRICS
 
 from helpers.label_jsons import change, dataset, labels, null, person
 from mmpose_mum.coco import metric as metric_module
-from mmpose_mum.coco.labels import check_label_sets
-from mmpose_mum.coco.metric import check_for_metrics
+from mmpose_mum.coco.metric import check_val_set
 
 
 def hidden(**fields):
@@ -19,7 +19,7 @@ def hidden(**fields):
          if value is not None})
 
 
-METRICS = [
+SPOILED = [
     (hidden(area=None), '`area` of the annotation with the id 99 is missing.*use_area=False'),
     (hidden(bbox=None), '`bbox` of the annotation with the id 99 is missing.*mmpose-mum boxes'),
     (person(area=0), '`area` of the annotation with the id 4 is 0.*use_area=False'),
@@ -30,35 +30,46 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize('spoil, words', METRICS)
+@pytest.mark.parametrize('spoil, words', SPOILED)
 def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, words):
-    content = labels()
-    good = check_label_sets(dataset(tmp_path, content), 'val')
+    content, coco = labels(), dict(type='CocoMetric')
+    check_val_set(dataset(tmp_path, content, test_mode=True), [dict(type='PCKAccuracy'), coco])
     spoil(content)
-    bad = check_label_sets(dataset(tmp_path, copy.deepcopy(content)), 'val')
-    coco = dict(type='CocoMetric', ann_file='labels.json')
-    check_for_metrics(good, [dict(type='PCKAccuracy'), coco])
-    check_for_metrics(bad, dict(type='PCKAccuracy'))
-    with pytest.raises(ValueError, match=f'labels.json.*{words}'):
-        check_for_metrics(bad, [dict(type='PCKAccuracy'), coco])
-    if 'area' in words:
-        check_for_metrics(bad, dict(coco, use_area=False))
-    if "id 4" not in words:  # without a json of its own it reads no annotation that is left out
-        check_for_metrics(bad, dict(type='CocoMetric'))
+    bad = dataset(tmp_path, content)
+    tested, with_file = dict(bad, test_mode=True), dict(coco, ann_file='labels.json')
+    check_val_set(tested, dict(type='PCKAccuracy'))
+    for one, metric in ((tested, coco), (bad, with_file)):
+        with pytest.raises(ValueError, match=f'labels.json.*{words}'):
+            check_val_set(one, [dict(type='PCKAccuracy'), metric])
+        if 'area' in words:
+            check_val_set(one, dict(metric, use_area=False))
+    if 'id 4' not in words:  # else it reads no annotation that is left out
+        check_val_set(bad, coco)
+
+
+@pytest.mark.parametrize('test_mode, read', [(True, 7), (False, None)])
+def test_in_test_mode_the_metric_reads_the_whole_json(tmp_path, test_mode, read):
+    content = labels()
+    hidden()(content)
+    MessageHub.get_current_instance().pop_info('mine_ann_file', None)
+    built = DATASETS.build(dataset(tmp_path, content, test_mode=test_mode))
+    metric = METRICS.build(dict(type='CocoMetric'))
+    metric.dataset_meta = built.metainfo
+    assert len(built) == 6 and (metric.coco and len(metric.coco.anns)) == read
 
 
 def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(metric_module, 'print_log', lambda text, *_: told.append(text))
     content, other = labels(), tmp_path / 'other.json'
-    checked = check_label_sets(dataset(tmp_path, content), 'val')
+    val = dataset(tmp_path, content)
     metric, image = dict(type='CocoMetric', ann_file=str(other)), content['images'][0]
     number = len(content['images'])
 
     def check(**changes):
         image.update(changes)
         other.write_text(json.dumps(content))
-        check_for_metrics(checked, metric)
+        check_val_set(val, metric)
 
     check()
     check(file_name='folder/a.jpg')
@@ -68,4 +79,4 @@ def test_a_metric_with_the_json_of_other_images_is_told(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=rf"other.json', where 1 of its {number} images are "
                                          "missing: 'a.png', with the id 0. Give val_evaluator"):
         check(id=77)
-    check_for_metrics(checked, dict(metric, ann_file=str(tmp_path / 'gone.json')))
+    check_val_set(val, dict(metric, ann_file=str(tmp_path / 'gone.json')))

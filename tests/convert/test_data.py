@@ -183,3 +183,13 @@ def test_labeled_images_whose_colors_change_already_are_left_alone(kind):
     pipeline.insert(2, dict(type=kind))
     cfg.train_dataloader.dataset.pipeline = pipeline
     assert sup(labeled(convert(cfg))) == pipeline
+
+
+def test_colors_and_boxes_of_gray_images_stay_as_they_are():
+    gray = load(RES50)
+    gray.train_dataloader.dataset.pipeline[0].color_type = 'grayscale'
+    cfg = convert(gray)
+    assert sup(labeled(cfg)) == gray.train_dataloader.dataset.pipeline
+    views = cfg.train_dataloader.dataset
+    assert views.strong.photometric is None and views.strong.erasing is None
+    assert views.load.color_type == 'grayscale'

@@ -56,6 +56,19 @@ def test_an_empty_set_is_named(tmp_path, sizes, empty):
     assert ('An annotation needs a `bbox`' in str(error.value)) == (sizes[0] == 0)
 
 
+def test_sets_with_pipelines_of_their_own_may_be_combined(tmp_path):
+    """MMPose's CombinedDataset adds the metainfo to what its sets have packed already."""
+    pack = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale'),
+            dict(type='TopdownAffine', input_size=(24, 32)), dict(type='PackPoseInputs')]
+    several = dict(
+        type='CombinedDataset', metainfo=dict(from_file='configs/_base_/datasets/coco.py'),
+        datasets=[source(tmp_path, name, 2, pipeline=pack) for name in 'ab'], pipeline=[])
+    dataset = SemiSupervisedDataset(labeled=several, unlabeled=str(tmp_path))
+    indices = islice(SemiSupervisedSampler(dataset, batch_size=4, seed=0), 4)
+    for sample in (dataset[0], dataset[4], *dataset.__getitems__(list(indices))):
+        assert set(sample) == {'inputs', 'data_samples'}
+
+
 def test_a_labeled_json_without_keypoints_is_empty(tmp_path):
     bare = dict(source(tmp_path, 'a', 3, keypoints=False), type='CocoDataset')
     with pytest.raises(ValueError, match='the labeled set is empty'):

@@ -117,3 +117,8 @@ def test_blur_has_a_deviation_of_two_pixels_at_full_strength():
     line[:, 20] = 255
     row = P.OPERATIONS['blur'](line, 1., 1)[20, :, 0].astype(float)
     assert np.sqrt((row * places**2).sum() / row.sum()) == pytest.approx(2, rel=.1)
+
+
+def test_gray_images_are_an_error_that_says_what_to_leave_out():
+    with pytest.raises(ValueError, match=r'three channels, got \(8, 9\): .*photometric=None'):
+        P.PhotometricRandAugment()(dict(img=np.zeros((8, 9), np.uint8)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.fileio import BaseStorageBackend, register_backend
 from mmpose.registry import DATASETS
 
 from helpers.written_sets import METAINFO
@@ -362,3 +363,23 @@ def test_hidden_keypoints_that_are_not_there_are_an_error(tmp_path):
     dataset = UnlabeledPoseDataset(
         **coco(tmp_path, [crowd, good]), metainfo=METAINFO, keep_hidden=True)
     assert len(dataset) == 1
+
+
+class Store(BaseStorageBackend):
+    """Holds every image, under whatever name."""
+
+    def get(self, filepath):
+        """Return the same image always."""
+        return cv2.imencode('.png', np.zeros((50, 100, 3), np.uint8))[1].tobytes()
+
+    def get_text(self, filepath, encoding='utf-8'):
+        """Not for images."""
+        raise NotImplementedError
+
+
+def test_images_in_an_object_store_are_not_looked_for_on_the_disk(tmp_path, log):
+    register_backend('test_unlabeled', Store, force=True)
+    load = dict(type='LoadUnlabeledImage', backend_args=dict(backend='test_unlabeled'))
+    dataset = UnlabeledPoseDataset(**coco(tmp_path, [dict(bbox=[1, 1, 20, 20])]), pipeline=[load])
+    assert dataset[0]['img'].shape == (50, 100, 3)
+    assert not any('do not exist' in text for _, text in log)

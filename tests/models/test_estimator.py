@@ -49,6 +49,17 @@ def test_the_unsupervised_loss_alone_moves_the_student_and_never_the_teacher(nam
     assert all(p.grad is None and not p.requires_grad for p in model.teacher.parameters())
 
 
+def test_images_of_one_channel_are_mixed_too():
+    config = tiny_config()
+    config['estimator']['backbone']['in_channels'] = 1
+    config['estimator']['data_preprocessor'].update(mean=[127.], std=[64.], bgr_to_rgb=False)
+    model = MODELS.build(config)
+    batch = tiny_batch(model)
+    batch['inputs'] = {name: images[:, :1] for name, images in batch['inputs'].items()}
+    model.loss(**batch)['unsup_loss'].backward()
+    assert model.student.backbone.conv1.weight.grad.abs().max() > 0
+
+
 def test_the_supervised_loss_is_the_plain_models_own():
     model = build()
     batch = tiny_batch(model)

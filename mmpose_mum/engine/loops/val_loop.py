@@ -9,8 +9,7 @@ from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ...coco.labels import check_label_sets
-from ...coco.metric import check_for_metrics
+from ...coco.metric import check_val_set
 from ..wrappers import unwrapped
 
 MODELS = ('teacher', 'student')
@@ -40,13 +39,13 @@ class TeacherStudentOnePassValLoop(ValLoop):
         FileNotFoundError: If the labels do not exist.
         TypeError: If the model has no ``teacher``, ``student`` or ``semi_test_cfg``.
         ValueError: If MMPose could not read them, or would read them wrongly; see
-            :func:`check_label_sets` and :func:`check_for_metrics`.
+            :func:`check_val_set`.
     """
 
     def __init__(self, runner: Runner, dataloader: Union[DataLoader, dict],
                  evaluator: Union[Evaluator, dict, list], fp16: bool = False) -> None:
         if isinstance(dataloader, dict):  # before MMPose reads the labels
-            check_for_metrics(check_label_sets(dataloader['dataset'], 'val'), evaluator)
+            check_val_set(dataloader['dataset'], evaluator)
         super().__init__(runner, dataloader, evaluator, fp16)
         self._settings = _settings_of(runner.model)
 
@@ -57,7 +56,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
             dict: Each metric under its name with ``teacher/`` or ``student/`` before it.
         """
         runner = self.runner
-        self._evaluators = dict(zip(MODELS, (self.evaluator, _with_own_results(self.evaluator))))
+        self._evaluators = {model: _with_own_results(self.evaluator) for model in MODELS}
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')
         runner.model.eval()
@@ -130,6 +129,8 @@ def _with_own_results(evaluator: Evaluator) -> Evaluator:
                     setattr(copies[id(part)], name, own(value))
             if isinstance(part, BaseMetric):
                 copies[id(part)].results = []
+            if getattr(part, 'gt_converter', None):  # CocoMetric converts its labels in place
+                copies[id(part)].coco = copy.deepcopy(part.coco)
         return copies[id(part)]
 
     return own(evaluator)

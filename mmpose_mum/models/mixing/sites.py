@@ -113,7 +113,8 @@ def _trace(backbone: nn.Module, input_size: Tuple[int, int], modules: Dict[str, 
     switches = [(module, key) for module in checkpointing.values()
                 for key in own_checkpoints(module)]
     calls: Dict[str, List[Call]] = {}
-    leaf = torch.zeros((BATCH, 3, input_size[1], input_size[0]), device=device, requires_grad=True)
+    shape = BATCH, _image_channels(backbone), input_size[1], input_size[0]
+    leaf = torch.zeros(shape, device=device, requires_grad=True)
     image = leaf.clone()
     image_nodes = {image.grad_fn}
 
@@ -158,6 +159,12 @@ def _trace(backbone: nn.Module, input_size: Tuple[int, int], modules: Dict[str, 
             setattr(module, key, True)
     return Trace(type(backbone).__name__, (input_size[0], input_size[1]), image.grad_fn, calls,
                  outputs, list(checkpointing))
+
+
+def _image_channels(backbone: nn.Module) -> int:
+    """Return how many channels a backbone's images have: 3, or fewer, as of a thermal camera."""
+    return next((module.in_channels for module in backbone.modules()
+                 if isinstance(module, nn.Conv2d) and module.in_channels < 3), 3)
 
 
 def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:

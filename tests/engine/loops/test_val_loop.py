@@ -3,13 +3,14 @@ import json
 import uuid
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmpose.registry import LOOPS, METRICS
+from mmpose.registry import DATASETS, LOOPS, METRICS
 
 from helpers import small_run
 from mmpose_mum.engine.loops.val_loop import _with_own_results
@@ -241,3 +242,31 @@ def test_metrics_inside_others_have_results_of_each_model(evaluator):
     for one, value in ((first, 1.), (second, 3.)):
         one.process(data_samples=[value, value])
     assert first.evaluate(2) == dict(mean=1.) and second.evaluate(2) == dict(mean=3.)
+
+
+def test_labels_that_a_metric_converts_are_converted_once_for_each_model(tmp_path):
+    """CocoMetric writes what its gt_converter makes into the labels, at each evaluation."""
+    keypoints = [number for k in range(17) for number in (10 + 5 * k, 12 + 4 * k, 2)]
+    (tmp_path / 'val.json').write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='a.png', width=100, height=100)],
+        annotations=[dict(id=1, image_id=1, category_id=1, iscrowd=0, bbox=[5, 5, 90, 90],
+                          area=8100, num_keypoints=17, keypoints=keypoints)],
+        categories=[dict(id=1, name='person')])))
+    people = DATASETS.build(dict(
+        type='CocoDataset', ann_file=str(tmp_path / 'val.json'), data_prefix=dict(img=''),
+        test_mode=True, pipeline=[]))
+    without_nose = dict(num_keypoints=16, mapping=[(i, i - 1) for i in range(1, 17)])
+    evaluator = Evaluator([dict(
+        type='CocoMetric', ann_file=str(tmp_path / 'val.json'), gt_converter=without_nose,
+        pred_converter=without_nose)])
+    evaluator.dataset_meta = people.metainfo
+    person = people.get_data_info(0)
+    for _ in range(2):  # validations
+        models = [_with_own_results(evaluator) for _ in range(2)]
+        for model in models:
+            model.process([dict(
+                id=1, img_id=1, ori_shape=(100, 100),
+                gt_instances=dict(bbox_scores=np.ones(1), bbox_scales=np.full((1, 2), 90.)),
+                pred_instances=dict(keypoints=person['keypoints'], bboxes=person['bbox'],
+                                    keypoint_scores=np.ones((1, 17))))])
+        assert [model.evaluate(1)['coco/AP'] for model in models] == pytest.approx([1, 1])

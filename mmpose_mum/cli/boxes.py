@@ -37,7 +37,8 @@ def run(args: Namespace) -> None:
         categories=list(coco.categories.values()))), args.out)
     print(f'wrote {args.out}: {len(coco.annotations)} people; {count["made"]} have a new box '
           f'around their keypoints, {count["kept"]} keep theirs')
-    for number, why in ((count['unlabeled'], 'annotations without a labeled keypoint'),
+    for number, why in ((count['deleted'], 'people who are marked as deleted'),
+                        (count['unlabeled'], 'annotations without a labeled keypoint'),
                         (count['empty'], 'people whose labeled keypoints lie at one place, or '
                          'outside of the image')):
         if number:

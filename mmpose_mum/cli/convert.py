@@ -7,7 +7,6 @@ r"""Write the Pose-MUM config of a top-down model.
 
 The new config inherits from the original. Read it and change it as you like.
 """
-import filecmp
 import shlex
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import Iterator
@@ -81,9 +80,6 @@ def summary(cfg, options, original, out: str, people: list, notes: list) -> str:
     if unlabeled < 2:
         lines.append('  NOTE      a single unlabeled image has no other to mix with: give a '
                      'larger --batch-size or --ratio')
-    if options.labeled and options.val and filecmp.cmp(options.labeled, options.val, shallow=False):
-        lines.append('  NOTE      --val holds the labeled people, so its metric says nothing '
-                     'about others: give other people with --val')
     notes = [*notes, *_changed(cfg, original, unlabeled / labeled)]
     lines += [f'  NOTE      {note}' for note in notes]
     scale = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')

@@ -33,13 +33,16 @@ def run(args: Namespace) -> None:
 
     from ..coco.layout import IMAGE_FOLDER
     from ..configs.plain import read_config
-    from ..export.people import find_people, load_plain, predict
+    from ..export.people import find_people, load_plain, note_of_layout, predict
     from ..export.pseudo_labels import coco_json
     from ..files.whole import write_whole
     keep_existing(args.out, args.force)
     cfg = read_config(args.config)
     model = load_plain(cfg, args.checkpoint).to(args.device or get_device())
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
+    note = note_of_layout(cfg)  # before the work, as it may not be worth it
+    if note:
+        print(note)
     content, count = coco_json(predict(model, people, args.batch_size), people, args.score_thr)
     # Relative to the json, as both may be moved.
     content['info'][IMAGE_FOLDER] = osp.relpath(people.root, args.out.parent)

@@ -59,7 +59,7 @@ def run(args: Namespace) -> None:
     from mmengine.device import get_device
 
     from ..configs.plain import read_config
-    from ..export.people import find_people
+    from ..export.people import find_people, note_of_layout
     from ..files.video import Video, split_frame_name
     from ..suggest import choose, criteria
     from ..suggest.measure import measure
@@ -71,6 +71,9 @@ def run(args: Namespace) -> None:
     cfg = read_config(args.config)
     people = find_people(cfg, args.unlabeled, args.unlabeled_images)
     check_place(args.out, people)
+    note = note_of_layout(cfg)  # before the work, as it may not be worth it
+    if note:
+        print(note)
     args.out.mkdir(parents=True, exist_ok=True)
     measured = measure(cfg, args.checkpoint, people, args.batch_size, args.device or get_device(),
                        () if way else args.by)

@@ -4,6 +4,7 @@ import logging
 import math
 import os.path as osp
 from collections import Counter
+from inspect import isclass
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from mmpose.registry import DATASETS
 from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names
 from ..files.images import MANY, missing_images
-from ..files.sizes import check_sizes
+from ..files.sizes import check_sizes, stated_size
 from .keypoint_names import compare_names
 from .layout import (
     CROWD,
@@ -49,7 +50,7 @@ _ANNOTATION_FIELDS = [
 # Of people alone: MMPose leaves out an annotation without keypoints or box.
 _PERSON_FIELDS = [
     Field('category_id', 'the whole number of a category, such as 1 for people', is_whole),
-    Field('bbox', 'x, y, width and height in pixels', is_box),
+    Field('bbox', 'x, y, width and height in pixels. `mmpose-mum boxes` mends that', is_box),
     Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', lambda points:
           isinstance(points, (list, tuple)) and all(isinstance(p, (int, float)) for p in points)),
     Field('num_keypoints', 'the number of labeled keypoints, or left out', lambda number:
@@ -91,6 +92,21 @@ def reads_coco(dataset: Any) -> bool:
 def has_coco_people(dataset: Any) -> bool:
     """Whether a dataset reads the people of its json as MMPose's base class does, too."""
     return reads_coco(dataset) and _is_base(dataset, 'parse_data_info')
+
+
+def foreign_class(config: dict) -> str:
+    """Return a class that reads labels in a layout of its own, as of whole bodies; or ''.
+
+    Args:
+        config (dict): Of a dataset, which may wrap or combine others.
+    """
+    for part in leaves(config):
+        kind = DATASETS.get(part['type'])
+        if isclass(kind) and issubclass(kind, BaseCocoStyleDataset) and any(
+                getattr(kind, name) is not getattr(BaseCocoStyleDataset, name)
+                for name in ('_load_annotations', 'load_data_list', 'parse_data_info')):
+            return kind.__name__
+    return ''
 
 
 def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool,
@@ -143,6 +159,9 @@ def check_labels(dataset: BaseCocoStyleDataset, what: str, own_metainfo: bool,
         if on_disk:
             _check_images(dataset, images, what)
         _report(coco, people, what)
+    elif on_disk:
+        used = {annotation['image_id'] for annotation in coco.annotations}
+        _check_images(dataset, [coco.images[key] for key in coco.images if key in used], what)
     return coco
 
 
@@ -286,14 +305,14 @@ def _check_values(coco: CocoJson, people: List[dict], names: Sequence[str]) -> N
 def _check_images(dataset: BaseCocoStyleDataset, images: List[dict], what: str) -> None:
     """Raise ValueError if images are missing, or not of the size that the json has."""
     folder = dataset.data_prefix.get('img') or ''
-    found = [dict(path=osp.join(folder, image['file_name']), width=image['width'],
-                  height=image['height']) for image in images]
+    found = [dict(image, path=osp.join(folder, image['file_name'])) for image in images]
     missing, _ = missing_images([image['path'] for image in found],
                                 f'the {what} set {dataset.ann_file!r}', MANY)
     if missing:
         raise ValueError(f'{missing}. The folder is {folder!r}: set data_root and data_prefix '
                          f'(or, for the converter, --{what}-images)')
-    check_sizes(found, f'the {what} set {dataset.ann_file!r}')
+    check_sizes([image for image in found if stated_size(image)],
+                f'the {what} set {dataset.ann_file!r}')
 
 
 def _check_units(coco: CocoJson, people: List[dict]) -> None:

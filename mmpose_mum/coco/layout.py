@@ -26,7 +26,8 @@ class Field(NamedTuple):
     right: Callable[[Any], bool]
 
 
-CROWD = Field('iscrowd', '0 or 1, or left out', lambda crowd: crowd in (0, 1))
+CROWD = Field('iscrowd', '0 or 1, or left out. `mmpose-mum boxes` mends null',
+              lambda crowd: crowd in (0, 1))
 
 
 class CocoJson(NamedTuple):

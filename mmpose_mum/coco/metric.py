@@ -1,11 +1,13 @@
 """What MMPose's CocoMetric reads of a json itself, beyond what its datasets read."""
 import logging
 import os.path as osp
+from inspect import isclass
 from typing import Any, Dict
 
 from mmengine.logging import print_log
+from mmpose.evaluation.metrics import CocoMetric
+from mmpose.registry import METRICS
 
-from ..configs.components import name_of
 from ..configs.datasets import leaves
 from .labels import check_label_sets
 from .layout import CocoJson, Field, find_entry, is_number, load_json, require
@@ -41,7 +43,7 @@ def check_val_set(dataset: Dict[str, Any], evaluator: Any) -> None:
     """
     checked = check_label_sets(dataset, 'val')
     metrics = evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]
-    metric = next((metric for metric in metrics if name_of(metric) == 'CocoMetric'), None)
+    metric = next(filter(_is_coco, metrics), None)
     if metric is None or metric.get('iou_type', 'keypoints') != 'keypoints':
         return
     for path, coco in checked.items():
@@ -57,6 +59,13 @@ def check_val_set(dataset: Dict[str, Any], evaluator: Any) -> None:
         if metric.get('ann_file') or any(part.get('test_mode') for part in leaves(dataset)):
             fields = [*_METRIC_FIELDS, _category_of(coco), *([_ANY_AREA] if by_area else [])]
             require(path, 'annotation', coco.annotations, fields)
+
+
+def _is_coco(metric: Any) -> bool:
+    """Tell whether a metric is CocoMetric or derives from it, as that of whole bodies."""
+    kind = metric.get('type') if isinstance(metric, dict) else None
+    kind = METRICS.get(kind) if isinstance(kind, str) else kind
+    return isclass(kind) and issubclass(kind, CocoMetric)
 
 
 def _check_same_images(coco: CocoJson, path: str) -> None:

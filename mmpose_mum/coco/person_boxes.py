@@ -110,8 +110,8 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
     Returns:
         tuple[CocoJson, Counter]: The labeled people. All have ``area``, ``iscrowd`` and
         ``num_keypoints``. And how many ``made`` and ``kept`` boxes there are, how many annotations
-        are left out as they are ``unlabeled``, or as the box around their keypoints is ``empty``:
-        these lie at one place, or outside of the image.
+        are left out as they are ``deleted`` or ``unlabeled``, or as the box around their keypoints
+        is ``empty``: these lie at one place, or outside of the image.
 
     Raises:
         ValueError: If keypoints are not triples of numbers. The message names the annotation.
@@ -123,6 +123,9 @@ def with_boxes(coco: CocoJson, edge: float) -> Tuple[CocoJson, Counter]:
     people: List[dict] = []
     count: Counter = Counter()
     for person in coco.annotations:
+        if person.get('deleted'):
+            count['deleted'] += 1
+            continue
         around = box_around(person)
         if around is None:
             count['unlabeled'] += 1

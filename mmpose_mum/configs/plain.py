@@ -13,6 +13,7 @@ from mmengine.registry import Registry
 from .components import has_estimator, map_dicts, name_of
 from .datasets import leaves
 from .printer import assignment
+from .shipped import find_shipped_config
 
 PLUGIN = __name__.split('.')[0]
 _HOST = ('mmcls', 'mmcv', 'mmdet', 'mmengine', 'mmpose', 'mmpretrain', 'torch')
@@ -134,9 +135,7 @@ def read_config(path: Union[str, Path]) -> Config:
         FileNotFoundError: If there is no such file.
         ImportError, OSError, ValueError: As for :func:`run_config`.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no config {str(path)!r}')
-    cfg = run_config(str(path))
+    cfg = run_config(find_shipped_config(str(path)))
     return Config(_by_id(cfg.to_dict()), filename=cfg.filename)
 
 

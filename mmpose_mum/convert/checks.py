@@ -1,9 +1,10 @@
 """Check everything that a semi-supervised config names, and write it to a file."""
 import os
 import os.path as osp
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
@@ -13,6 +14,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS
 
 from ..coco.metric import check_val_set
+from ..configs.components import name_of
 from ..configs.datasets import leaves, loads_elsewhere
 from ..configs.metainfo import keypoint_names, metainfo_of
 from ..configs.plain import run_config
@@ -20,7 +22,9 @@ from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import SOURCE_NAMES, sources_of
 from ..files.images import count_shared
 from ..files.similar_names import similar_name
+from ..files.sizes import evenly, shown_size
 from ..files.video import VIDEO_SUFFIXES, split_frame_name
+from ..files.whole import write_whole
 from ..models.labelers import Labeler
 from .convert import overrides
 from .model import build_without_weights
@@ -86,8 +90,23 @@ def check_image_folders(original: Config, options: Options) -> None:
                                     f'{osp.abspath(images)!r})')
 
 
+@contextmanager
+def _reading(dataset: dict) -> Iterator[None]:
+    """Say which class cannot read which json, where its reader says no more than a key."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        kinds = sorted({name_of(part) for part in leaves(dataset)})
+        files = [path for path in _files(dataset) if path]
+        raise ValueError(
+            f'{", ".join(kinds)} cannot read {", ".join(map(repr, files))}: '
+            f'{type(error).__name__}: {error}. A class may need another layout than the json has. '
+            "For keypoints in COCO's own layout, the config needs a CocoDataset with their metainfo"
+        ) from error
+
+
 def check_training(cfg: Config, labeler: Optional[Labeler],
-                   labeled: bool) -> Tuple[str, List[str]]:
+                   labeled: bool) -> Tuple[str, Dict[str, List[str]]]:
     """Read the training data, and look for the first unlabeled image.
 
     Args:
@@ -96,26 +115,34 @@ def check_training(cfg: Config, labeler: Optional[Labeler],
         labeled (bool): Whether to read the labeled set too. The original's may not be here.
 
     Returns:
-        tuple[str, list[str]]: The number of people, in words; and the unlabeled images' paths.
+        tuple[str, dict[str, list[str]]]: The number of people, in words; and the paths of the
+        images of each set that was read.
 
     Raises:
-        ValueError: If a set is empty, its images are not where the config says, or the labeler
-            lacks a person.
+        ValueError: If a set cannot be read or is empty, its images are not where the config says or
+            cannot be read, or the labeler lacks a person.
     """
     dataset = cfg.train_dataloader.dataset
     if labeled:
-        sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
+        with _reading(sources_of(dataset)[0]):
+            sources = dict(zip(SOURCE_NAMES, DATASETS.build(dataset).datasets))
     else:
         sources = {SOURCE_NAMES[1]: DATASETS.build(sources_of(dataset)[1])}
-    unlabeled = _images_of(sources[SOURCE_NAMES[1]])
-    if not split_frame_name(unlabeled[0]) and not isfile(unlabeled[0]) and not loads_elsewhere(
-            dataset):
-        raise ValueError(f'the first unlabeled image {unlabeled[0]!r} does not exist'
-                         f'{similar_name(unlabeled[0])}; give their folder with --unlabeled-images')
+    images = {name: _images_of(source) for name, source in sources.items()}
+    unlabeled = images[SOURCE_NAMES[1]]
+    if not loads_elsewhere(dataset):
+        if not split_frame_name(unlabeled[0]) and not isfile(unlabeled[0]):
+            raise ValueError(
+                f'the first unlabeled image {unlabeled[0]!r} does not exist'
+                f'{similar_name(unlabeled[0])}; give their folder with --unlabeled-images')
+        few = evenly(unlabeled)
+        if not any(map(shown_size, few)):
+            raise ValueError(f'none of {len(few)} unlabeled images that were tried can be read, '
+                             f'such as {few[0]!r}: are they images?')
     if labeler is not None:
         labeler.check_people(sources[SOURCE_NAMES[1]])
     words = ' and '.join(f'{len(source)} {name}' for name, source in sources.items())
-    return f'{words} people', unlabeled
+    return f'{words} people', images
 
 
 def _images_of(dataset) -> List[str]:
@@ -154,9 +181,12 @@ def check_validation(cfg: Config) -> Tuple[str, List[str]]:
     _check_best(cfg, metrics)
     check_val_set(cfg.val_dataloader.dataset, evaluator)
     try:
-        dataset = DATASETS.build(cfg.val_dataloader.dataset)
+        with _reading(cfg.val_dataloader.dataset):
+            dataset = DATASETS.build(cfg.val_dataloader.dataset)
         person = dataset.get_data_info(0)
     except (IndexError, ValueError) as error:  # MMEngine's, serializing nothing
+        if error.__cause__:  # it says what is wrong
+            raise
         raise ValueError(f'found nobody to validate on in {files[0]!r} ({error}). Annotations '
                          'need a `bbox`, `keypoints` and at least one labeled keypoint. Give '
                          'another json with --val') from error
@@ -223,7 +253,7 @@ def check_written(cfg: Config, options: Options) -> Tuple[List[str], List[str]]:
         model.load_labeler(names)
     with DefaultScope.overwrite_default_scope('mmpose'):
         files = _files(labeled)
-        words, unlabeled = check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
+        words, trained = check_training(cfg, model.labeler, labeled=bool(options.labeled) or all(
             exists(path) for path in files if path))
         people, notes = [words], []
         val = cfg.get('val_dataloader')
@@ -231,10 +261,12 @@ def check_written(cfg: Config, options: Options) -> Tuple[List[str], List[str]]:
                 exists(path) for path in _files(val.dataset) if path)):
             words, images = check_validation(cfg)
             people.append(words)
-            shared = count_shared(images, unlabeled)
-            if shared:
-                notes.append(f'{shared} of the {len(images)} validation images are unlabeled '
-                             'images, too: the metric says less about new ones')
+            for name, paths in trained.items():
+                shared = count_shared(images, paths)
+                if shared:
+                    less = 'less' if name == SOURCE_NAMES[1] else 'nothing'
+                    notes.append(f'{shared} of the {len(images)} validation images are {name} '
+                                 f'images, too: they say {less} about new ones')
     return people, notes
 
 
@@ -281,13 +313,13 @@ def write_config(path: str, options: Options, out: str,
         raise ImportError(f'{error}{remedy(error)}') from error
     os.makedirs(osp.dirname(osp.abspath(out)), exist_ok=True)
     before = Path(out).read_bytes() if osp.exists(out) else None
-    Path(out).write_text(text, encoding='utf-8')
+    write_whole(text, Path(out))
     try:
         written = Config.fromfile(out)
         people, notes = check_written(written, options)
     # A dataset's reader may raise anything if the json has another layout.
     except BaseException as error:
-        os.remove(out) if before is None else Path(out).write_bytes(before)
+        os.remove(out) if before is None else write_whole(before, Path(out))
         if not isinstance(error, Exception):  # it was interrupted
             raise
         told = isinstance(error, (OSError, ValueError))  # others may say no more than a key

@@ -97,5 +97,11 @@ def _check(cfg: Config) -> None:
         raise ValueError(f'the model {model["type"]} is not top-down: only TopdownPoseEstimator, '
                          'or a class that derives from it, sees one person per image, which mixing '
                          'and pseudo targets need')
+    if not model.get('backbone'):
+        raise ValueError(f'the model {model["type"]} has no `backbone` in its config, inside of '
+                         'which tiles are exchanged')
     if not cfg.get('train_dataloader') or not cfg.get('train_cfg'):
         raise ValueError('the config has no training: train_dataloader or train_cfg is missing')
+    if 'batch_size' not in cfg.train_dataloader:
+        raise ValueError('train_dataloader has no batch_size, by which labeled and unlabeled '
+                         'images are put together: give it instead of a batch_sampler')

@@ -8,7 +8,6 @@ from ..configs.components import name_of
 from ..configs.datasets import find_owner, find_step, image_folder
 from ..configs.metainfo import metainfo_of
 from ..configs.plain import read_config
-from ..configs.shipped import find_shipped_config
 from ..datasets.short_form import places_of
 from .options import Options
 from .references import Base, Changed, shortest, unscoped
@@ -203,7 +202,7 @@ def _is_gray(cfg: Config) -> bool:
 
 def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
     """Collect the options of the weak view that follow the labeler's crop, not the student's."""
-    found = read_config(find_shipped_config(path))
+    found = read_config(path)
     dataset = (found.get('test_dataloader') or found.get('val_dataloader') or {}).get('dataset', {})
     crop = find_step(dataset, 'TopdownAffine')
     if not crop:

@@ -14,7 +14,6 @@ from ..files.json_text import decode_json_text, decode_text, explain_json_error,
 # To be raised whenever the same arguments give other ids, or the text's header changes.
 FORMAT = '# mmpose_mum split, format 1'
 VISIBLE = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd')
-HIDDEN = ('keypoints', 'num_keypoints')
 # What else than the protocol says how a split was drawn.
 PARAMETERS = {'percent': ('percent', 'fold', 'seed'), 'sshpe': ('num', ), 'image-ids': ('list', )}
 
@@ -30,7 +29,7 @@ def _are_numbers(values: Any) -> bool:
 
 _FIELDS = [
     Field('bbox', '4 numbers, x, y, width and height', _are_numbers),
-    Field('area', 'a number, or left out', is_number),
+    Field('area', 'a number, or left out. `mmpose-mum boxes` mends that', is_number),
     Field('keypoints', 'a list of numbers, x, y and visibility of each keypoint', _are_numbers),
     CROWD]
 
@@ -122,7 +121,6 @@ class Source:
         self.members: Dict[str, str] = {}
         self.images: Dict[int, Any] = {}
         annotations: Dict[int, Any] = {}
-        kept = VISIBLE + HIDDEN if keep_hidden else VISIBLE
         self.text = decode_json_text(content, path)
         del content
         try:
@@ -141,7 +139,8 @@ class Source:
                                      f'{entry["image_id"]!r}, expected a whole number')
                 known[number] = (start, end) if key == 'images' else Annotation(
                     number, entry.get('image_id'), start, end, _check_usable(entry),
-                    json.dumps({key: entry[key] for key in kept if key in entry}))
+                    json.dumps({key: entry[key] for key in entry if key in VISIBLE or (
+                        keep_hidden and key != 'segmentation')}))
         except ValueError as error:
             what = ('it is a list, but no object with "images" and "annotations"'
                     if self.text.lstrip().startswith('[') else
@@ -160,8 +159,8 @@ class Source:
                 f'. The `image_id` of {self.strays} others is no `id` of an image: a number is not '
                 'the same as its text')
             raise ValueError(f'{path} has nobody to label in {len(self.annotations)} annotations: '
-                             'each is a crowd, or has no area, no box or no labeled keypoint'
-                             + lost)
+                             'each is a crowd, or has no area, no box or no labeled keypoint. '
+                             '`mmpose-mum boxes` gives boxes and areas' + lost)
 
     def labeled(self, split: Split) -> Tuple[Set[int], List[Annotation]]:
         """Return the ids of a split's labeled images, and its labeled annotations."""

@@ -2,6 +2,7 @@
 import logging
 import os.path as osp
 from collections import Counter
+from itertools import chain
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -27,6 +28,9 @@ from ..files.sizes import check_sizes, evenly, shown_size, stated_size
 from .boxes import load_detections, usable_box
 from .views import PIPELINE_METAINFO
 
+# Keypoints of a part of the body → the parts in an annotation of a whole body.
+_PARTS = dict(coco_wholebody_face=('face', ), coco_wholebody_hand=('lefthand', 'righthand'))
+
 
 @DATASETS.register_module()
 class UnlabeledPoseDataset(BaseCocoStyleDataset):
@@ -38,7 +42,8 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
 
     * ``ann_file``, a json in COCO's layout: every annotation with a ``bbox`` is a person. Keypoints
       may be missing, and are not read (but see ``keep_hidden``). Crowds and boxes without area are
-      left out.
+      left out. For models of COCO-WholeBody's faces or hands, the ``face_box``, ``lefthand_box``
+      and ``righthand_box`` take the place of the ``bbox``.
     * ``bbox_file``, a detector's json in COCO's result format, such as ``mmpose-mum detect``
       writes. With ``ann_file``, an ``image_id`` is an image id of that json, which only gives names
       and sizes. Without it, the ``image_id`` (or a ``file_name``) is the image's path below
@@ -202,7 +207,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
             a for a in coco.annotations if a.get('iscrowd') is not None], [CROWD])
         people, seen, stray, beyond = [], set(), None, 0
         left_out: Counter = Counter()
-        for annotation in coco.annotations:
+        for annotation in chain.from_iterable(map(self._parts, coco.annotations)):
             if counted is not None and annotation.get('category_id') not in counted:
                 continue
             image = find_entry(coco.images, annotation.get('image_id'))
@@ -269,6 +274,16 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                   f'{", ".join(told[key] for key in found if key not in counted)}. '
                   'Set bbox_category_ids to choose', 'current')
         return counted
+
+    def _parts(self, annotation: dict) -> List[dict]:
+        """Return the face or the hands of an annotation of a whole body, if they are wanted."""
+        parts = [part for part in _PARTS.get(self.metainfo.get('dataset_name'), ())
+                 if f'{part}_box' in annotation]
+        if not parts:
+            return [annotation]
+        return [dict(annotation, bbox=annotation[f'{part}_box'],
+                     keypoints=annotation.get(f'{part}_kpts'))
+                for part in parts if annotation.get(f'{part}_valid', True)]
 
     def _hidden(self, annotation: dict) -> dict:
         """Return the annotation's keypoints under names of their own."""

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..checkpoint.plain import build_plain, weights_of
 from ..checkpoint.safe_load import load_checkpoint
+from ..coco.labels import foreign_class
 from ..coco.layout import read_coco
 from ..configs.components import name_of
 from ..configs.datasets import (
@@ -228,6 +229,15 @@ def predict(model: torch.nn.Module, people: People, batch_size: int,
                     _person(sample), **{name: values[i] for name, values in more.items()},
                     category=next((entry for key, entry in categories.items() if key == number),
                                   people.category))
+
+
+def note_of_layout(cfg: Config) -> str:
+    """Say that the labels' class cannot read a json of predictions, in COCO's layout; or ''."""
+    sets = _training_sets(cfg.to_dict())
+    kind = foreign_class(sets[0]) if sets else ''
+    return kind and (f'NOTE: the labels are read by {kind}, which needs a layout of its own. It '
+                     'cannot train on the json that is written here, and `mmpose-mum merge` cannot '
+                     'add it to the labels')
 
 
 def nobody_predicted(people: People) -> ValueError:

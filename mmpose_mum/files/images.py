@@ -53,7 +53,8 @@ def list_images(source: str, frame_rate: float) -> List[str]:
                                 "data_root and data_prefix=dict(img='…'), or give a video's path")
     root = Path(folder_of(source) or '.')
     hidden: List[str] = []
-    paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root, hidden))
+    closed: List[str] = []
+    paths = [Path(source)] if osp.isfile(source) else sorted(_files_below(root, hidden, closed))
     names: List[str] = []
     broken: List[str] = []
     ignored: Counter = Counter()
@@ -69,7 +70,7 @@ def list_images(source: str, frame_rate: float) -> List[str]:
                 broken.append(str(path))
         else:
             ignored[suffix or 'without a suffix'] += 1
-    reports = _reports(source, broken, ignored, hidden)
+    reports = _reports(source, broken, ignored, hidden, closed)
     if not names:
         raise ValueError(
             f'no unlabeled image or video in {source!r} or its subfolders: looked for files that '
@@ -79,9 +80,13 @@ def list_images(source: str, frame_rate: float) -> List[str]:
     return names
 
 
-def _reports(source: str, broken: List[str], ignored: Counter, hidden: List[str]) -> Dict[str, int]:
+def _reports(source: str, broken: List[str], ignored: Counter, hidden: List[str],
+             closed: List[str]) -> Dict[str, int]:
     """Tell what is left out of a folder, each with the level of its importance."""
     reports = {}
+    if closed:
+        reports[f'{len(closed)} folders in {source!r} cannot be read, the first {closed[0]!r}: '
+                'their images are missing'] = logging.WARNING
     if broken:
         reports[f'{len(broken)} videos in {source!r} are empty or broken, or OpenCV does not know '
                 f'their codec, the first {broken[:1]}. If a player shows them, convert them to '
@@ -105,15 +110,17 @@ def _is_hidden(name: str) -> bool:
     return name.startswith('.') or name in _HIDDEN
 
 
-def _files_below(root: Path, hidden: List[str]) -> Iterator[Path]:
+def _files_below(root: Path, hidden: List[str], closed: List[str]) -> Iterator[Path]:
     """Yield the files of a folder and those below it, linked folders included, each folder once.
 
     Linked ones come last, so that a folder that has a place of its own is found there. Images and
-    videos that are hidden, or lie in a hidden folder, are added to ``hidden`` instead.
+    videos that are hidden, or lie in a hidden folder, are added to ``hidden`` instead, and folders
+    that cannot be read to ``closed``.
     """
     seen, starts = set(), [str(root)]
     for start in starts:  # grows
-        for folder, below, files in os.walk(start):
+        for folder, below, files in os.walk(start, onerror=lambda error: closed.append(
+                str(error.filename))):
             real = osp.realpath(folder)
             if real in seen:  # linked twice, or a link to a folder above
                 below.clear()

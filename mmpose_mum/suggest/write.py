@@ -80,11 +80,12 @@ def write_choice(out: Path, measured: Measured, doubt: np.ndarray, chosen: List[
     for to, path in sources.items():
         if not to.exists():
             _copy(path, to)
-    write_whole(json.dumps(content, allow_nan=False), out / 'people.json')
     sheet = contact_sheet([seen[i] for i, _ in chosen[:SHEET_PEOPLE]],
                           [f'{reason}, {doubt[i]:.2f}' for i, reason in chosen], people, score_thr)
     if not cv2.imwrite(str(out / 'sheet.png'), sheet):
         raise OSError(f'cannot write {out / "sheet.png"}')
+    # It is written last: a choice is whole if it is there.
+    write_whole(json.dumps(content, allow_nan=False), out / 'people.json')
     written = {out / 'images' / image['file_name'] for image in content['images']}
     return sum(path.is_file() and path not in written for path in (out / 'images').rglob('*'))
 

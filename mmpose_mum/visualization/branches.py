@@ -56,8 +56,9 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
         ValueError: If the config has no unlabeled branches, or does not look at them; or if the
             weights are not exactly those of its model.
     """
-    if not has_estimator(cfg.model):
-        raise ValueError(f'{cfg.filename} has a {cfg.model.type} and no '
+    if not has_estimator(cfg.get('model')):
+        kind = (cfg.get('model') or {}).get('type', 'config without a model')
+        raise ValueError(f'{cfg.filename} has a {kind} and no '
                          'SemiSupervisedPoseEstimator: it has no unlabeled branches to show')
     if not cfg.model.get('unsup_weight', 1):
         raise ValueError(f'{cfg.filename} has unsup_weight=0, so the unlabeled images are not '
@@ -71,6 +72,11 @@ def draw_branches(cfg: Config, checkpoint: Union[str, Dict[str, Any], None] = No
             model = MODELS.build(cfg.model)
     except TypeError as error:  # of an argument that there is not, or of another type
         raise ValueError(f'{cfg.filename} cannot be built: {error}') from error
+    except Exception as error:
+        if 'valid image' not in str(error):  # MMEngine's words, of a plain Exception
+            raise
+        raise ValueError(f'{cfg.filename}: none of the people that were tried has an image that '
+                         'can be read') from error
     if checkpoint:
         content = checkpoint if isinstance(checkpoint, dict) else load_checkpoint(checkpoint)
         unfit = load_or_tell(model, content['state_dict'])

@@ -30,11 +30,9 @@ def parse_models(texts: Sequence[str]) -> Models:
     models = {}
     for text in texts:
         name, _, files = text.partition('=')
-        config, _, checkpoint = files.partition(':')
+        config, _, checkpoint = files.rpartition(':')
         if not (name and config and checkpoint) or name in models:
             raise ValueError(f'{text}: expected NAME=CONFIG:CHECKPOINT, each with another name')
-        if not Path(config).is_file():
-            raise ValueError(f'{text}: there is no config {config}')
         models[name] = read_config(config), find_checkpoint(Path(checkpoint))
     return models
 

@@ -19,6 +19,9 @@ def write(image: np.ndarray, words: Sequence[Tuple[str, Color]], at: Tuple[int, 
         width (int): Room for all words, in pixels.
         size (float): OpenCV's font scale; smaller if the words need more room.
     """
+    # OpenCV ends the process at a name of a file that is no UTF-8.
+    words = [(text.encode('utf-8', 'backslashreplace').decode(), color) for text, color in words]
+
     def lengths(size):
         return [cv2.getTextSize(text, FONT, size, 1)[0][0] for text, _ in words]
 

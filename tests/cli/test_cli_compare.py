@@ -115,7 +115,7 @@ def test_the_share_of_right_keypoints():
 @pytest.mark.parametrize('text, message', [
     ('plain', 'expected NAME=CONFIG:CHECKPOINT'),
     ('plain=config.py', 'expected NAME=CONFIG:CHECKPOINT'),
-    ('plain=config.py:a.pth', 'there is no config config.py'),
+    ('plain=config.py:a.pth', "there is no config 'config.py'"),
 ])
 def test_what_is_no_model_is_an_error(text, message, tmp_path):
     with pytest.raises(SystemExit, match=message):

@@ -190,7 +190,7 @@ def test_originals_that_would_end_late_are_named(change, message, demo, tmp_path
 def test_a_validation_on_the_labeled_people_is_noted(demo, tmp_path, capsys):
     make_with(demo, tmp_path / 'x.py', '--val', demo['train_labeled'], '--val-images',
               demo['train_images'])
-    assert 'NOTE      --val holds the labeled people' in capsys.readouterr().out
+    assert 'of the 5 validation images are labeled images, too' in capsys.readouterr().out
 
 
 def test_images_that_are_elsewhere_are_noticed(demo, tmp_path):
@@ -324,3 +324,39 @@ model = dict(head=dict(loss=dict(_delete_=True, type='KLDiscretLoss')))
     make_with(demo, tmp_path / 'x.py', '--val', demo['val'], '--val-images', demo['val_images'],
               '--ratio', 2)
     assert 'NOTE' not in capsys.readouterr().out  # the loss of heatmaps is an average
+
+
+@pytest.mark.parametrize('change, message', [
+    ("model = dict(_delete_=True, type='TopdownPoseEstimator')", 'no `backbone` in its config'),
+    ("train_dataloader = dict(_delete_=True, batch_sampler=dict(type='X'), dataset=dict())",
+     'no batch_size, by which'),
+    ("model = dict(head=dict(out_channels=133))\n"
+     "train_dataloader = dict(dataset=dict(type='CocoWholeBodyDataset'))",
+     r"CocoWholeBodyDataset cannot read '.*json': KeyError: 'foot_kpts'. A class may need"),
+])
+def test_originals_that_miss_something_are_named(change, message, demo, tmp_path):
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f'_base_ = {str(SUPERVISED)!r}\n{change}\n')
+    with pytest.raises(SystemExit, match=message):
+        make_with(demo, tmp_path / 'x.py', config=plain)
+
+
+def test_unlabeled_images_none_of_which_can_be_read_are_an_error(demo, tmp_path):
+    for name in 'abc':
+        (tmp_path / f'{name}.jpg').write_text('version https://git-lfs.github.com/spec/v1')
+    with pytest.raises(SystemExit, match='none of 3 unlabeled images that were tried can be read'):
+        make('--labeled', demo['train_labeled'], '--labeled-images', demo['train_images'],
+             '--unlabeled', tmp_path, '-o', tmp_path / 'x.py')
+
+
+def test_a_full_disk_leaves_the_old_config(demo, tmp_path, monkeypatch):
+    out = tmp_path / 'x.py'
+    out.write_text('old')
+
+    def full(content, path):
+        raise OSError(f'cannot write {path}: no space')
+
+    monkeypatch.setattr(checks, 'write_whole', full)
+    with pytest.raises(SystemExit, match='cannot write .*x.py: no space'):
+        make_with(demo, out, '--force')
+    assert out.read_text() == 'old'

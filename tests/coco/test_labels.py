@@ -7,7 +7,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 from helpers.label_jsons import METAINFO, change, dataset, everyone, labels, null, person
-from mmpose_mum.coco.labels import check_flips, check_label_sets
+from mmpose_mum.coco.labels import check_flips, check_label_sets, foreign_class
 from mmpose_mum.datasets import SemiSupervisedDataset
 
 
@@ -260,3 +260,19 @@ def test_the_flips_of_all_of_mmposes_datasets_are_right(mmpose_configs):
     for path in paths:
         if path.stem != 'deepfashion2':  # whose names do not match in MMPose
             check_flips(parse_pose_metainfo(dict(from_file=str(path))))
+
+
+@pytest.mark.parametrize('spoil, words', [
+    (change(('images', 1), file_name='gone.png'), "1 of 3 images.*gone.png'"),
+    (change(('images', 1), width=120, height=160), 'the json says 120×160')])
+def test_images_of_classes_with_a_reader_of_their_own_are_looked_for(tmp_path, spoil, words):
+    content = labels()
+    config = dataset(tmp_path, content, type='CocoWholeBodyDataset', metainfo=dict(
+        from_file='configs/_base_/datasets/coco_wholebody.py'))
+    assert foreign_class(config) == 'CocoWholeBodyDataset'
+    assert foreign_class(dict(type='RepeatDataset', dataset=dict(type='CocoDataset'))) == ''
+    check_label_sets(config, 'labeled')
+    spoil(content)
+    with pytest.raises(ValueError, match=words):
+        check_label_sets(dict(config, **dataset(tmp_path, content, type=config['type'],
+                                                metainfo=config['metainfo'])), 'labeled')

@@ -38,6 +38,8 @@ def test_what_the_metric_reads_itself_is_checked_for_it_alone(tmp_path, spoil, w
     bad = dataset(tmp_path, content)
     tested, with_file = dict(bad, test_mode=True), dict(coco, ann_file='labels.json')
     check_val_set(tested, dict(type='PCKAccuracy'))
+    with pytest.raises(ValueError, match=words):  # a class that derives from CocoMetric
+        check_val_set(tested, dict(type='mmpose.CocoWholeBodyMetric'))
     for one, metric in ((tested, coco), (bad, with_file)):
         with pytest.raises(ValueError, match=f'labels.json.*{words}'):
             check_val_set(one, [dict(type='PCKAccuracy'), metric])

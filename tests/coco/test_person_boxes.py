@@ -98,3 +98,9 @@ def test_all_labeled_keypoints_lie_in_the_box(points, edge):
         assert has_area(person['bbox'])
         assert x - .01 <= left and left + wide <= x + width + .02
         assert y - .01 <= top and top + high <= y + height + .02
+
+
+def test_people_who_are_marked_as_deleted_are_left_out():
+    coco, count = with_boxes(labels(dict(keypoints=POINTS, deleted=True),
+                                    dict(keypoints=POINTS, deleted=False)), .1)
+    assert len(coco.annotations) == 1 and count == dict(deleted=1, made=1)

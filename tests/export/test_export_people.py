@@ -1,9 +1,11 @@
 """People are found and predicted by the config and the checkpoint of one model."""
+import copy
+
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose_mum.export.people import find_people, load_plain
+from mmpose_mum.export.people import find_people, load_plain, note_of_layout
 
 
 def reordered(metainfo):
@@ -34,3 +36,11 @@ def test_a_checkpoint_of_another_model_is_an_error(cfg, tmp_path):
     torch.save(dict(state_dict={'teacher.backbone.a': torch.zeros(1)}), str(tmp_path / 'a.pth'))
     with pytest.raises(ValueError, match="not the checkpoint's: .*missing weights: .*, such as"):
         load_plain(cfg, str(tmp_path / 'a.pth'))
+
+
+def test_labels_in_a_layout_of_their_own_are_noted(cfg):
+    assert note_of_layout(cfg) == ''
+    whole = copy.deepcopy(cfg)
+    whole.train_dataloader.dataset = dict(
+        type='CocoWholeBodyDataset', ann_file='a.json', pipeline=[])
+    assert 'read by CocoWholeBodyDataset' in note_of_layout(whole)

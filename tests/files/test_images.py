@@ -1,4 +1,6 @@
 """What a folder holds: images by name, and videos that cannot be read are told of."""
+import os
+
 import pytest
 
 from mmpose_mum.files import images
@@ -106,3 +108,17 @@ def test_the_look_for_missing_images_reaches_from_the_first_to_the_last(folder, 
     paths[place] = 'gone.jpg'
     assert missing_images(paths, 'a set') == (
         f"1 of {min(length, 20)} images of a set do not exist, such as 'gone.jpg'", length == 1)
+
+
+def test_folders_that_cannot_be_read_are_told(folder, said, monkeypatch):
+    scan = os.scandir
+
+    def closed(path):
+        if str(path).endswith('deep'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', closed)
+    assert list_images(str(folder), 1.) == ['a.PNG', 'b.jpg']
+    assert any(f"1 folders in '{folder}' cannot be read, the first '{folder}/deep'" in text
+               for text in said)

@@ -26,3 +26,9 @@ def test_words_have_their_colors_in_their_order():
     write(image, [('first', (255, 0, 0)), ('second', (0, 255, 0))], (5, 20), 290, .45)
     first, second = (image[..., channel].any(0).nonzero()[0] for channel in (0, 1))
     assert first.max() < second.min() and not image[..., 2].any()
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same():
+    image = np.zeros((30, 300, 3), np.uint8)
+    write(image, [('b\udce9.jpg', (255, 0, 0))], (5, 20), 290, .45)  # OpenCV would end the process
+    assert image.any()

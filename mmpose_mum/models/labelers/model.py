@@ -12,7 +12,6 @@ from ...checkpoint.plain import build_plain, weights_of
 from ...checkpoint.safe_load import load_checkpoint
 from ...configs.metainfo import keypoint_names, keypoints_of
 from ...configs.plain import plain_model, read_config
-from ...configs.shipped import find_shipped_config
 from ...functional.normalization import Normalization
 from ...functional.seeding import preserved
 from ..precision import float32_outputs, without_autocast
@@ -45,7 +44,7 @@ class ModelLabeler(Labeler):
 
     def load(self, names: List[str], head: ConfigType, views: 'Normalization') -> None:
         """Read the model; see the base class."""
-        full = read_config(find_shipped_config(self.config)).to_dict()
+        full = read_config(self.config).to_dict()
         content = load_checkpoint(self.source)
         config = plain_model(full)
         with preserved():  # a module draws its first weights

@@ -73,7 +73,7 @@ _TENSOR_PARTS = {
 # What else MMEngine's Runner saves (logs, numbers, keypoint metainfo), by top-level module …
 _IGNORED_MODULES = {'numpy', '_codecs', 'datetime', 'pathlib', 'mmengine', 'mmcv', 'mmdet',
                     'mmpose', 'mmpretrain', 'mmpose_mum'}
-# … and by name. Python 2's names are among them, since it can read what torch.save writes.
+# … and by name. Those of Python 2 are among them: torch.save writes pickles that use them.
 _IGNORED_NAMES = {
     *((module, name) for module in ('builtins', '__builtin__') for name in (
         'getattr', 'object', 'bool', 'int', 'long', 'float', 'complex', 'bytes', 'bytearray',

@@ -99,8 +99,10 @@ def _changed(cfg, original, ratio: float) -> Iterator[str]:
             yield (f"the original's {sampler} is left out: each labeled image comes equally often. "
                    'To draw from several sets in other shares, use a CombinedDataset with '
                    'sample_ratio_factor')
-    losses = cfg.model.estimator.get('head', {}).get('loss', {})
-    if ratio > 1 and name_of(losses) == 'KLDiscretLoss':
+    head = cfg.model.estimator.get('head') or {}
+    loss = (head.get('pose_cfg') or head).get('loss')
+    if ratio > 1 and name_of(loss) == 'KLDiscretLoss':
+        weight = cfg.model.get('unsup_weight', 1)
         yield (f'KLDiscretLoss sums over the images, so the unlabeled ones count {ratio:g} times '
-               f'as much: `--cfg-options model.unsup_weight={4 / ratio:g}` in the training makes '
-               'up for that')
+               f'as much: `--cfg-options model.unsup_weight={weight / ratio:g}` in the training '
+               'makes up for that')

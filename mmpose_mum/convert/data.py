@@ -196,7 +196,7 @@ def _loading(cfg: Config) -> Dict[str, Any]:
 
 
 def _is_gray(cfg: Config) -> bool:
-    """Tell whether images have one channel, whose colors and boxes the transforms cannot change."""
+    """Tell whether images have one channel: no transform can change colors or erase boxes there."""
     return _step(cfg, 'LoadImage').get('color_type') == 'grayscale'
 
 

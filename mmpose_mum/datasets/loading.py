@@ -2,6 +2,7 @@
 import warnings
 from typing import Dict, Optional, Set, Tuple
 
+import cv2
 import numpy as np
 from mmengine import fileio
 from mmpose.datasets.transforms import LoadImage
@@ -114,6 +115,8 @@ class LoadUnlabeledImage(LoadImage):
         frame = split_frame_name(path)
         if frame:
             img = read_frame(*frame)
+            if img is not None and self.color_type == 'grayscale':
+                img = cv2.cvtColor(img, cv2.COLOR_BGR2GRAY)
         elif self.imdecode_backend == 'cv2' and self.color_type == 'color':
             content = fileio.get(path, backend_args=self.backend_args)
             box = results['bbox'][0] if 'bbox' in results else None

@@ -242,10 +242,11 @@ def note_of_layout(cfg: Config) -> str:
 
 def nobody_predicted(people: People) -> ValueError:
     """Return the error that nobody can be predicted; it shows one of the images."""
-    first = next(filter(len, people.datasets)).get_data_info(0)['img_path']
+    filled = next(filter(len, people.datasets), None)
+    first = f', such as {filled.get_data_info(0)["img_path"]!r}' if filled else ''
     return ValueError(
         f'none of the {sum(map(len, people.datasets))} people can be predicted: their images '
-        f'cannot be read, such as {first!r}, or their boxes lie outside of them. Check the boxes '
+        f'cannot be read{first}, or their boxes lie outside of them. Check the boxes '
         'and the folder of the images. Relative paths start where the command runs')
 
 

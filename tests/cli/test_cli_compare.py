@@ -167,3 +167,12 @@ def test_other_keypoints_and_missing_data_are_errors(models, tmp_path):
 def test_a_wrong_command_line_is_refused(options):
     with pytest.raises(SystemExit, match='2'):
         main(['compare', 'a=b:c', *options])
+
+
+def test_people_of_combined_sets_are_seen_in_their_labeled_boxes(models):
+    cfg = Config.fromfile(models['plain'][0])
+    part = dict(cfg.val_dataloader.dataset, bbox_file='nowhere.json')
+    meta = dict(from_file='configs/_base_/datasets/coco.py')
+    cfg.val_dataloader.dataset = dict(
+        type='CombinedDataset', metainfo=meta, datasets=[dict(part, pipeline=[])], pipeline=[])
+    assert len(compare.build_dataset(cfg)) == 9

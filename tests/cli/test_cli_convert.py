@@ -316,7 +316,7 @@ train_dataloader = dict(sampler=dict(
 model = dict(head=dict(loss=dict(_delete_=True, type='KLDiscretLoss')))
 """)
     cfg = Config.fromfile(str(plain))
-    cfg.model = dict(estimator=cfg.model)
+    cfg.model = dict(estimator=cfg.model, unsup_weight=4)
     found = [*_changed(cfg, cfg, 4.)]
     assert len(found) == 2 and 'MultiSourceSampler is left out' in found[0]
     assert 'count 4 times' in found[1] and 'model.unsup_weight=1`' in found[1]

@@ -141,6 +141,8 @@ def test_a_frame_of_a_video_is_an_image(tmp_path):
     assert results['img_shape'] == results['ori_shape'] == (60, 80)
     assert results['img_path'] == f'{tmp_path}/a.avi#000007'
     np.testing.assert_array_equal(results['bbox'], [[0, 0, 80, 60]])
+    gray = LoadUnlabeledImage(color_type='grayscale')(dict(img_path=f'{tmp_path}/a.avi#000007'))
+    assert gray['img'].shape == (60, 80)  # as an image's
     for name in ('a.avi#000009', 'none.avi#000000'):
         with pytest.warns(UserWarning, match=rf'(?s)number 1 in this process: .*{name} \('):
             assert LoadUnlabeledImage()(dict(img_path=f'{tmp_path}/{name}')) is None

@@ -30,6 +30,7 @@ def test_a_keypoint_is_right_within_a_tenth_of_the_longer_side():
     np.testing.assert_allclose(BAD.errors, [.11, .5, .03])
     assert GOOD.right.all() and BAD.right.tolist() == [False, False, True]
     assert PART.right.sum() == 0
+    assert not person('edge', [10, 10, 10]).right.any()  # as MMPose's PCK
     assert JUDGED.share == pytest.approx(5 / 10)
     assert JUDGED.by_keypoint == dict(nose=1 / 3, hand=1 / 3, foot=3 / 4)
 

@@ -26,7 +26,7 @@ class HiddenLabelHook(Hook):
     ``UnlabeledPoseDataset``. Every ``interval`` iterations the teacher, or the labeler, runs once
     more, in float32, on the weak view of the batch, before it is updated. A keypoint counts if its
     label is visible and inside the view, and its target has a weight. It has none if a labeler's
-    json lacks it, or if several labelers are far apart. It is right if its error is at most ``thr``
+    json lacks it, or if several labelers are far apart. It is right if its error is below ``thr``
     times the longer side of the person's box. In a flipped view keypoints have the names that they
     have for the teacher.
 
@@ -43,7 +43,7 @@ class HiddenLabelHook(Hook):
 
     Args:
         interval (int): Iterations from one look to the next.
-        thr (float): Distance up to which a keypoint is right, in longer sides of the box.
+        thr (float): Distance below which a keypoint is right, in longer sides of the box.
 
     Raises:
         ValueError: If an argument is out of its range; in training, if samples have no hidden
@@ -80,7 +80,7 @@ class HiddenLabelHook(Hook):
             x.to(seen.keypoints.device, non_blocking=True) for x in (truth, counts, radius))
         if seen.weights is not None:
             counts &= seen.weights > 0
-        right = (seen.keypoints - truth).norm(dim=-1) <= self.thr * radius
+        right = (seen.keypoints - truth).norm(dim=-1) < self.thr * radius
         found = tally(right, counts, seen.scores, BINS)
         self._counts = found if self._counts is None else self._counts + found
 

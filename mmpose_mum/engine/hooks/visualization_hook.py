@@ -117,7 +117,7 @@ def count_keypoints(step) -> Tensor:
     used = step.targets.weights > 0
     height, width = step.strong.shape[2:]
     away = step.student_keypoints() - step.targets.keypoints
-    agrees = torch.stack([away[..., 0] / width, away[..., 1] / height], -1).norm(dim=-1) <= NEAR
+    agrees = torch.stack([away[..., 0] / width, away[..., 1] / height], -1).norm(dim=-1) < NEAR
     counts = tally(used, torch.ones_like(used), step.targets.scores, BINS)
     agreed = torch.zeros_like(counts[:1])
     agreed[0, :used.shape[1]] = (agrees & used).sum(0)

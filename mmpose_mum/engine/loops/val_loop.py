@@ -1,10 +1,11 @@
 """Validation of teacher and student that loads every batch once."""
 import copy
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner, ValLoop, autocast
+from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
@@ -22,7 +23,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
     Each batch is loaded once, and both models predict. The metrics and their names,
     ``teacher/coco/AP`` and ``student/coco/AP``, are bit-identical to those of MMDetection's loop.
     Each model has its own ``results`` in the metrics. They share the rest, such as COCO's ground
-    truth.
+    truth, unless a ``gt_converter`` changes it.
 
     Hooks are called once for each batch, as in MMEngine's ``ValLoop``. A sample holds the
     predictions of one model only, so their ``outputs`` are those of the model that ``predict_on``
@@ -56,7 +57,7 @@ class TeacherStudentOnePassValLoop(ValLoop):
             dict: Each metric under its name with ``teacher/`` or ``student/`` before it.
         """
         runner = self.runner
-        self._evaluators = {model: _with_own_results(self.evaluator) for model in MODELS}
+        self._evaluators = dict(zip(MODELS, _evaluators_of(self.evaluator)))
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')
         runner.model.eval()
@@ -111,6 +112,18 @@ def _settings_of(model: nn.Module) -> dict:
     return model.semi_test_cfg
 
 
+def _evaluators_of(evaluator: Evaluator) -> Tuple[Evaluator, Evaluator]:
+    """Return an evaluator for each model; the first is the Runner's, with all that it remembers."""
+    if any(map(_converts, _metrics_in(vars(evaluator)))):  # its labels must stay as they are
+        return _with_own_results(evaluator), _with_own_results(evaluator)
+    return evaluator, _with_own_results(evaluator)
+
+
+def _converts(metric: BaseMetric) -> bool:
+    """Tell whether a metric writes other labels over its own at each evaluation."""
+    return isinstance(metric, CocoMetric) and bool(metric.gt_converter)
+
+
 def _with_own_results(evaluator: Evaluator) -> Evaluator:
     """Copy an evaluator whose metrics share all with the original's but what they collect."""
     copies: Dict[int, Any] = {}  # one of each: an evaluator may have a metric in several places
@@ -125,18 +138,22 @@ def _with_own_results(evaluator: Evaluator) -> Evaluator:
         if id(part) not in copies:
             copies[id(part)] = copy.copy(part)
             for name, value in vars(part).items():
-                if _has_metrics(value):  # as KeypointPartitionMetric and MultiDatasetEvaluator do
+                if any(_metrics_in(value)):  # as KeypointPartitionMetric and MultiDatasetEvaluator
                     setattr(copies[id(part)], name, own(value))
             if isinstance(part, BaseMetric):
                 copies[id(part)].results = []
-            if getattr(part, 'gt_converter', None):  # CocoMetric converts its labels in place
+            if _converts(part):
                 copies[id(part)].coco = copy.deepcopy(part.coco)
         return copies[id(part)]
 
     return own(evaluator)
 
 
-def _has_metrics(value: Any) -> bool:
-    values = value.values() if isinstance(value, dict) else value
-    return isinstance(value, BaseMetric) or isinstance(
-        value, (dict, list, tuple)) and any(map(_has_metrics, values))
+def _metrics_in(value: Any) -> Iterator[BaseMetric]:
+    """Yield the metrics in nested dicts and lists, and in one another."""
+    if isinstance(value, BaseMetric):
+        yield value
+        value = vars(value)
+    if isinstance(value, (dict, list, tuple)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _metrics_in(part)

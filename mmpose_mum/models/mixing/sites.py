@@ -164,7 +164,7 @@ def _trace(backbone: nn.Module, input_size: Tuple[int, int], modules: Dict[str, 
 def _image_channels(backbone: nn.Module) -> int:
     """Return how many channels a backbone's images have: 3, or fewer, as of a thermal camera."""
     return next((module.in_channels for module in backbone.modules()
-                 if isinstance(module, nn.Conv2d) and module.in_channels < 3), 3)
+                 if isinstance(module, nn.Conv2d) and module.in_channels <= 3), 3)
 
 
 def inspect_site(traced: Trace, site: str, grid: Tuple[int, int]) -> Site:

@@ -28,7 +28,7 @@ class PseudoTargets(NamedTuple):
             keypoint (B, K, h, w); for other heads see there; None for those whose loss needs only
             the keypoints.
         valid: (B, 1, h, w) float, 1 where the teacher has seen the pixel of ``maps``. All 1 if the
-            heatmaps were made from the keypoints; None if ``maps`` are no heatmaps.
+            heatmaps were made from the keypoints; None for other maps, such as UDP's combined ones.
     """
     keypoints: Tensor
     scores: Tensor

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmpose.registry import DATASETS, LOOPS, METRICS
 
 from helpers import small_run
-from mmpose_mum.engine.loops.val_loop import _with_own_results
+from mmpose_mum.engine.loops.val_loop import _evaluators_of
 
 ONE_PASS, TWO_PASSES = 'TeacherStudentOnePassValLoop', 'mmdet.TeacherStudentValLoop'
 
@@ -238,7 +238,8 @@ class Sorting(Evaluator):
     lambda: Evaluator([Outer()]), lambda: Sorting([Value()])], ids=['metric', 'evaluator'])
 def test_metrics_inside_others_have_results_of_each_model(evaluator):
     first = evaluator()
-    second = _with_own_results(first)
+    same, second = _evaluators_of(first)
+    assert same is first  # what it remembers of earlier validations stays
     for one, value in ((first, 1.), (second, 3.)):
         one.process(data_samples=[value, value])
     assert first.evaluate(2) == dict(mean=1.) and second.evaluate(2) == dict(mean=3.)
@@ -262,7 +263,8 @@ def test_labels_that_a_metric_converts_are_converted_once_for_each_model(tmp_pat
     evaluator.dataset_meta = people.metainfo
     person = people.get_data_info(0)
     for _ in range(2):  # validations
-        models = [_with_own_results(evaluator) for _ in range(2)]
+        models = _evaluators_of(evaluator)
+        assert evaluator not in models
         for model in models:
             model.process([dict(
                 id=1, img_id=1, ori_shape=(100, 100),

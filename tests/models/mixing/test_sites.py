@@ -315,3 +315,17 @@ def test_nested_values_keep_their_structure():
     assert isinstance(mapped, tuple) and isinstance(mapped[0][1], tuple)
     assert mapped[0][1][1:] == ('text', None) and mapped[1]['number'] == 3
     assert [x is y for x, y in zip(tensors_of(value), (a, b, c))] == [True] * 3
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_a_convolution_of_few_channels_behind_the_stem_is_not_taken_for_it(channels):
+    class Attention(nn.Module):  # as CBAM's, of the mean and the maximum over the channels
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 1, 7, padding=3)
+
+        def forward(self, x):
+            return x * self.conv(torch.cat([x.mean(1, True), x.amax(1, True)], 1))
+
+    backbone = nn.Sequential(nn.Conv2d(channels, 8, 3), Attention())
+    assert outputs_behind_site(backbone, 'input', SIZE, (2, 2)) == [True]

@@ -3,8 +3,13 @@ import logging
 import uuid
 
 import pytest
+from hypothesis import settings
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
+
+# No test times anything: a machine may be busy.
+settings.register_profile('untimed', deadline=None)
+settings.load_profile('untimed')
 
 
 @pytest.fixture(autouse=True)

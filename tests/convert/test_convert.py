@@ -114,7 +114,7 @@ def test_a_class_of_ones_own_that_derives_from_the_top_down_one_is_top_down(monk
 @pytest.mark.parametrize('change, message', [
     (dict(model=dict(type='BottomupPoseEstimator')), 'not top-down'),
     (dict(model=dict(type='NobodysEstimator')), 'not top-down'),
-    (dict(model=dict(type='SemiSupervisedPoseEstimator')), 'semi-supervised already'),
+    (dict(model=dict(type='SemiSupervisedPoseEstimator', estimator={})), 'semi-supervised already'),
     (dict(model=dict(type=dict)), 'new style'),
     (dict(model=None), 'has no model'),
     (dict(train_dataloader=None), 'has no training'),

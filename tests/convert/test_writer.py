@@ -45,7 +45,7 @@ def executed(text):
     return {key: value for key, value in scope.items() if key not in ('_base_', '__builtins__')}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(['model', 'train_cfg', 'default_hooks']), DEEP))
 def test_python_reads_the_values_that_were_written_from_lines_that_fit(overrides):
     text = converted_text(CFG, overrides, 'original.py')

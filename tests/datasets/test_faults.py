@@ -191,7 +191,7 @@ def images_with_boxes(draw):
     return width, height, [x1, y1, x1 + w, y1 + h]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(images_with_boxes(), st.booleans(), st.integers(0, 2**31))
 def test_views_of_any_image_and_box_are_whole(case, use_udp, seed):
     width, height, box = case
@@ -277,7 +277,7 @@ def build_or_value_error(folder, content, name, **arguments):
     return dataset
 
 
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @FUZZ

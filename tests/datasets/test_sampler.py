@@ -56,7 +56,7 @@ def of_source(indices, sizes, source):
 SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sizes=SIZES, slots=st.lists(st.integers(1, 6), min_size=3, max_size=3),
        seed=st.integers(0, 2**31), shuffle=st.booleans())
 def test_every_batch_has_the_ratio_and_every_pass_each_sample_once(sizes, slots, seed, shuffle):
@@ -72,7 +72,7 @@ def test_every_batch_has_the_ratio_and_every_pass_each_sample_once(sizes, slots,
             assert sorted(seen[start:start + size]) == list(range(size))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(batch_size=st.integers(1, 64), ratio=st.lists(st.integers(0, 9), min_size=1, max_size=4))
 def test_slots_are_the_ratio_rounded_by_less_than_one(batch_size, ratio):
     if sum(ratio) == 0:
@@ -93,7 +93,7 @@ def test_slots_of_known_ratios():
         slots_per_source(5, [2, -1])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sizes=st.tuples(st.integers(1, 12), st.integers(1, 12)), start=st.integers(0, 50),
        ratio=st.sampled_from([(1, 1), (1, 3), (3, 1)]))
 def test_starting_at_a_batch_is_the_same_as_skipping_to_it(sizes, start, ratio):

@@ -32,7 +32,7 @@ def cut(keypoints, usable=None, size=(HEIGHT, WIDTH), **options):
     return hidden[:, 0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 3), st.integers(1, 5), st.floats(0, 9), st.integers(0, 999),
        st.tuples(st.integers(4, 30), st.integers(4, 30)))
 def test_all_keypoints_patches_are_where_a_slow_reference_has_them(batch, number, half, seed, size):

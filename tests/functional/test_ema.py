@@ -36,7 +36,7 @@ def clones(values):
     return [v.detach().clone() for v in values]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=4))
 def test_updates_equal_a_plain_loop(momenta):
     teacher = tensors(0)

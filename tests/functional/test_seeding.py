@@ -17,7 +17,7 @@ def draw():
     return random.random(), float(np.random.rand()), float(torch.rand(()))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(first=PLACES, second=PLACES)
 def test_a_place_draws_the_same_again_and_another_one_something_else(first, second):
     with seeded(*first):

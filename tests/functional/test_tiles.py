@@ -75,7 +75,7 @@ def laid_out(x, layout):
     return x
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(mixings(), st.sampled_from(DTYPES),
        st.sampled_from(['contiguous', 'channels_last', 'strided', 'transposed']))
 def test_mixing_agrees_with_the_rule_and_unmixing_undoes_it(mixing, dtype, layout):
@@ -88,7 +88,7 @@ def test_mixing_agrees_with_the_rule_and_unmixing_undoes_it(mixing, dtype, layou
     assert torch.equal(mix_tiles(unmix_tiles(x, permutation), permutation), x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mixings(), st.booleans())
 def test_the_memory_format_is_kept(mixing, channels_last):
     shape, permutation = mixing
@@ -106,7 +106,7 @@ def test_maps_of_one_channel_or_pixel_keep_their_strides(shape):
     assert mix_tiles(x, permutation_of(4, (1, 1), 2)).stride() == x.stride()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 11), st.integers(1, 4), st.integers(1, 4), st.integers(2, 6),
        st.integers(0, 999))
 def test_each_cell_permutes_the_images_of_a_group(batch, rows, cols, group_size, seed):
@@ -165,7 +165,7 @@ def test_an_element_names_the_image_that_a_cell_comes_from():
     assert mixed[1, 0].tolist() == [[1, 1, 0, 0, 1, 1]] * 2 + [[0, 0, 1, 1, 1, 1]] * 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),
        st.integers(2, 4), st.integers(0, 99))
 def test_cells_agree_between_resolutions(rows, cols, cell_height, cell_width, factor, seed):
@@ -195,7 +195,7 @@ def test_image_numbers_mixed_at_one_size_are_unmixed_at_another(height, width):
     assert torch.equal(unmix_tiles(large, permutation), numbers.expand(6, 1, height, width))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(mixings(max_size=9), st.sampled_from(['contiguous', 'channels_last', 'strided']))
 def test_gradients_are_those_of_plain_indexing(mixing, layout):
     shape, permutation = mixing

@@ -77,7 +77,7 @@ def test_results_keep_the_dtype(dtype):
     assert warp_keypoints(torch.zeros(1, 2, 2, dtype=dtype), matrix).dtype == dtype
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(affines(shift=500.), affines(shift=500.), st.sampled_from([torch.float32, torch.float64]))
 def test_view_to_view_takes_what_one_view_shows_to_the_other(source, target, dtype):
     points = torch.tensor([[[0., 0.], [640., 0.], [333., 250.], [-20., 479.]]], dtype=dtype)
@@ -118,7 +118,7 @@ def test_autocast_does_not_coarsen_positions():
         assert torch.equal(result, expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(affines(center=(6, 4), shift=5.), st.tuples(st.integers(2, 14), st.integers(2, 14)),
        st.tuples(st.integers(2, 14), st.integers(2, 14)), st.integers(0, 99))
 def test_warped_heatmaps_and_validity_match_a_slow_reference(matrix, size, target_size, seed):
@@ -304,7 +304,7 @@ def slow_distributions(of_x, of_y, matrix):
     return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(affine_of=st.tuples(st.floats(-90, 90), st.floats(.6, 1.6), st.booleans()),
        shift=st.tuples(st.floats(-8, 8), st.floats(-8, 8)),
        center=st.tuples(st.floats(20, 40), st.floats(25, 55)),

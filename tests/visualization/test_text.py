@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmpose_mum.visualization.text import write
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(words=st.lists(st.text(string.ascii_letters + string.digits + ' .,%', min_size=1,
                               max_size=30), min_size=1, max_size=3),
        width=st.integers(100, 400), size=st.sampled_from([.4, .42, .45, 1.]))

@@ -133,11 +133,12 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         print_log(f'{len(people)} unlabeled people in {origin}', 'current')
         missing, all_are = missing_images(
             [person['img_path'] for person in people], f'the people in {origin}')
-        if all_are and self._loads_from_disk():
+        on_disk = self._load_from_disk()
+        if all_are and any(on_disk):
             raise FileNotFoundError(
                 f"{missing}. The folder is {folder!r}: set data_root and data_prefix=dict(img='…') "
                 '(or, for a command, --unlabeled-images)')
-        if missing and self._loads_from_disk():
+        if missing and all(on_disk):
             print_log(f'{missing}. They will be skipped', 'current', logging.WARNING)
         self._warn_of_corners(people, origin)
         check_sizes([
@@ -147,9 +148,10 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
 
-    def _loads_from_disk(self) -> bool:
-        return any(getattr(step, 'backend_args', {}) in (None, dict(backend='local'))
-                   for step in self.pipeline.transforms)
+    def _load_from_disk(self) -> List[bool]:
+        """Tell of each transform that loads something whether it does so from the disk."""
+        return [step.backend_args in (None, dict(backend='local'))
+                for step in self.pipeline.transforms if hasattr(step, 'backend_args')]
 
     def _warn_of_corners(self, people: List[dict], origin: str) -> None:
         """Warn if a detector's boxes may be corners, by the images of some of them."""

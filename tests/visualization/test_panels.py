@@ -5,7 +5,7 @@ import torch
 from mmpose.registry import MODELS
 
 from mmpose_mum.models.step import UnlabeledStep
-from mmpose_mum.models.targets.base import PseudoTargets
+from mmpose_mum.models.targets.base import PseudoTargets, TargetMaker
 from mmpose_mum.visualization import draw_panel, panels
 
 HEIGHT, WIDTH = 96, 64  # of the input; a tile is twice as large
@@ -23,6 +23,8 @@ class Kind:
     def heatmaps(self, output):
         """Returns heatmaps, or None."""
         return output['heatmaps']
+
+    target_heatmaps = TargetMaker.target_heatmaps
 
 
 def preprocessor(**options):

@@ -133,7 +133,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         print_log(f'{len(people)} unlabeled people in {origin}', 'current')
         missing, all_are = missing_images(
             [person['img_path'] for person in people], f'the people in {origin}')
-        on_disk = self._load_from_disk()
+        on_disk = self._are_from_disk()
         if all_are and any(on_disk):
             raise FileNotFoundError(
                 f"{missing}. The folder is {folder!r}: set data_root and data_prefix=dict(img='…') "
@@ -148,7 +148,7 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
         ], f'the unlabeled set ({origin})', by_mmpose=False)
         return people
 
-    def _load_from_disk(self) -> List[bool]:
+    def _are_from_disk(self) -> List[bool]:
         """Tell of each transform that loads something whether it does so from the disk."""
         return [step.backend_args in (None, dict(backend='local'))
                 for step in self.pipeline.transforms if hasattr(step, 'backend_args')]
@@ -283,9 +283,13 @@ class UnlabeledPoseDataset(BaseCocoStyleDataset):
                  if f'{part}_box' in annotation]
         if not parts:
             return [annotation]
-        return [dict(annotation, bbox=annotation[f'{part}_box'],
-                     keypoints=annotation.get(f'{part}_kpts'))
-                for part in parts if annotation.get(f'{part}_valid', True)]
+        found = []
+        for part in parts:
+            valid = annotation.get(f'{part}_valid', True)
+            found.append(dict(  # without a box it is left out and counted
+                annotation, bbox=annotation[f'{part}_box'] if valid else None,
+                keypoints=annotation.get(f'{part}_kpts')))
+        return found
 
     def _hidden(self, annotation: dict) -> dict:
         """Return the annotation's keypoints under names of their own."""

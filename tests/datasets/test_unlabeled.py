@@ -389,7 +389,7 @@ def test_images_in_an_object_store_are_not_looked_for_on_the_disk(tmp_path, log)
     ('coco_wholebody_face', [[40, 5, 50, 15]]),
     ('coco_wholebody_hand', [[20, 20, 26, 26], [60, 20, 67, 26]]),
     ('coco_wholebody', [[10, 0, 80, 50]])])
-def test_faces_and_hands_of_whole_bodies_have_boxes_of_their_own(tmp_path, name, boxes):
+def test_faces_and_hands_of_whole_bodies_have_boxes_of_their_own(tmp_path, log, name, boxes):
     whole = dict(bbox=[10, 0, 70, 50], face_box=[40, 5, 10, 10], face_valid=True,
                  lefthand_box=[20, 20, 6, 6], lefthand_valid=True, righthand_box=[60, 20, 7, 6])
     hidden = dict(whole, bbox=[10, 0, 70, 49], face_valid=False, lefthand_box=[0, 0, 0, 0],
@@ -398,4 +398,6 @@ def test_faces_and_hands_of_whole_bodies_have_boxes_of_their_own(tmp_path, name,
         metainfo=dict(from_file=f'configs/_base_/datasets/{name}.py'),
         **coco(tmp_path, [whole, hidden]))
     found = [dataset.get_data_info(i)['bbox'][0].tolist() for i in range(len(dataset))]
-    assert found == (boxes if name != 'coco_wholebody' else [*boxes, [10, 0, 80, 49]])
+    whole_bodies = name == 'coco_wholebody'
+    assert found == (boxes if not whole_bodies else [*boxes, [10, 0, 80, 49]])
+    assert any('without a usable box' in text for _, text in log) != whole_bodies

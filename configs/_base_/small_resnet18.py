@@ -60,8 +60,8 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # The recipe of Leeds Sports, see docs/benchmark.md; the demo's Pose-MUM is better without it.
-# Labeled images change their colors, too, and lose some boxes to the mean color (BGR, as images are
-# loaded).
+# Labeled images change their colors, too, and patches of them are erased to the mean color (BGR, as
+# images are loaded).
 semi_erasing = dict(
     n_holes=3, cutout_ratio=[(0.1, 0.1), (0.14, 0.14), (0.18, 0.18)], fill_in=(104, 116, 124))
 semi_recipe_pipeline = [

@@ -1,4 +1,5 @@
-# RTMPose-t for 14 keypoints on 96×96 crops, under names of its own, for configs that have a model.
+# RTMPose-t for 14 keypoints on 96×96 crops. The names begin with semi_rtmpose, so that a config
+# that has a model already can inherit them.
 semi_rtmpose_codec = dict(
     type='SimCCLabel', input_size=(96, 96), sigma=(3.5, 3.5), simcc_split_ratio=2.0,
     normalize=False, use_dark=False)

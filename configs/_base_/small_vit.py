@@ -1,6 +1,6 @@
-# A small vision transformer for 14 keypoints on 96×96 crops, 8×8 patches of 12 pixels, by what
-# differs from a ResNet's config; under names of its own, for configs that have a model. Needs
-# mmpretrain.
+# A small vision transformer for 14 keypoints on 96×96 crops, 8×8 patches of 12 pixels: the entries
+# that differ from a ResNet's config. Their names begin with semi_vit, so that a config that has a
+# model already can inherit them. Needs mmpretrain.
 semi_vit_model = dict(
     backbone=dict(
         _delete_=True, type='mmpretrain.VisionTransformer',

@@ -1,4 +1,4 @@
-# The recipe without mixing: an EMAN teacher tells the student about the other 1,800 images.
+# The recipe without mixing: an EMAN teacher makes the targets of the other 1,800 images.
 _base_ = './supervised.py'
 
 max_iters = 5000

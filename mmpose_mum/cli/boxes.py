@@ -4,7 +4,7 @@
 
 Annotation tools export boxes of zeros, the smallest box around the keypoints, or none. A model that
 learns from such boxes sees less around a person than in other boxes. Here these people get a box
-with an edge. Boxes that somebody has drawn stay. Annotations without a labeled keypoint are left
+with a margin. Boxes that somebody has drawn stay. Annotations without a labeled keypoint are left
 out, as are people whose labeled keypoints lie at one place, or outside of the image.
 """
 from argparse import ArgumentParser, Namespace
@@ -16,7 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument('labels', help="json in COCO's layout, as the annotation tool exports it")
     add_out(parser, 'json to write')
-    parser.add_argument('--edge', type=share, default=.1, help='what a new box leaves on each side '
+    parser.add_argument('--edge', type=share, default=.1, help='margin of a new box on each side '
                         'of the keypoints, as a share of their longer side (default: 0.1)')
     add_force(parser)
 

@@ -33,8 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_out(parser, 'config to write', type=str)
     parser.add_argument('--batch-size', type=int,
                         help="labeled images per GPU; by default the original's")
-    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled image, in '
-                        'addition; by default 1')
+    parser.add_argument('--ratio', type=float, help='unlabeled images per labeled image, '
+                        'added to --batch-size; by default 1')
     parser.add_argument('--max-iters', type=int, help='iterations to train; by default 200000')
     parser.add_argument('--burn-in', type=int, help='iterations on labeled images alone; by '
                         'default a fortieth of --max-iters, at least 400; below 2,400 iterations, '

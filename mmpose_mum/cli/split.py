@@ -26,7 +26,8 @@ content is an error; ``--force`` overwrites it.
   box or a labeled keypoint are in neither json. The text lists ids of annotations.
 * ``--image-ids`` takes a text file with one image id per line; ``#`` starts a comment.
 
-Unlabeled annotations keep only their id, image id, category id, box, area and iscrowd.
+Unlabeled annotations keep only their id, image id, category id, box, area and iscrowd. With
+--keep-hidden, they keep all but the segmentation.
 """
 from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path

@@ -122,7 +122,7 @@ def owner_of(cfg: Config, base: Base) -> Base:
 
 
 def _augmented(cfg: Config, owner: Base) -> Optional[list]:
-    """Return the labeled pipeline, with changed colors and erased boxes after the crop.
+    """Return the labeled pipeline, with changed colors and erased patches after the crop.
 
     None if it changes colors already, as RTMPose's does, or if its images are gray.
     """
@@ -196,7 +196,7 @@ def _loading(cfg: Config) -> Dict[str, Any]:
 
 
 def _is_gray(cfg: Config) -> bool:
-    """Tell whether images have one channel: no transform can change colors or erase boxes there."""
+    """Tell whether images have one channel: no transform changes colors or erases there."""
     return _step(cfg, 'LoadImage').get('color_type') == 'grayscale'
 
 
@@ -221,7 +221,7 @@ def _view_of_labeler(cfg: Config, path: str) -> Dict[str, Any]:
 
 
 def _erasing(cfg: Config) -> Dict[str, Any]:
-    """Return the arguments that erase boxes of an image, in the color that normalizes to 0."""
+    """Return the arguments that erase patches of an image, in the color that normalizes to 0."""
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mean = list(preprocessor.get('mean') or [114.] * 3)
     # Images are loaded as BGR.

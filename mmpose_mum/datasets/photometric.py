@@ -130,7 +130,7 @@ class PhotometricRandAugment(BaseTransform):
             raise ValueError(
                 f"colors are changed in images of three channels, got {results['img'].shape}: "
                 "leave out color_type='grayscale', which loads such, or the change of colors "
-                'and erased boxes (photometric=None and erasing=None of the strong view)')
+                'and erased patches (photometric=None and erasing=None of the strong view)')
         if results['img'].dtype != np.uint8:
             raise ValueError(
                 f"colors are changed in images of uint8, got {results['img'].dtype}: leave out "

@@ -144,7 +144,7 @@ def test_a_preprocessor_beside_the_model_is_the_estimators():
     outside = semi_supervised(cfg, unlabeled='images', sites=['input'])
     assert outside.data_preprocessor is None
     assert outside.model.estimator == inside.model.estimator
-    assert outside.train_dataloader == inside.train_dataloader  # the color of erased boxes, too
+    assert outside.train_dataloader == inside.train_dataloader  # the color of erased patches, too
     model = MODELS.build(dict(outside.model, mix_unmix=None))
     assert model.data_preprocessor.data_preprocessor.mean.flatten().tolist() == pytest.approx(
         cfg.data_preprocessor.mean)

@@ -1,4 +1,4 @@
-# `r6_erasing` without erased boxes.
+# `r6_erasing` without erased patches.
 _base_ = './r6_erasing.py'
 
 pipeline = _base_.labeled.pipeline

@@ -1,11 +1,12 @@
-"""Whether the learning rate's schedule fits the training's length and, on a resume, the config."""
+"""Whether schedule and optimizer fit the training's length and, on a resume, the config."""
 from collections import Counter
 from inspect import signature
 from itertools import chain
 from logging import WARNING
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Set, Union
 
 from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 # A Runner's schedulers: several, or a list for each of several optimizers.
 Schedulers = Union[List[Any], Dict[str, List[Any]], None]
@@ -13,8 +14,9 @@ Schedulers = Union[List[Any], Dict[str, List[Any]], None]
 _STATE = {'self', 'optimizer', 'args', 'kwargs', 'last_step', 'verbose'}
 
 
-def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
-    """Warn if a resume's schedulers have other settings in the checkpoint than in the config.
+def check_schedule(checkpoint: dict, schedulers: Schedulers,
+                   optimizers: Union[OptimWrapper, OptimWrapperDict]) -> None:
+    """Warn if a resume's schedulers or optimizer have other settings than in the config.
 
     MMEngine restores the checkpoint's settings with their state, without a word. A schedule that
     ends where the old training would have ended then leaves the learning rate there for good.
@@ -22,12 +24,11 @@ def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
     Args:
         checkpoint (dict): As loaded, for a resume.
         schedulers (list | dict, optional): The Runner's, as built from the config.
+        optimizers (OptimWrapper | OptimWrapperDict): Likewise.
     """
-    saved = checkpoint.get('param_schedulers')
-    if not saved or not schedulers:
-        return
     changes = []
-    for name, built in _by_name(schedulers).items():
+    saved = checkpoint.get('param_schedulers')
+    for name, built in _by_name(schedulers).items() if saved and schedulers else ():
         states = _by_name(saved).get(name, [])
         if len(states) != len(built):
             changes.append(f'schedulers: {len(states)} in the checkpoint, {len(built)} in the '
@@ -36,9 +37,14 @@ def check_schedule(checkpoint: dict, schedulers: Schedulers) -> None:
             found = _changes(scheduler, state)
             if found:
                 changes.append(f'{type(scheduler).__name__}: {found}')
+    # What a schedule moves differs from the config in any case.
+    moved = {getattr(scheduler, 'param_name', 'lr')
+             for scheduler in chain.from_iterable(_by_name(schedulers or []).values())}
+    changes += _changes_of_groups(
+        checkpoint.get('optimizer', {}), optimizers, moved | ({'betas'} if 'momentum' in moved else set()))
     if changes:
         print_log(
-            "the config's param_scheduler or learning rate has changed since the checkpoint, and a "
+            "the config's param_scheduler or optimizer has changed since the checkpoint, and a "
             f'resume goes on with those of the checkpoint ({"; ".join(changes)}). For the new ones '
             'start another run with this checkpoint as load_from, without resume', 'current',
             WARNING)
@@ -54,7 +60,10 @@ def check_length(schedulers: Schedulers, max_iters: int) -> None:
     told = []
     for scheduler in chain.from_iterable(_by_name(schedulers or []).values()):
         name, begin = type(scheduler).__name__, getattr(scheduler, 'begin', 0)
-        if getattr(scheduler, 'by_epoch', True) or begin >= max_iters:
+        if getattr(scheduler, 'by_epoch', True) or begin == max_iters:
+            continue
+        if begin > max_iters:
+            told.append(f'{name} would begin only at {begin}')
             continue
         steps = sorted(getattr(scheduler, 'milestones', ()))
         if steps and steps[0] >= max_iters:
@@ -85,6 +94,22 @@ def _changes(scheduler: Any, state: dict) -> str:
         f'{name} was {_text(state[name])} and is {_text(built[name])}'
         for name in [*sorted(settings), 'base_values']
         if name in state and name in built and state[name] != built[name])
+
+
+def _changes_of_groups(
+        saved: dict, optimizers: Union[OptimWrapper, OptimWrapperDict],
+        moved: Set[str]) -> List[str]:
+    """Say which settings of groups of parameters differ from a checkpoint's, but for the moved."""
+    if isinstance(optimizers, OptimWrapperDict):
+        return [change for name, one in optimizers.items() if name in saved
+                for change in _changes_of_groups(saved[name], one, moved)]
+    groups = zip(saved.get('param_groups', ()), optimizers.optimizer.param_groups)
+    found = dict.fromkeys(  # each once, as a backbone may have a group for each layer
+        f'{name} was {_text(was[name])} and is {_text(now[name])}'
+        for was, now in groups for name in sorted({*was} & {*now})
+        if name != 'params' and name not in moved and not name.startswith('initial_')
+        and was[name] != now[name])
+    return [f'{type(optimizers.optimizer).__name__}: {", ".join(found)}'] if found else []
 
 
 def _text(value: Any) -> str:

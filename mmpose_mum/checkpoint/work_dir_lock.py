@@ -48,7 +48,8 @@ def lock_work_dir(work_dir: str) -> None:
         raise RuntimeError(
             f'{owner} trains in {work_dir}, or writes its checkpoints there. Two trainings '
             "overwrite each other's checkpoints: stop that one, or give this one a --work-dir of "
-            'another name') from None
+            'another name. A notebook whose training has failed keeps its work dir until its '
+            'kernel ends') from None
     _held[str(path)] = file
     try:
         file.truncate(0)

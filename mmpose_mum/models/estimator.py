@@ -193,9 +193,10 @@ class SemiSupervisedPoseEstimator(BaseModel):
         return getattr(self, self.semi_test_cfg['predict_on']).test_cfg
 
     def init_weights(self) -> None:
-        """Initialize the student, and the teacher as its copy."""
-        self.student.init_weights()
-        self._start_teacher()
+        """Initialize the student, and the teacher as its copy; once, as MMEngine does."""
+        if not self.student.is_init:  # each Runner.train calls it, also the second one
+            self.student.init_weights()
+            self._start_teacher()
 
     def _start_teacher(self) -> None:
         self.teacher.load_state_dict(self.student.state_dict())

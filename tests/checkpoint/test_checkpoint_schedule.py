@@ -1,14 +1,16 @@
 """A resume that goes on with another schedule than the config's is told."""
 import pytest
 import torch
-from mmengine.optim.scheduler import CosineAnnealingLR, LinearLR, MultiStepLR
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim.scheduler import (CosineAnnealingLR, CosineAnnealingMomentum, LinearLR,
+                                      MultiStepLR)
 
 from mmpose_mum.checkpoint import schedule
 from mmpose_mum.checkpoint.schedule import check_length, check_schedule
 
 
-def optimizer(lr=.1):
-    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+def optimizer(**options):
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], **{'lr': .1, **options})
 
 
 def warm_up(end=9, **options):
@@ -27,8 +29,10 @@ def told(monkeypatch):
     return texts
 
 
-def check(before, now):
-    check_schedule(dict(param_schedulers=[one.state_dict() for one in before]), now)
+def check(before, now, first=None, second=None):
+    first, second = (OptimWrapper(one or optimizer()) for one in (first, second))
+    check_schedule(dict(param_schedulers=[one.state_dict() for one in before],
+                        optimizer=first.state_dict()), now, second)
 
 
 @pytest.mark.parametrize('before, now, said', [
@@ -52,6 +56,23 @@ def test_the_same_settings_are_no_news_wherever_they_stand(told):
     assert not told
 
 
+def test_settings_of_the_optimizer_that_differ_are_told(told):
+    before, now = optimizer(weight_decay=.1, momentum=.9), optimizer(lr=.2, momentum=.8)
+    check([], [], before, now)
+    assert 'SGD: lr was 0.1 and is 0.2, momentum was 0.9 and is 0.8, weight_decay was 0.1 and is ' \
+        '0)' in told.pop()
+    check([warm_up()], [warm_up()], before, optimizer(lr=.2, weight_decay=.1, momentum=.9))
+    assert not told  # it is the schedule's
+    falling = [CosineAnnealingMomentum(before, T_max=9, by_epoch=False)]
+    check(falling, falling, before, optimizer(weight_decay=.1, momentum=.8))
+    assert not told
+    both = OptimWrapperDict(one=OptimWrapper(before), two=OptimWrapper(optimizer()))
+    other = OptimWrapperDict(one=OptimWrapper(before), two=OptimWrapper(optimizer(nesterov=True,
+                                                                                  momentum=.9)))
+    check_schedule(dict(optimizer=both.state_dict()), None, other)
+    assert 'momentum was 0 and is 0.9, nesterov was False and is True' in told.pop()
+
+
 def cosine(**options):
     return CosineAnnealingLR(optimizer(), by_epoch=False, **{'eta_min': 0., 'end': 100, **options})
 
@@ -67,6 +88,7 @@ def cosine(**options):
     ([cosine(T_max=60)], 'CosineAnnealingLR ends at 60, and then rises again'),
     (dict(one=[cosine(T_max=100)], other=[cosine(T_max=150)]), 'would end only at 150'),
     ([cosine(begin=100, end=200)], None),
+    ([cosine(begin=150, end=200)], 'CosineAnnealingLR would begin only at 150'),
     (None, None)])
 def test_a_schedule_of_another_length_is_told(schedulers, said, told):
     check_length(schedulers, 100)

@@ -389,6 +389,10 @@ def test_init_weights_leaves_teacher_and_student_equal():
     assert_same(states(model.teacher), states(model.student))
     assert not torch.equal(before['backbone.conv1.weight'],
                            model.student.backbone.conv1.weight)
+    randomized(model.teacher, 1)  # as after some steps
+    teacher = states(model.teacher)
+    model.init_weights()  # as by a second Runner.train
+    assert_same(states(model.teacher), teacher)
 
 
 def test_every_kind_of_neck_trains(any_config):

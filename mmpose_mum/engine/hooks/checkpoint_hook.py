@@ -9,8 +9,9 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
-from mmengine.runner import BaseLoop
+from mmengine.runner import BaseLoop, Runner
 from mmpose.registry import HOOKS
+from torch import nn
 
 from ...checkpoint.atomic_backend import AtomicLocalBackend  # registers itself as 'atomic_local'
 from ...checkpoint.keypoints import check_keypoints
@@ -21,6 +22,8 @@ from ...checkpoint.schedule import check_schedule
 from ...checkpoint.work_dir_lock import lock_work_dir, unlock_work_dir
 from ...files.whole import check_writable
 from ..wrappers import unwrapped
+
+_BEST_BY = 'metrics_of_the_best'  # in the checkpoint's message hub
 
 
 @HOOKS.register_module()
@@ -40,8 +43,10 @@ class SafeCheckpointHook(CheckpointHook):
       be left out for these, and with ``save_best='auto'``.
     * A second process that trains in the same work dir is an error, see :func:`lock_work_dir`.
     * A checkpoint of the same keypoints in another order is an error, see :func:`check_keypoints`.
-    * A resume with another model is an error. MMEngine would go on with random weights.
-    * A resume with another schedule, or without a checkpoint to resume from, is a warning.
+    * A resume with another model is an error. MMEngine would go on with random weights. So is a
+      resume from a checkpoint without an optimizer, such as the best one.
+    * A resume with another schedule or optimizer, or without a checkpoint to resume from, is a
+      warning. After a resume with another ``save_best``, the search for the best one starts over.
     * A moved or copied work dir resumes from its own checkpoint, which MMEngine would look for at
       the old place.
 
@@ -66,7 +71,8 @@ class SafeCheckpointHook(CheckpointHook):
     def before_run(self, runner) -> None:
         """Let a work dir that was moved or copied resume from the checkpoint that it holds."""
         work_dir = Path(runner.work_dir)
-        if not (runner._resume and runner._load_from is None and (work_dir / LAST).is_file()):
+        if not (runner._resume and runner._load_from is None and (work_dir / LAST).is_file()
+                and self.out_dir is None):  # else the checkpoints of the work dir are another run's
             return
         there, here = read_last(work_dir)
         if osp.realpath(here) != osp.realpath(there):
@@ -81,13 +87,14 @@ class SafeCheckpointHook(CheckpointHook):
         counters on the host, see :func:`steps_to_host`.
 
         Raises:
-            ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit.
+            ValueError: As :func:`check_keypoints`, or if a resume's weights do not fit, or if it
+                has no optimizer to resume.
         """
         loops = (runner._train_loop, runner._val_loop, runner._test_loop)  # built, or a config
         dataset = next((loop.dataloader.dataset for loop in loops if isinstance(loop, BaseLoop)),
                        None)
         check_keypoints(checkpoint, getattr(dataset, 'metainfo', None), runner._resume)
-        unfit = runner._resume and load_or_tell(
+        unfit = runner._resume and _unfit(
             unwrapped(runner.model), checkpoint.get('state_dict', checkpoint))
         if unfit:
             raise ValueError(
@@ -95,7 +102,13 @@ class SafeCheckpointHook(CheckpointHook):
                 'started with, or start a new run with this checkpoint as load_from, without '
                 'resume')
         if runner._resume and isinstance(runner._train_loop, BaseLoop):  # a test has no schedulers
-            check_schedule(checkpoint, runner.param_schedulers)
+            if 'optimizer' not in checkpoint and isinstance(runner, Runner):  # no DeepSpeed
+                raise ValueError(
+                    'the checkpoint has no optimizer, so a training cannot be resumed from it: the '
+                    'learning rate would start over. A best checkpoint has weights alone. Resume '
+                    'from an iter_….pth, or start a new run with this one as load_from, without '
+                    'resume')
+            check_schedule(checkpoint, runner.param_schedulers, runner.optim_wrapper)
             steps_to_host(checkpoint.get('optimizer', {}))
 
     def before_train(self, runner) -> None:
@@ -117,6 +130,8 @@ class SafeCheckpointHook(CheckpointHook):
         if self.backend_args is None and self.file_client_args is None and isinstance(
                 get_file_backend(where), LocalBackend):
             self.backend_args = dict(backend='atomic_local')
+        if self.save_best:
+            self._forget_another_best(runner.message_hub)
         super().before_train(runner)
         if is_main_process() and isinstance(self.file_backend, LocalBackend):
             folder = Path(self.out_dir)
@@ -182,7 +197,7 @@ class SafeCheckpointHook(CheckpointHook):
                 self.out_dir, self.filename_tmpl.format(old)))
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
-        if not self.save_best:
+        if not self.save_best or not hasattr(self, 'file_backend'):  # nothing trains: runner.val()
             return
         unknown = [key for key in self.key_indicators if key not in ('auto', *metrics)]
         if unknown and metrics:  # MMEngine warns of a validation without any
@@ -190,15 +205,12 @@ class SafeCheckpointHook(CheckpointHook):
                              f'which has {", ".join(metrics)}. Set default_hooks.checkpoint.'
                              'save_best to one of these, or add the metric to val_evaluator')
         hub, previous = runner.message_hub, self._best
-        infos = {key: hub.get_info(key) for key in list(hub.runtime_info)
-                 if key.startswith(('best_score', 'best_ckpt'))}
+        infos = _best_infos(hub)
         self._best = dict.fromkeys(previous)  # MMEngine deletes what it knows before it saves
         save = super()._save_best_checkpoint
         failed = self._try(runner, lambda: save(runner, metrics), self._previous(self.last_ckpt))
         if failed is not None:
-            for key in list(hub.runtime_info):
-                if key.startswith(('best_score', 'best_ckpt')):
-                    _restore(hub, {key: infos.get(key)})
+            _restore(hub, {key: infos.get(key) for key in _best_infos(hub)})
             self._best = previous
             return
         best = {key: path or previous[key] for key, path in self._best.items()}
@@ -207,6 +219,21 @@ class SafeCheckpointHook(CheckpointHook):
             if path and path not in best.values():
                 self._delete(path)
                 runner.logger.info(f'Removed the previous best checkpoint {path}')
+
+    def _forget_another_best(self, hub) -> None:
+        """Start the search for the best checkpoint over if it was by another metric.
+
+        MMEngine keeps the best score of one metric without its name, and would compare another one
+        with it.
+        """
+        before, now = hub.get_info(_BEST_BY), list(self.key_indicators)
+        if before is not None and before != now and 'auto' not in (*before, *now):
+            print_log(
+                f'save_best was {", ".join(before)} and is {", ".join(now)}: the search for the '
+                'best checkpoint starts over, and those found before stay', 'current', WARNING)
+            for key in _best_infos(hub):
+                hub.runtime_info.pop(key)
+        hub.update_info(_BEST_BY, now)
 
     def _own(self, path: Optional[str]) -> Optional[str]:
         """Return where this work dir has a best checkpoint, which a resume may know elsewhere.
@@ -262,6 +289,19 @@ def _warn_of_others(folder: Path) -> None:
             f'{folder} holds checkpoints of another run, up to {there[-1].name}. This run '
             'starts over and replaces them. To continue the other one, stop this run and start '
             'with --resume. To keep it, give a --work-dir of another name', 'current', WARNING)
+
+
+def _unfit(model: nn.Module, weights: Dict[str, Any]) -> str:
+    """Say where a run's weights do not fit a model; '' if they do."""
+    # A student and teacher would take a plain model's weights, but that is where a new run starts.
+    if hasattr(model, 'teacher') and not any(key.startswith('teacher.') for key in weights):
+        return 'the checkpoint has no teacher'
+    return load_or_tell(model, weights)
+
+
+def _best_infos(hub) -> Dict[str, Any]:
+    return {key: value for key, value in hub.runtime_info.items()
+            if key.startswith(('best_score', 'best_ckpt'))}
 
 
 def _restore(hub, infos: dict) -> None:

@@ -88,12 +88,12 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     def run(self) -> nn.Module:
         """Train from the current iteration on; return the model."""
-        if not self._resumable:
-            return super().run()
         runner = self.runner
         _check_epochs(runner)
         _check_monitors(runner)
         check_length(runner.param_schedulers, self._max_iters)
+        if not self._resumable:
+            return super().run()
         model = unwrapped(runner.model)
         if hasattr(model, 'run_name'):
             model.run_name = runner.message_hub.instance_name
@@ -171,10 +171,15 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         due = (self.runner.val_loop is not None and self._iter >= self.val_begin
                and (self._iter % self.val_interval == 0 or self._iter == self._max_iters))
         hub = self.runner.message_hub
-        if due and hub.get_info(_VALIDATED) != self._iter:
+        before = hub.get_info(_VALIDATED)
+        if due and before != self._iter:
             # Before, so that a checkpoint written at the end of the validation knows of it.
             hub.update_info(_VALIDATED, self._iter)
-            self.runner.val_loop.run()
+            try:
+                self.runner.val_loop.run()
+            except BaseException:  # an interrupt in a notebook, where the training may go on
+                hub.update_info(_VALIDATED, before)
+                raise
 
 
 def restart_data(loop: IterBasedTrainLoop, start_batch: int) -> None:

@@ -45,7 +45,8 @@ class TeacherStudentOnePassValLoop(ValLoop):
 
     def __init__(self, runner: Runner, dataloader: Union[DataLoader, dict],
                  evaluator: Union[Evaluator, dict, list], fp16: bool = False) -> None:
-        if isinstance(dataloader, dict):  # before MMPose reads the labels
+        if isinstance(dataloader, dict) and isinstance(dataloader['dataset'], dict):
+            # Before MMPose reads the labels.
             check_val_set(dataloader['dataset'], evaluator)
         super().__init__(runner, dataloader, evaluator, fp16)
         self._settings = _settings_of(runner.model)
@@ -57,6 +58,8 @@ class TeacherStudentOnePassValLoop(ValLoop):
             dict: Each metric under its name with ``teacher/`` or ``student/`` before it.
         """
         runner = self.runner
+        for metric in _metrics_in(vars(self.evaluator)):
+            metric.results.clear()  # of a validation that was interrupted
         self._evaluators = dict(zip(MODELS, _evaluators_of(self.evaluator)))
         runner.call_hook('before_val')
         runner.call_hook('before_val_epoch')

@@ -2,11 +2,13 @@
 import resource
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 
+from helpers.tiny_estimators import build as build_estimator
 from helpers.toy_runner import build, same
 from mmpose_mum.checkpoint import schedule
 from mmpose_mum.checkpoint.atomic_backend import AtomicLocalBackend
@@ -242,6 +244,51 @@ def test_a_resume_with_another_model_is_refused(tmp_path, change, told):
     build(tmp_path / 'second', 6, padding=3, load_from=path).load_or_resume()
     with pytest.raises(ValueError, match=f'resumed with another model: {told}'):
         build(tmp_path / 'third', 6, padding=3, load_from=path, resume=True).load_or_resume()
+
+
+def test_a_resume_from_a_plain_model_is_refused():
+    hook, model = SafeCheckpointHook(), build_estimator()
+    runner = SimpleNamespace(model=model, _resume=True, _train_loop={}, _val_loop={}, _test_loop={})
+    hook.after_load_checkpoint(runner, dict(state_dict=model.state_dict()))
+    with pytest.raises(ValueError, match='another model: the checkpoint has no teacher.*load_from'):
+        hook.after_load_checkpoint(runner, dict(state_dict=model.student.state_dict()))
+    runner._resume = False
+    hook.after_load_checkpoint(runner, dict(state_dict=model.student.state_dict()))
+
+
+def test_a_resume_from_the_best_one_which_has_no_optimizer_is_refused(tmp_path):
+    train(tmp_path, 10, scores=[1, 3], val_interval=5,
+          checkpoint=dict(save_best='score', rule='greater'))
+    best = str(tmp_path / 'best_score_iter_10.pth')
+    with pytest.raises(ValueError, match='no optimizer.*Resume from an iter_….pth'):
+        build(tmp_path / 'other', 15, padding=BIG, load_from=best, resume=True).train()
+    build(tmp_path / 'new', 2, padding=BIG, load_from=best).train()
+
+
+def test_a_resume_by_another_metric_starts_the_search_for_the_best_one_over(tmp_path, monkeypatch):
+    logged = told(monkeypatch, checkpoint_hook)
+    train(tmp_path, 10, scores=[1, 3], val_interval=5,
+          checkpoint=dict(save_best='score', rule='greater'))
+    assert best_of(tmp_path) == ['best_score_iter_10.pth']
+    cost = dict(save_best='cost', rule='less')
+    train(tmp_path, 15, scores=[5], val_interval=5, resume=True, checkpoint=cost)
+    assert 'save_best was score and is cost' in logged.pop() and not logged
+    assert best_of(tmp_path) == ['best_cost_iter_15.pth', 'best_score_iter_10.pth']
+    train(tmp_path, 20, scores=[6], val_interval=5, resume=True, checkpoint=cost)
+    assert len(best_of(tmp_path)) == 2 and not logged
+
+
+def test_a_validation_alone_looks_for_no_best_one(tmp_path):
+    runner = build(tmp_path, 5, scores=[7], checkpoint=dict(save_best='score', rule='greater'))
+    assert runner.val()['score'] == 7
+
+
+def test_a_resume_takes_the_checkpoint_of_its_folder_not_one_of_an_older_run(tmp_path):
+    train(tmp_path, 5)
+    apart = dict(out_dir=str(tmp_path / 'apart'))
+    train(tmp_path, 5, seed=1, checkpoint=apart)
+    straight = train(tmp_path / 'straight', 10, seed=1)
+    assert same(straight, train(tmp_path, 10, seed=1, checkpoint=apart, resume=True))
 
 
 def test_a_resumed_runs_config_tests_its_checkpoint(tmp_path):

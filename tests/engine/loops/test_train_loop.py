@@ -81,6 +81,16 @@ def test_a_stop_in_a_validation_is_made_up_for(tmp_path):
     assert logged == [[1, 2, 3], [1, 2, 3]]
 
 
+def test_a_training_that_goes_on_after_an_interrupt_makes_up_for_the_validation(tmp_path):
+    runner = build(tmp_path, 12, scores=[1, 2, 3], val_interval=STOP,
+                   hooks=[StopAt(2 * STOP, in_val=True)])
+    with pytest.raises(Stop):
+        runner.train()
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, StopAt)]
+    runner.train()
+    assert list(runner.message_hub.get_scalar('val/score').data[0]) == [1, 2, 3]
+
+
 def test_a_validation_that_is_in_the_checkpoint_is_not_repeated(tmp_path):
     best = dict(save_best='score', rule='greater')  # writes the checkpoint again behind it
     with pytest.raises(Stop):
@@ -171,6 +181,8 @@ def test_another_sampler_is_replayed_as_mmengine_does(tmp_path):
     run(tmp_path, STOP, sampler=infinite)
     resumed = run(tmp_path, 7, sampler=infinite, resume=True)
     assert resumed.iter == 7 and sum(map(len, read(resumed))) == 7 * 4
+    with pytest.raises(ValueError, match='SafeCheckpointHook, counts epochs'):  # as for any other
+        run(tmp_path, 8, sampler=infinite, checkpoint=dict(by_epoch=True))
 
 
 def test_the_sampler_has_the_loaders_batch_size(tmp_path):

@@ -188,6 +188,28 @@ def test_the_model_predicts_as_before_even_after_an_error(runner, monkeypatch):
     runner.model.semi_test_cfg['predict_on'] = 'teacher'
 
 
+def test_a_validation_after_one_that_was_interrupted_counts_nobody_twice(runner):
+    expected = validate(runner, ONE_PASS)[0]
+    loop = LOOPS.build(dict(
+        type=ONE_PASS, runner=runner, dataloader=runner.cfg.val_dataloader,
+        evaluator=[dict(metric) for metric in runner.cfg.val_evaluator]))
+    with patch.object(runner, '_hooks', []):
+        with patch.object(loop, 'run_iter', side_effect=KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):
+                loop.run()
+        loop.run_iter(0, next(iter(loop.dataloader)))
+        assert loop.run() == expected
+
+
+def test_a_dataset_that_is_built_is_taken_as_it_is(runner):
+    built = DATASETS.build(runner.cfg.val_dataloader.dataset)
+    loop = LOOPS.build(dict(
+        type=ONE_PASS, runner=runner, dataloader=dict(runner.cfg.val_dataloader, dataset=built),
+        evaluator=[dict(metric) for metric in runner.cfg.val_evaluator]))
+    with patch.object(runner, '_hooks', []):
+        assert loop.run() == validate(runner, ONE_PASS)[0]
+
+
 def test_a_plain_model_is_an_error_that_says_so(runner, monkeypatch):
     monkeypatch.setattr(runner, 'model', runner.model.teacher)
     with pytest.raises(TypeError, match='PoseEstimator has no teacher and no student.*ValLoop'):

@@ -40,8 +40,9 @@ def check_schedule(checkpoint: dict, schedulers: Schedulers,
     # What a schedule moves differs from the config in any case.
     moved = {getattr(scheduler, 'param_name', 'lr')
              for scheduler in chain.from_iterable(_by_name(schedulers or []).values())}
-    changes += _changes_of_groups(
-        checkpoint.get('optimizer', {}), optimizers, moved | ({'betas'} if 'momentum' in moved else set()))
+    if 'momentum' in moved:
+        moved.add('betas')  # where Adam has it
+    changes += _changes_of_groups(checkpoint.get('optimizer', {}), optimizers, moved)
     if changes:
         print_log(
             "the config's param_scheduler or optimizer has changed since the checkpoint, and a "

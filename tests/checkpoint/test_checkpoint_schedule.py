@@ -2,8 +2,12 @@
 import pytest
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
-from mmengine.optim.scheduler import (CosineAnnealingLR, CosineAnnealingMomentum, LinearLR,
-                                      MultiStepLR)
+from mmengine.optim.scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingMomentum,
+    LinearLR,
+    MultiStepLR,
+)
 
 from mmpose_mum.checkpoint import schedule
 from mmpose_mum.checkpoint.schedule import check_length, check_schedule

@@ -1,8 +1,10 @@
-"""JSON files in which tools keep what took long: read back, or refused."""
+"""JSON files in which tools keep what took long: written whole, read back, or refused."""
+import json
 from pathlib import Path
-from typing import Any, Collection
+from typing import Any, Collection, Iterable
 
-from mmpose_mum.files.json_text import parse_json, read_json_text
+from mmpose_mum.coco.layout import load_json
+from mmpose_mum.files.whole import write_whole
 
 
 def read_kept(path: Path) -> Any:
@@ -15,7 +17,7 @@ def read_kept(path: Path) -> Any:
     if not path.exists() or (path.is_file() and not path.read_bytes().strip()):
         return None
     try:
-        return parse_json(read_json_text(path), path)
+        return load_json(str(path))
     except ValueError as error:
         raise ValueError(f'{error}. It stays as it is: repair it or move it away, or give another '
                          'file') from error
@@ -43,3 +45,9 @@ def read_rows(path: Path, keys: Collection[str], tool: str) -> list:
                 f'{path}: expected a list of records with {", ".join(sorted(keys))}, as {tool} '
                 f'writes it, got {str(row)[:80]!r}. It stays as it is: give another file')
     return rows
+
+
+def write_rows(path: Path, rows: Iterable[dict]) -> None:
+    """Write a list of records, one a line; a killed tool leaves the old file."""
+    lines = ',\n'.join(' ' + json.dumps(row, ensure_ascii=False) for row in rows)
+    write_whole(f'[\n{lines}\n]\n', path)

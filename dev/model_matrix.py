@@ -14,7 +14,6 @@ the failed ones. The exit status is 1 if a config failed.
 """
 import argparse
 import fnmatch
-import json
 import multiprocessing
 import sys
 import time
@@ -26,12 +25,10 @@ from typing import Dict, List
 
 import mmpose
 import torch
-from kept_json import read_rows
+from kept_json import read_rows, write_rows
 from matrix_check import check_config
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-
-from mmpose_mum.files.whole import write_whole
 
 CONFIGS = Path(mmpose.__file__).parent / '.mim' / 'configs'
 
@@ -139,9 +136,8 @@ def table(rows: List[Dict[str, object]]) -> str:
 
 
 def save(rows: Dict[str, dict], path: Path) -> None:
-    """Write the rows, sorted by config, one a line; a killed tool leaves the old file."""
-    lines = ',\n'.join(' ' + json.dumps(rows[name]) for name in sorted(rows))
-    write_whole(f'[\n{lines}\n]\n', path)
+    """Write the rows, sorted by config; a killed tool leaves the old file."""
+    write_rows(path, [rows[name] for name in sorted(rows)])
 
 
 def main(args=None) -> int:

@@ -15,7 +15,8 @@ semi_5k = dict(
 
 # The labeled people's only augmentation besides the flip; there is no half body. SSHPE rotates by
 # a normal of 30° cut at 60°. MMPose's normal is cut at one standard deviation, so 60° here have
-# about the same spread, 32°, and the same limits.
+# about the same spread, 32°, and the same limits. The scale has the same limits, but less spread:
+# 0.135 where SSHPE, which clips a normal, has 0.18.
 semi_affine = dict(
     type='RandomBBoxTransform', shift_prob=0., scale_factor=(0.75, 1.25), rotate_factor=60.,
     rotate_prob=0.6)

@@ -7,7 +7,6 @@ spent computing, not what it waited for others: with one thread that is the wall
 machine, and on a busy one it is still the same.
 """
 import gc
-import json
 import os
 import platform
 import statistics
@@ -21,10 +20,9 @@ import mmcv
 import mmengine
 import mmpose
 import torch
-from kept_json import read_rows
+from kept_json import read_rows, write_rows
 
 import mmpose_mum
-from mmpose_mum.files.whole import write_whole
 
 Call = Callable[[], Any]
 SAMPLE_S = 2e-3  # a sample repeats its call for about so long: far above the clock's own cost
@@ -185,7 +183,7 @@ def write_json(path: Path, rows: Sequence[Dict[str, Any]]) -> None:
 
     new = {identity(row) for row in rows}
     kept = [row for row in read_json(path) if identity(row) not in new]
-    write_whole(json.dumps([*kept, *rows], indent=1, ensure_ascii=False) + '\n', path)
+    write_rows(path, [*kept, *rows])
 
 
 def read_json(path: Path) -> List[Dict[str, Any]]:

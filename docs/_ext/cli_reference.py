@@ -4,9 +4,8 @@ Neither MMPose nor PyTorch is needed: help does not wait for them.
 """
 import re
 import sys
-from argparse import SUPPRESS, Action, ArgumentParser, HelpFormatter
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter
 from importlib import import_module
-from types import ModuleType
 from unittest.mock import patch
 
 PLACE = '<!-- the verbs -->'  # where docs/cli.md wants it
@@ -14,12 +13,8 @@ PLACE = '<!-- the verbs -->'  # where docs/cli.md wants it
 
 def verbs():
     """Return each verb's name, its module's docstring and its parser."""
-    mmengine = ModuleType('mmengine')
-    mmengine.config = ModuleType('mmengine.config')
-    mmengine.config.DictAction = Action  # what a verb's --cfg-options does needs no help
-    stand_ins = {'mmengine': mmengine, 'mmengine.config': mmengine.config}
     # The package's import checks the host, unless it is the command that imports it.
-    with patch.object(sys, 'argv', ['mmpose-mum']), patch.dict(sys.modules, stand_ins):
+    with patch.object(sys, 'argv', ['mmpose-mum']):
         found = []
         for name in import_module('mmpose_mum.cli').VERBS:
             module = import_module(f'mmpose_mum.cli.{name}')

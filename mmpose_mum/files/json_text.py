@@ -2,7 +2,6 @@
 import codecs
 import json
 import re
-from pathlib import Path
 from typing import Any, NoReturn
 
 # What files that are no json begin with, and what to say of them; UTF-32's mark holds UTF-16's.
@@ -23,19 +22,6 @@ _BEGINNINGS = (
     (codecs.BOM_UTF16_LE, 'UTF-16 text: save it as UTF-8'),
     (codecs.BOM_UTF16_BE, 'UTF-16 text: save it as UTF-8'),
 )
-
-
-def read_json_text(path) -> str:
-    """Read a json's text, without a byte order mark.
-
-    Args:
-        path (str): The json.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is no text of one json; see :func:`decode_json_text`.
-    """
-    return decode_json_text(Path(path).read_bytes(), path)
 
 
 def decode_json_text(content: bytes, path) -> str:

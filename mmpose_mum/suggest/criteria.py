@@ -5,6 +5,7 @@ N people have K keypoints each. Distances are in units of the person's box, its 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 def low_mean(scores: np.ndarray) -> np.ndarray:
@@ -164,7 +165,4 @@ def ranks(values: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (N, ), in [0, 1].
     """
-    ordered = np.sort(values)
-    first = np.searchsorted(ordered, values, 'left')
-    last = np.searchsorted(ordered, values, 'right') - 1
-    return (first + last) / 2 / max(len(values) - 1, 1)
+    return (rankdata(values) - 1) / max(len(values) - 1, 1)

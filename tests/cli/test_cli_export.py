@@ -3,7 +3,6 @@ import json
 import resource
 
 import pytest
-import torch
 
 from helpers import small_run
 from mmpose_mum.cli import main
@@ -87,12 +86,3 @@ def test_people_of_two_sets_are_counted(run, tmp_path, capsys):
     start(run, tmp_path / 'a.json', config=twice)
     said = capsys.readouterr().out
     assert '3 people in 3 images' in said and 'left out 3 repeated people' in said
-
-
-def test_a_hostile_checkpoint_is_refused_and_not_run(run, tmp_path):
-    victim, path = tmp_path / 'victim', tmp_path / 'evil.pth'
-    torch.save(dict(state_dict={'teacher.a': torch.zeros(1)},
-                    meta=small_run.Hostile(f'touch {victim}')), str(path))
-    with pytest.raises(SystemExit, match=r'is refused.*contains (posix|nt)\.system'):
-        start(run, tmp_path / 'a.json', checkpoint=path)
-    assert not victim.exists()

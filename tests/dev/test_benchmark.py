@@ -100,7 +100,7 @@ def test_a_file_that_holds_no_rows_is_told_before_anything_is_measured(tmp_path,
     path = tmp_path / 'rows.json'
     measured = []
     monkeypatch.setattr(ops, 'measure', lambda args: measured.append(args) or [row('x')])
-    for content, words in [('{"rows"', 'rows.json is not a json'), ('{}', 'expected a list'),
+    for content, words in [('{"rows"', "rows.json' is not a json"), ('{}', 'expected a list'),
                            ('[{"name": 1}]', 'device, name, threads')]:
         path.write_text(content)
         with pytest.raises(SystemExit, match=f'rows.json.*{words}|{words}.*It stays as it is'):

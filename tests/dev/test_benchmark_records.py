@@ -82,7 +82,7 @@ def test_records_are_merged_and_sorted(tmp_path):
 
 
 @pytest.mark.parametrize('content, words', [
-    ('[{"method"', 'records.json is not a json .* ends in the middle.*stays as it is'),
+    ('[{"method"', "records.json' is not a json .* ends in the middle.*stays as it is"),
     ('[{"method": "a"}]', 'expected a list of records with curve, .* as dev/benchmark_methods')])
 def test_records_that_are_broken_stay_and_are_told(tmp_path, content, words):
     path = tmp_path / 'records.json'

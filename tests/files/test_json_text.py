@@ -10,9 +10,9 @@ import zipfile
 import pytest
 
 from mmpose_mum.files.json_text import (
+    decode_json_text,
     explain_json_error,
     parse_json,
-    read_json_text,
     refuse_constant,
 )
 
@@ -21,7 +21,7 @@ TEXT = '{"images": [{"file_name": "Füße.jpg"}]}'
 
 def _read(path, content: bytes):
     path.write_bytes(content)
-    return parse_json(read_json_text(path), path)
+    return parse_json(decode_json_text(content, path), path)
 
 
 @pytest.mark.parametrize('content', [
@@ -29,7 +29,7 @@ def _read(path, content: bytes):
     TEXT.replace(' [{', '\r\n[\r\n{').encode()], ids=['plain', 'mark', 'blanks', 'lines'])
 def test_a_json_is_read_with_and_without_a_byte_order_mark(tmp_path, content):
     assert _read(tmp_path / 'a.json', content) == json.loads(TEXT)
-    assert '\ufeff' not in read_json_text(tmp_path / 'a.json')
+    assert '\ufeff' not in decode_json_text(content, 'a.json')
 
 
 @pytest.mark.parametrize('content, words', [
@@ -76,9 +76,4 @@ def test_an_archive_named_json_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / 'labels.json', 'w') as archive:
         archive.writestr('labels.json', TEXT)
     with pytest.raises(ValueError, match='labels.json is a zip archive'):
-        read_json_text(tmp_path / 'labels.json')
-
-
-def test_an_unreadable_file_is_the_systems_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match='missing.json'):
-        read_json_text(tmp_path / 'missing.json')
+        decode_json_text((tmp_path / 'labels.json').read_bytes(), 'labels.json')

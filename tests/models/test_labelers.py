@@ -15,6 +15,7 @@ from helpers import tiny_estimators
 from helpers.hostless import model_of
 from helpers.labelers import (
     CODECS,
+    HEADS,
     NAMES,
     SIZE,
     make_person,
@@ -27,7 +28,9 @@ from helpers.target_views import FLIP_INDICES
 from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
 from mmpose_mum.functional.agreement import average_by_agreement
+from mmpose_mum.functional.normalization import Normalization
 from mmpose_mum.models.labelers import Seen, base
+from mmpose_mum.models.labelers.model import ModelLabeler
 from mmpose_mum.testing import tiny_batch, tiny_config
 
 
@@ -213,6 +216,18 @@ def test_a_head_like_the_students_is_carried_over_whole(tmp_path):
     assert second.labeler.like_teacher and output.equal(expected_output)
     for name, value in targets._asdict().items():
         assert value.equal(getattr(expected, name)), name
+
+
+@pytest.mark.parametrize('changes, alike', [
+    (dict(deconv_out_channels=(16, 16, 16)), True),
+    (dict(decoder=dict(CODECS['heatmap'], sigma=3.)), False)])
+def test_a_head_of_other_layers_means_the_same_but_one_of_another_codec_does_not(
+        changes, alike, tmp_path):
+    labeler = ModelLabeler(**write_labeler(tmp_path))
+    head = dict(HEADS['heatmap'], out_channels=6, decoder=CODECS['heatmap'])
+    views = Normalization(False, torch.zeros(3, 1, 1), torch.ones(3, 1, 1))
+    labeler.load(NAMES, {**head, **changes}, views)
+    assert labeler.like_teacher == alike
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float32'])

@@ -117,9 +117,15 @@ class ModelLabeler(Labeler):
         return Seen(keypoints.index_select(1, self._index), scores.index_select(1, self._index))
 
 
+# Settings of heads that say nothing of their output's meaning: their layers, above all.
+_LAYERS = {
+    '_scope_', 'init_cfg', 'in_channels', 'deconv_out_channels', 'deconv_kernel_sizes',
+    'deconv_num_groups', 'conv_out_channels', 'conv_kernel_sizes', 'final_layer',
+    'final_layer_kernel_size', 'gau_cfg'}
+
+
 def _settled(node: Any) -> Any:
     """Return a head's config without what says nothing of its output's meaning."""
     if isinstance(node, dict):
-        return {key: _settled(value) for key, value in node.items()
-                if key not in ('_scope_', 'in_channels', 'init_cfg')}
+        return {key: _settled(value) for key, value in node.items() if key not in _LAYERS}
     return tuple(map(_settled, node)) if isinstance(node, (list, tuple)) else node

@@ -31,10 +31,6 @@ class SimCCTargetMaker(TargetMaker):
     uncertainty: an uncertain keypoint has a flat label, as its heatmap would be low. Otherwise the
     codec encodes the teacher's keypoints.
 
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
-
     Raises:
         ValueError: As :class:`TargetMaker`; also if the codec is not SimCCLabel.
     """
@@ -98,10 +94,6 @@ class SimCCTargetMaker(TargetMaker):
 class RegressionTargetMaker(TargetMaker):
     """Targets of RegressionHead: only the keypoints, without ``maps``.
 
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`; only the mode ``'none'``.
-
     Raises:
         ValueError: As :class:`TargetMaker`; also for any other mode of ``confidence``.
     """
@@ -151,12 +143,7 @@ class RegressionTargetMaker(TargetMaker):
 
 
 class RLETargetMaker(RegressionTargetMaker):
-    """Targets of RLEHead: only the keypoints; the predicted scale gives the scores.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
-    """
+    """Targets of RLEHead: only the keypoints; the predicted scale gives the scores."""
 
     heads = (RLEHead, )
 
@@ -188,10 +175,6 @@ class RLETargetMaker(RegressionTargetMaker):
 
 class IntegralTargetMaker(RegressionTargetMaker):
     """Targets of IntegralRegressionHead: only the keypoints, as its loss needs no heatmaps.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
         ValueError: As :class:`TargetMaker`; also if the codec is not IntegralRegressionLabel.
@@ -238,10 +221,6 @@ class IntegralTargetMaker(RegressionTargetMaker):
 class DSNTTargetMaker(IntegralTargetMaker):
     """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
     w).
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (DSNTHead, )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...functional.codecs import encode_blurred, encode_gaussians, encode_offsets
+from ...functional.nested import map_tensors
 from ...functional.warp import (
     compose_affine,
     heatmap_peaks,
@@ -26,10 +27,6 @@ from .base import PseudoTargets, TargetMaker, detached_where
 
 class HeatmapTargetMaker(TargetMaker):
     """Targets of HeatmapHead and ViPNASHead: ``maps`` are the teacher's heatmaps, carried over.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
         ValueError: As :class:`TargetMaker`; also if the codec's targets are not heatmaps with one
@@ -85,7 +82,13 @@ class HeatmapTargetMaker(TargetMaker):
     def _encoded(self, keypoints: Tensor, scores: Tensor) -> PseudoTargets:
         targets = super()._encoded(keypoints, scores)
         width, height = self.codec.heatmap_size
-        return targets._replace(valid=scores.new_ones(len(scores), 1, height, width))
+        # A doubtful keypoint's map is low, as a model's own heatmap is there. It is the mean of its
+        # label and of none, by the chance that the keypoint is right. A full label of a keypoint
+        # that is often wrong would be further from the truth than no label.
+        heights = scores.clamp(0, 1)[..., None, None]
+        return targets._replace(
+            maps=map_tensors(lambda maps: maps * heights, targets.maps),
+            valid=scores.new_ones(len(scores), 1, height, width))
 
     def _dense(self, output: Any) -> Any:
         """Return what is carried over as ``maps``."""
@@ -131,12 +134,7 @@ class HeatmapTargetMaker(TargetMaker):
 
 
 class StagedTargetMaker(HeatmapTargetMaker):
-    """Targets of CPMHead: the teacher's last stage is the target of every stage.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
-    """
+    """Targets of CPMHead: the teacher's last stage is the target of every stage."""
 
     heads = (CPMHead, )
 
@@ -158,10 +156,6 @@ class LevelTargetMaker(HeatmapTargetMaker):
 
     ``maps`` holds for each of the student's units the heatmaps (B, K, h, w) of the teacher's last
     unit of the same level. Keypoints and scores are those of the very last unit.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (MSPNHead, )
@@ -196,10 +190,6 @@ class OffsetTargetMaker(TargetMaker):
 
     The codec makes ``maps`` (B, 3 K, h, w) anew from the keypoints in the student's view:
     interpolation would spoil offsets and blur classes.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
     """
 
     heads = (HeatmapHead, )
@@ -316,10 +306,6 @@ class HandTargetMaker(HeatmapTargetMaker):
     sees both; and the probabilities of the two hands (B, 2). A mirror image exchanges the hands, so
     that the depth changes its sign. Views differ in the image's plane alone, so that the keypoints'
     depths stay.
-
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
 
     Raises:
         ValueError: As :class:`TargetMaker`; also if the codec is not Hand3DHeatmap.

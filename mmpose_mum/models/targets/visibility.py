@@ -18,10 +18,6 @@ class VisibilityTargetMaker(TargetMaker):
     every keypoint; the scores are the pose head's, since a keypoint may well be visible and hard to
     place.
 
-    Args:
-        head (nn.Module): The head.
-        confidence (dict, optional): See :class:`TargetMaker`.
-
     Raises:
         ValueError: As :func:`target_maker_for` for the pose head.
     """

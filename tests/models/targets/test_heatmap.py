@@ -109,6 +109,10 @@ def test_a_labelers_keypoints_are_encoded_as_mmpose_does(name):
     for maps, of_one in zip(made.maps, keypoints):
         torch.testing.assert_close(maps, encode(codec_of(name), of_one), rtol=1e-4, atol=1e-4)
     assert made.valid.eq(1).all() and made.valid.shape == (2, 1, 64, 48)
+    scores = torch.rand(2, 50) * 1.5  # above 1, they are no chances
+    doubtful = targets.of_keypoints(
+        torch.from_numpy(keypoints), scores, same, same, list(range(50)))
+    assert doubtful.maps.equal(made.maps * scores.clamp(max=1)[..., None, None])
 
 
 @pytest.mark.parametrize('name', HEADS)

@@ -130,3 +130,9 @@ def test_mistakes_have_names(run, tmp_path):
         with pytest.raises(SystemExit, match=message):
             suggest(run, tmp_path / 'out', *options)
     assert not (tmp_path / 'out' / 'people.json').exists()
+
+
+def test_who_is_doubted_most_comes_first(run, tmp_path):
+    suggest(run, tmp_path, '--num', 1, '--by', 'flip', '--random', 0)
+    flips = [float(row['flip']) for row in csv.DictReader((tmp_path / 'ranking.csv').open())]
+    assert flips == sorted(flips, reverse=True) and flips[0] > flips[-1]

@@ -401,3 +401,16 @@ def test_faces_and_hands_of_whole_bodies_have_boxes_of_their_own(tmp_path, log, 
     whole_bodies = name == 'coco_wholebody'
     assert found == (boxes if not whole_bodies else [*boxes, [10, 0, 80, 49]])
     assert any('without a usable box' in text for _, text in log) != whole_bodies
+
+
+def test_each_hand_of_a_whole_body_keeps_its_own_hidden_keypoints(tmp_path):
+    body = dict(bbox=[10, 0, 70, 50])
+    for number, hand in enumerate(('left', 'right'), 1):
+        body.update({f'{hand}hand_box': [20 * number, 20, 6, 6], f'{hand}hand_valid': True,
+                     f'{hand}hand_kpts': [20 * number, 22, 2] * 21})
+    dataset = UnlabeledPoseDataset(
+        keep_hidden=True, metainfo=dict(from_file='configs/_base_/datasets/coco_wholebody_hand.py'),
+        **coco(tmp_path, [body]))
+    people = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [person['hidden_keypoints'][0, 0].tolist() for person in people] == [[20, 22], [40, 22]]
+    assert all((person['bbox'][0, :2] <= person['hidden_keypoints']).all() for person in people)

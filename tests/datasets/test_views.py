@@ -140,17 +140,20 @@ def test_strong_view_reaches_further_than_the_weak_one_and_changes_colors():
     assert colors['weak'] <= {(90, 90, 90), (0, 0, 0)} and len(colors['strong']) > 30
 
 
-def test_a_view_is_what_mmpose_makes_of_the_same_random_numbers():
+@pytest.mark.parametrize('kind, scale_factor, rotate_factor, rotate_prob', [
+    (WeakView, (0.75, 1.25), 30., 0.6), (StrongView, (0.65, 1.35), 60., 0.8)])
+def test_a_view_is_what_mmpose_makes_of_the_same_random_numbers(
+        kind, scale_factor, rotate_factor, rotate_prob):
     size, rng = (48, 64), np.random.default_rng(0)
     plain = Compose([
         GetBBoxCenterScale(), RandomFlip(prob=0.5),
-        RandomBBoxTransform(shift_prob=0., scale_factor=(0.75, 1.25), rotate_factor=30.,
-                            rotate_prob=0.6),
+        RandomBBoxTransform(shift_prob=0., scale_factor=scale_factor, rotate_factor=rotate_factor,
+                            rotate_prob=rotate_prob),
         TopdownAffine(size), PackPoseInputs(meta_keys=VIEW_META_KEYS)])
     for seed in range(8):
         results, _ = person(rng, keypoints=False)
         packed = []
-        for pipeline in (plain, WeakView(size)):
+        for pipeline in (plain, kind(size, photometric=None)):
             np.random.seed(seed)
             packed.append(pipeline(copy.deepcopy(results)))
         expected, view = packed

@@ -1,11 +1,13 @@
 """People are found and predicted by the config and the checkpoint of one model."""
 import copy
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose_mum.export.people import find_people, load_plain, note_of_layout
+from helpers import small_run
+from mmpose_mum.export.people import find_people, load_plain, note_of_layout, predict
 
 
 def reordered(metainfo):
@@ -44,3 +46,17 @@ def test_labels_in_a_layout_of_their_own_are_noted(cfg):
     whole.train_dataloader.dataset = dict(
         type='CocoWholeBodyDataset', ann_file='a.json', pipeline=[])
     assert 'read by CocoWholeBodyDataset' in note_of_layout(whole)
+
+
+@pytest.mark.filterwarnings('ignore:skipped an unlabeled image')
+def test_what_is_observed_of_a_person_stays_with_it(run, cfg, tmp_path):
+    """Also behind one in its batch who cannot be read."""
+    small_run.write_people(tmp_path, ['a.png', 'c.png', 'd.png'])
+    (tmp_path / 'b.png').write_text('no image')
+
+    def observe(data):
+        return dict(seen=np.array([sample.img_path for sample in data['data_samples']]))
+
+    found = list(predict(load_plain(cfg, str(run)), find_people(cfg, str(tmp_path)), 4, observe))
+    assert [person and person['seen'] == person['path'] for person in found] == [
+        True, None, True, True]

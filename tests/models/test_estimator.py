@@ -720,3 +720,20 @@ def test_a_teacher_in_training_mode_normalizes_by_its_batch_and_gathers_statisti
 def test_teacher_mode_is_one_of_two():
     with pytest.raises(ValueError, match="teacher_mode must be 'eval' or 'train', got 'batch'"):
         build(teacher_mode='batch')
+
+
+def test_keypoint_cutout_reaches_the_feet_of_an_upright_view_and_nothing_beside_it():
+    model = build(keypoint_cutout=dict(num_keypoints=1, half_size=(2., 2.), jitter=0.))
+    keypoints = torch.tensor([[[20., 90.], [80., 20.]]]).repeat(20, 1, 1)  # of 64×96 pixels
+    scores = torch.ones(20, 2)
+    hidden = model.cut_out(
+        torch.ones(20, 3, 96, 64), PseudoTargets(keypoints, scores, scores))[:, 0] == 0
+    assert hidden[:, 90, 20].all()
+
+
+def test_each_of_a_heads_several_losses_is_weighted(monkeypatch):
+    model = build(sup_weight=.5)
+    losses = dict(loss_kpt=[torch.ones(()), torch.full((), 3.)], acc_pose=torch.ones(()))
+    monkeypatch.setattr(model.student, 'loss', lambda *_: losses)
+    assert model.loss_by_labels(model.student, None, None) == dict(
+        sup_loss_kpt=[.5, 1.5], sup_acc_pose=1)

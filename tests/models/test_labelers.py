@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmengine.logging import MessageHub
 from mmpose.apis import inference_topdown, init_model
+from mmpose.datasets.transforms import GetBBoxCenterScale, RandomFlip
 from mmpose.registry import DATASETS, MODELS
 
 import mmpose_mum  # noqa: F401
@@ -27,9 +29,11 @@ from helpers.labelers import (
 from helpers.target_views import FLIP_INDICES
 from mmpose_mum.checkpoint.plain import build_plain, plain_state_dict
 from mmpose_mum.configs.plain import plain_model
+from mmpose_mum.datasets.views import VIEW_META_KEYS, PackView, WarpTopdownAffine
 from mmpose_mum.functional.agreement import average_by_agreement
 from mmpose_mum.functional.normalization import Normalization
 from mmpose_mum.models.labelers import Seen, base
+from mmpose_mum.models.labelers.file import box_in_image
 from mmpose_mum.models.labelers.model import ModelLabeler
 from mmpose_mum.testing import tiny_batch, tiny_config
 
@@ -588,3 +592,35 @@ def test_who_is_not_in_the_json_is_told_before_the_training(boxed, tmp_path):
                                                  rf'{cut[missing][0]}\.png with the box'):
                 build(labeler).check_people(dataset)
     assert np.random.get_state()[1].tolist() == before
+
+
+def test_keypoints_of_another_order_are_found_by_their_names_in_a_head_like_the_students(tmp_path):
+    cfg = tiny_config(num_keypoints=6)['estimator']
+    labeler = write_labeler(
+        tmp_path, **{key: cfg[key] for key in ('backbone', 'head', 'data_preprocessor')})
+    data, order = two_views(PEOPLE[:2], (64, 96)), [1, 0, 2, 5, 4, 3]
+    model = build(labeler)
+    keypoints, scores = model.target_maker.decoded(teach(model, data)[0])  # its output, whole
+    tell_names([NAMES[i] for i in order])
+    seen, _ = teach(build(labeler), data)
+    assert seen.keypoints.equal(keypoints[:, order]) and seen.scores.equal(scores[:, order])
+    assert not keypoints.equal(keypoints[:, order])
+
+
+def test_the_models_own_names_count_more_than_its_test_datas(tmp_path):
+    order, data = [1, 0, 2, 3, 4, 5], two_views(PEOPLE[:2])
+    plain, own = (teach(build(write_labeler(tmp_path / name, **options)), data)[0]
+                  for name, options in (('a', {}), ('b', dict(
+                      metainfo=metainfo([NAMES[i] for i in order])))))
+    assert own.keypoints.equal(plain.keypoints[:, order])
+
+
+@pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
+def test_a_box_is_found_in_its_image_however_the_view_is_mirrored(direction):
+    image, box = PEOPLE[0]
+    sample = Compose([
+        GetBBoxCenterScale(), RandomFlip(prob=1., direction=direction),
+        WarpTopdownAffine((64, 96)), PackView(VIEW_META_KEYS)])(dict(
+            img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], bbox=box.copy(),
+            bbox_score=np.ones(1, np.float32), flip_indices=FLIP_INDICES))['data_samples']
+    np.testing.assert_allclose(box_in_image(sample), box[0], atol=1e-3)

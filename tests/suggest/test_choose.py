@@ -147,3 +147,12 @@ def test_clusters_start_where_scipys_do(seed):
 
 def test_clusters_of_people_who_are_alike():
     assert choose_module._centers(np.ones((4, 2)), 3, 0).tolist() == [[1., 1.]] * 3
+
+
+def test_of_groups_without_a_label_the_largest_gives_first():
+    rng = np.random.default_rng(0)
+    centers = np.array([[0., 0.], [100., 0.], [0., 100.]])
+    features = np.concatenate([c + rng.normal(size=(number, 2))
+                               for c, number in zip(centers, (5, 30, 10))])
+    chosen = indices(choose_typical(features, features[:0], 3, apart(45), seed=0))
+    assert [(index >= 5) + (index >= 35) for index in chosen] == [1, 2, 0]

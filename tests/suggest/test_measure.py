@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmpose.registry import MODELS
 
 from helpers import small_run
@@ -128,3 +129,37 @@ def test_people_of_two_sets_are_measured_once(run, cfg):
     both[1] = dict(type='ConcatDataset', datasets=[both[1], both[1]])
     found = measure(cfg, str(run), find_people(cfg), 2, 'cpu')
     assert len(found.people) == 3 and '3 people a second time' in found.notes[0]
+
+
+def test_the_second_answer_is_to_the_mirrored_image(run, cfg, monkeypatch):
+    model, people = load_plain(cfg, str(run)), find_people(cfg)
+    extract, seen = model.extract_feat, []
+    monkeypatch.setattr(model, 'extract_feat', lambda x: seen.append(x) or extract(x))
+    with torch.no_grad():
+        Observer(model)(pseudo_collate([people.datasets[0].prepare_data(i) for i in range(3)]))
+    plain, mirrored = seen
+    assert torch.equal(mirrored, plain.flip(-1)) and not torch.equal(mirrored, plain)
+
+
+def test_each_person_is_measured_as_if_alone(run, cfg, tmp_path):
+    import numpy as np
+
+    from helpers import small_run
+    from mmpose_mum.suggest.measure import measure
+    small_run.write_people(tmp_path / 'all', ['c.png', 'd.png', 'e.png'])
+    together = measure(cfg, str(run), find_people(cfg, str(tmp_path / 'all')), 2, 'cpu')
+    for i, name in enumerate(('c.png', 'd.png', 'e.png')):
+        (tmp_path / name).mkdir()
+        (tmp_path / 'all' / name).rename(tmp_path / name / name)
+        alone = measure(cfg, str(run), find_people(cfg, str(tmp_path / name)), 1, 'cpu')
+        np.testing.assert_allclose(together.features[i], alone.features[0], atol=1e-4)
+        for criterion, doubt in alone.doubts.items():
+            np.testing.assert_allclose(together.doubts[criterion][i], doubt[0], atol=1e-3)
+
+
+def test_a_student_that_is_the_teacher_does_not_disagree_and_entropies_are_positive(run, cfg):
+    model, people = load_plain(cfg, str(run)), find_people(cfg)
+    with torch.no_grad():
+        found = Observer(model, model)(pseudo_collate(
+            [people.datasets[0].prepare_data(i) for i in range(3)]))
+    assert not found['student'].any() and found['flip'].all() and (found['peaks'] > 0).all()

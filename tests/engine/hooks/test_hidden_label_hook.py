@@ -327,8 +327,10 @@ def test_the_training_is_the_same_to_the_bit_and_the_scalars_are_stored(tmp_path
     assert not list((tmp_path / 'without').glob('*/vis_data/scalars.json'))
 
 
-def test_a_teacher_that_is_being_trained_gets_its_modes_back():
+@pytest.mark.parametrize('teacher_mode', ['eval', 'train'])
+def test_a_teacher_that_is_being_trained_gets_its_modes_back(teacher_mode):
     runner, hook = FakeRunner(), HiddenLabelHook(interval=1)
+    runner.model.teacher_mode = teacher_mode
     teacher = runner.model.teacher.train()
     teacher.backbone.bn1.eval()
     modes = [module.training for module in teacher.modules()]

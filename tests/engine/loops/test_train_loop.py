@@ -1,7 +1,9 @@
 """The loop goes on where it stopped: data, random numbers, validations, each for itself."""
+import random
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmdet.engine.hooks import PipelineSwitchHook
@@ -285,3 +287,19 @@ def test_modules_draw_by_the_runs_seed_too(tmp_path):
     for seed, hook in enumerate(seeds):
         run(tmp_path / str(seed), 6, seed=seed, hooks=[hook])
     assert len({seed for hook in seeds for seed in hook.seen}) == 12
+
+
+def test_no_two_iterations_draw_the_same_numbers(tmp_path):
+    """Else each step would hide the same keypoints, and drop out the same features."""
+
+    class Draws(Hook):
+
+        def before_train(self, runner):
+            self.seen = []
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            self.seen.append((random.random(), np.random.rand(), torch.rand(()).item()))
+
+    hook = Draws()
+    run(tmp_path, 6, hooks=[hook])
+    assert [len(set(numbers)) for numbers in zip(*hook.seen)] == [6] * 3

@@ -315,3 +315,62 @@ def test_a_carried_distribution_is_no_surer_than_the_teacher(name):
     for label, seen in zip(made.maps, output):
         taught, own = (label * loss.label_beta).softmax(-1), (seen * loss.beta).softmax(-1)
         assert (taught.amax(-1) <= own.amax(-1) + 1e-4).all()
+
+
+@pytest.mark.parametrize('name', [
+    name for name in HEADS if 'unweighted' not in name and name != 'rtmw'])
+def test_a_keypoint_of_half_the_weight_pulls_less(name):
+    """Of a soft confidence, of labelers that half agree, or of the dataset."""
+    head = build(name)
+    targets = target_maker_for(head)
+    first, second, in_teacher, _ = seen_twice(0, spread=40)
+    made = targets(as_output(ideal(name, head, in_teacher)), first, second, FLIP_INDICES)
+    torch.manual_seed(1)
+    found = [x + .1 * torch.rand_like(x) for x in ideal(name, head, made.keypoints.numpy())]
+    share, counts = torch.tensor([1., .5] * 3), made.weights > 0
+    full, part = (gradients(targets, found, made._replace(weights=made.weights * w))[1]
+                  for w in (1., share))
+    halved = share.expand(4, 6)[counts] < 1
+    assert halved.any() and not halved.all() and full[0].any()
+    for of_part, of_full in zip(part, full):
+        if not of_full.any():  # heatmaps that the loss does not compare
+            continue
+        ratio = (of_part.flatten(2).norm(dim=-1) / of_full.flatten(2).norm(dim=-1))[counts]
+        torch.testing.assert_close(ratio[~halved], torch.ones_like(ratio[~halved]))
+        assert (ratio[halved] > .2).all() and (ratio[halved] < .6).all()  # some losses square it
+
+
+@pytest.mark.parametrize('name', [
+    name for name in HEADS if name.startswith(('simcc', 'rtm', 'rle', 'dsnt'))])
+def test_all_that_the_loss_compares_is_taught(name):
+    """Both axes, the scale, and the heatmaps."""
+    head = build(name)
+    targets = target_maker_for(head)
+    first, second, in_teacher, _ = seen_twice(0, spread=180)
+    made = targets(as_output(ideal(name, head, in_teacher)), first, second, FLIP_INDICES)
+    torch.manual_seed(1)
+    other = [x + .1 * torch.rand_like(x) for x in ideal(name, head, made.keypoints.numpy())]
+    for grad in gradients(targets, other, made)[1]:
+        moved = grad != 0 if name.startswith('rle') else (grad != 0).flatten(2).any(-1)
+        assert moved[made.weights > 0].all()
+
+
+@pytest.mark.parametrize('name', ['dsnt', 'dsnt unweighted'])
+def test_dsnts_heatmaps_are_those_that_mmpose_encodes(name):
+    head = build(name)
+    targets = target_maker_for(head)
+    first, second, in_teacher, _ = seen_twice(0, spread=60)
+    made = targets(as_output(ideal(name, head, in_teacher)), first, second, FLIP_INDICES)
+    expected, counts = ideal(name, head, made.keypoints.numpy())[1], made.weights > 0
+    assert counts.sum() > 10
+    torch.testing.assert_close(made.maps[counts], expected[counts], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('blunt', [0, 1])
+@pytest.mark.parametrize('name', [name for name in HEADS if name.startswith(('simcc', 'rtm'))])
+def test_a_keypoint_that_is_sure_along_one_axis_alone_is_doubtful(name, blunt):
+    head = build(name)
+    sharp = ideal(name, head, np.full((1, 6, 2), 48., np.float32))
+    found = [x / 8 if axis == blunt else x for axis, x in enumerate(sharp)]
+    scores = target_maker_for(head).keypoints(as_output(found))[1]
+    assert (scores < .5).all()

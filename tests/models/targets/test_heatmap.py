@@ -451,3 +451,25 @@ def test_measuring_the_distance_records_no_gradient():
     made = made_targets(torch.rand(1, 3, 8, 6), [1., 1., 1.])
     distance, used = targets_of('msra').distance(student, made)
     assert not distance.requires_grad and not used.requires_grad
+
+
+@pytest.mark.parametrize('name', HEADS)
+def test_a_keypoint_of_half_the_weight_pulls_less(name):
+    """Of a soft confidence, of labelers that half agree, or of the dataset."""
+    head = MODELS.build(HEADS[name])
+    for loss in head.loss_module.modules():
+        loss.use_target_weight = True
+    targets = pseudo_targets.target_maker_for(head)
+    first, second, in_teacher, _ = seen_twice(0, spread=60, udp=name == 'offsets')
+    made = targets(as_output(name, whole(name, in_teacher)), first, second, FLIP_INDICES)
+    found = [torch.rand_like(x).requires_grad_() for x in goals_of(name, made)]
+    share, counts = torch.tensor([1., .5] * 3), made.weights > 0
+    full, part = (torch.autograd.grad(targets.loss(
+        as_output(name, found), made._replace(weights=made.weights * w)), found)
+        for w in (1., share))
+    halved = share.expand(4, 6)[counts] < 1
+    assert halved.any() and not halved.all()
+    for of_part, of_full in zip(part, full):
+        ratio = (of_part.view(4, 6, -1).norm(dim=-1) / of_full.view(4, 6, -1).norm(dim=-1))[counts]
+        torch.testing.assert_close(ratio[~halved], torch.ones_like(ratio[~halved]))
+        assert (ratio[halved] > .2).all() and (ratio[halved] < .6).all()  # some losses square it

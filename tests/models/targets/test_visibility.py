@@ -210,3 +210,17 @@ def test_on_the_meta_device(name):
     made = targets(output, on_meta(identity_views()), on_meta(identity_views()), FLIP_INDICES)
     targets.loss(output, made).backward()
     assert all(x.is_meta for x in targets.distance(output, made))
+
+
+def test_a_hands_keypoint_of_half_the_weight_pulls_half():
+    head = hand_head()
+    targets = target_maker_for(head)
+    teacher = hand_output(head, np.full((1, 6, 2), 60, np.float32), DEPTHS[None])
+    made = targets(teacher, *[identity_views()] * 2, FLIP_INDICES)
+    share = torch.tensor([[1., .5, 1., .5, 1., .5]])
+    heatmaps = torch.rand_like(teacher[0]).requires_grad_()
+    whole, part = (torch.autograd.grad(targets.loss(
+        [heatmaps, *teacher[1:]], made._replace(weights=made.weights * w)), heatmaps)[0]
+        for w in (1., share))
+    assert (made.weights == 1).all()
+    torch.testing.assert_close(part, whole * share[..., None, None, None])

@@ -142,10 +142,6 @@ def test_the_second_answer_is_to_the_mirrored_image(run, cfg, monkeypatch):
 
 
 def test_each_person_is_measured_as_if_alone(run, cfg, tmp_path):
-    import numpy as np
-
-    from helpers import small_run
-    from mmpose_mum.suggest.measure import measure
     small_run.write_people(tmp_path / 'all', ['c.png', 'd.png', 'e.png'])
     together = measure(cfg, str(run), find_people(cfg, str(tmp_path / 'all')), 2, 'cpu')
     for i, name in enumerate(('c.png', 'd.png', 'e.png')):

@@ -219,9 +219,7 @@ class IntegralTargetMaker(RegressionTargetMaker):
 
 
 class DSNTTargetMaker(IntegralTargetMaker):
-    """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps of them (B, K, h,
-    w).
-    """
+    """Targets of DSNTHead: the keypoints, and as ``maps`` the codec's heatmaps (B, K, h, w)."""
 
     heads = (DSNTHead, )
 
